@@ -1,0 +1,214 @@
+-- The whole present schema of a tenantpilot database.
+--
+-- New databases are made from this file; older ones walk src/store/migrations/. Times are whole
+-- seconds since 1970-01-01T00:00:00Z unless the column says otherwise. JSON columns hold one
+-- document as text. Every tenant-scoped table carries tenant_id, and references between such
+-- tables include it, so that a row can never point into another tenant.
+
+-- One Microsoft Entra directory plus how we sign in to it. The credential is a reference (the name
+-- of a variable, a path, a command), never the secret. A removed tenant stays as a row, so that
+-- history and audit events keep what they point at.
+CREATE TABLE tenants (
+    id                   INTEGER PRIMARY KEY AUTOINCREMENT,
+    name                 TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
+    directory            TEXT    NOT NULL,
+    cloud                TEXT    NOT NULL CHECK (cloud IN ('global', 'usgov', 'usgov-dod', 'china')),
+    client_id            TEXT,
+    credential_kind      TEXT    NOT NULL CHECK (credential_kind IN
+                                 ('secret-env', 'secret-file', 'secret-command', 'certificate',
+                                  'federated-token-file', 'github-oidc', 'azure-pipelines-oidc',
+                                  'managed-identity')),
+    credential_reference TEXT,
+    graph_url            TEXT,
+    authority_url        TEXT,
+    labels               TEXT    NOT NULL DEFAULT '{}' CHECK (json_valid(labels)),
+    created_at           INTEGER NOT NULL,
+    removed_at           INTEGER,
+    CHECK (client_id IS NOT NULL OR credential_kind = 'managed-identity')
+) STRICT;
+
+CREATE UNIQUE INDEX tenants_name ON tenants (name) WHERE removed_at IS NULL;
+
+-- What to back up in one tenant, when, and how long to keep it.
+-- slots_from: slots before this minute are accounted for (run, missed, or not ours).
+-- next_slot:  the first slot at or after slots_from, computed with the zone rules named in
+--             zone_data; NULL when the recurrence yields none.
+CREATE TABLE schedules (
+    id                  INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant_id           INTEGER NOT NULL REFERENCES tenants (id),
+    name                TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
+    frequency           TEXT    NOT NULL CHECK (frequency IN ('daily', 'weekly', 'cron')),
+    times               TEXT    NOT NULL DEFAULT '[]' CHECK (json_valid(times)),
+    days_of_week        TEXT    NOT NULL DEFAULT '[]' CHECK (json_valid(days_of_week)),
+    cron                TEXT    CHECK ((cron IS NOT NULL) = (frequency = 'cron')),
+    timezone            TEXT    NOT NULL,
+    policy_types        TEXT    NOT NULL CHECK (json_valid(policy_types)),
+    exclude_types       TEXT    NOT NULL DEFAULT '[]' CHECK (json_valid(exclude_types)),
+    include_foundations INTEGER NOT NULL DEFAULT 1 CHECK (include_foundations IN (0, 1)),
+    keep_last           INTEGER NOT NULL DEFAULT 30 CHECK (keep_last >= 1),
+    grace_s             INTEGER NOT NULL DEFAULT 0 CHECK (grace_s >= 0),
+    max_runtime_s       INTEGER NOT NULL DEFAULT 3600 CHECK (max_runtime_s > 0),
+    spread_s            INTEGER NOT NULL DEFAULT 0 CHECK (spread_s >= 0),
+    labels              TEXT    NOT NULL DEFAULT '{}' CHECK (json_valid(labels)),
+    enabled             INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),
+    created_at          INTEGER NOT NULL,
+    archived_at         INTEGER,
+    slots_from          INTEGER NOT NULL CHECK (slots_from % 60 = 0),
+    next_slot           INTEGER CHECK (next_slot % 60 = 0),
+    UNIQUE (tenant_id, id)
+) STRICT;
+
+CREATE UNIQUE INDEX schedules_name ON schedules (tenant_id, name) WHERE archived_at IS NULL;
+-- What a dispatch with nothing due reads, and all it reads.
+CREATE INDEX schedules_due ON schedules (next_slot)
+    WHERE enabled = 1 AND archived_at IS NULL AND next_slot IS NOT NULL;
+
+-- The version of the zone rules with which every schedules.next_slot was computed; one row.
+CREATE TABLE zone_data (
+    id      INTEGER PRIMARY KEY CHECK (id = 1),
+    version TEXT    NOT NULL
+) STRICT;
+
+-- One attempt. A slot is claimed by inserting its run: UNIQUE (schedule_id, scheduled_for).
+-- owner names the process that answers for an open run; it holds a lock file of that name from
+-- before the claim to its end (src/dispatch.rs). summary is zstd-compressed JSON.
+CREATE TABLE runs (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant_id     INTEGER NOT NULL,
+    schedule_id   INTEGER NOT NULL,
+    trigger       TEXT    NOT NULL CHECK (trigger IN ('schedule', 'manual', 'retry')),
+    retry_of      INTEGER REFERENCES runs (id),
+    actor         TEXT    NOT NULL,
+    owner         TEXT,
+    scheduled_for INTEGER CHECK (scheduled_for % 60 = 0),
+    created_at    INTEGER NOT NULL,
+    started_at    INTEGER,
+    finished_at   INTEGER,
+    duration_ms   INTEGER CHECK (duration_ms >= 0),
+    status        TEXT    NOT NULL CHECK (status IN ('queued', 'running', 'success', 'partial',
+                                                     'failed', 'skipped', 'canceled')),
+    error_code    TEXT,
+    error_message TEXT,
+    summary       BLOB,
+    FOREIGN KEY (tenant_id, schedule_id) REFERENCES schedules (tenant_id, id),
+    UNIQUE (tenant_id, id),
+    UNIQUE (schedule_id, scheduled_for),
+    CHECK ((trigger = 'schedule') = (scheduled_for IS NOT NULL)),
+    CHECK ((trigger = 'retry') = (retry_of IS NOT NULL)),
+    CHECK ((status IN ('queued', 'running')) = (finished_at IS NULL)),
+    CHECK (status NOT IN ('queued', 'running') OR owner IS NOT NULL),
+    CHECK (status NOT IN ('failed', 'skipped', 'canceled') OR error_code IS NOT NULL)
+) STRICT;
+
+-- At most one running run per schedule, whatever the lock files say.
+CREATE UNIQUE INDEX runs_running ON runs (schedule_id) WHERE status = 'running';
+CREATE INDEX runs_open ON runs (schedule_id, owner) WHERE status IN ('queued', 'running');
+CREATE INDEX runs_schedule ON runs (schedule_id, id);
+CREATE INDEX runs_tenant ON runs (tenant_id, id);
+CREATE INDEX runs_retry_of ON runs (retry_of) WHERE retry_of IS NOT NULL;
+
+CREATE TRIGGER runs_finished_do_not_change BEFORE UPDATE ON runs
+WHEN OLD.status NOT IN ('queued', 'running')
+BEGIN
+    SELECT RAISE(ABORT, 'a finished run does not change');
+END;
+
+-- Every byte string that a backup set is made of: policy documents, the list of a policy type's
+-- policies, the manifest of a set. Addressed by the SHA-256 of the uncompressed bytes, stored once
+-- per tenant. data is a zstd frame; where base_id is set, the uncompressed bytes of that content
+-- are the frame's dictionary (src/store/contents.rs). depth counts the bases below a content.
+CREATE TABLE contents (
+    id         INTEGER PRIMARY KEY,
+    tenant_id  INTEGER NOT NULL REFERENCES tenants (id),
+    hash       BLOB    NOT NULL CHECK (length(hash) = 32),
+    base_id    INTEGER REFERENCES contents (id),
+    depth      INTEGER NOT NULL DEFAULT 0 CHECK ((depth = 0) = (base_id IS NULL)),
+    size_bytes INTEGER NOT NULL CHECK (size_bytes >= 0),
+    data       BLOB    NOT NULL,
+    UNIQUE (tenant_id, hash)
+) STRICT;
+
+CREATE INDEX contents_base ON contents (base_id) WHERE base_id IS NOT NULL;
+
+-- What a run leaves behind. root_hash is the address of the set's manifest, which names the list
+-- of every policy type, which names every policy's document (src/backup_set.rs). A row appears
+-- only when the set is whole.
+CREATE TABLE backup_sets (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant_id   INTEGER NOT NULL,
+    schedule_id INTEGER NOT NULL,
+    run_id      INTEGER NOT NULL UNIQUE,
+    time        INTEGER NOT NULL,
+    created_at  INTEGER NOT NULL,
+    status      TEXT    NOT NULL CHECK (status IN ('complete', 'partial')),
+    policies    INTEGER NOT NULL CHECK (policies >= 0),
+    root_hash   BLOB    NOT NULL,
+    pin_reason  TEXT,
+    expired_at  INTEGER,
+    FOREIGN KEY (tenant_id, schedule_id) REFERENCES schedules (tenant_id, id),
+    FOREIGN KEY (tenant_id, run_id) REFERENCES runs (tenant_id, id),
+    FOREIGN KEY (tenant_id, root_hash) REFERENCES contents (tenant_id, hash),
+    CHECK (pin_reason IS NULL OR expired_at IS NULL)
+) STRICT;
+
+CREATE INDEX backup_sets_schedule ON backup_sets (schedule_id, time, id);
+CREATE INDEX backup_sets_tenant ON backup_sets (tenant_id, id);
+CREATE INDEX backup_sets_root ON backup_sets (tenant_id, root_hash);
+
+-- A tenant that is being purged right now; a row lives only inside the transaction that removes
+-- expired backup sets or contents that no set reaches. Without one, both refuse to go.
+CREATE TABLE purges (
+    tenant_id INTEGER PRIMARY KEY REFERENCES tenants (id)
+) STRICT;
+
+CREATE TRIGGER backup_sets_do_not_change BEFORE UPDATE ON backup_sets
+WHEN NEW.id <> OLD.id OR NEW.tenant_id <> OLD.tenant_id OR NEW.schedule_id <> OLD.schedule_id
+  OR NEW.run_id <> OLD.run_id OR NEW.time <> OLD.time OR NEW.created_at <> OLD.created_at
+  OR NEW.status <> OLD.status OR NEW.policies <> OLD.policies OR NEW.root_hash <> OLD.root_hash
+BEGIN
+    SELECT RAISE(ABORT, 'a backup set does not change; only its pin and its expiry do');
+END;
+
+CREATE TRIGGER backup_sets_go_only_by_purge BEFORE DELETE ON backup_sets
+WHEN OLD.expired_at IS NULL OR OLD.pin_reason IS NOT NULL
+  OR NOT EXISTS (SELECT 1 FROM purges WHERE tenant_id = OLD.tenant_id)
+BEGIN
+    SELECT RAISE(ABORT, 'a backup set is removed only when expired, and by a purge');
+END;
+
+CREATE TRIGGER contents_do_not_change BEFORE UPDATE ON contents
+BEGIN
+    SELECT RAISE(ABORT, 'contents do not change');
+END;
+
+CREATE TRIGGER contents_go_only_by_purge BEFORE DELETE ON contents
+WHEN NOT EXISTS (SELECT 1 FROM purges WHERE tenant_id = OLD.tenant_id)
+BEGIN
+    SELECT RAISE(ABORT, 'contents are removed only by a purge');
+END;
+
+-- Who did what to what, when, with what outcome; append-only. hash covers the event and the hash
+-- of the one before it (src/audit.rs); AUTOINCREMENT remembers how many there were.
+CREATE TABLE audit_events (
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    at        INTEGER NOT NULL,
+    actor     TEXT    NOT NULL,
+    action    TEXT    NOT NULL,
+    tenant_id INTEGER REFERENCES tenants (id),
+    object    TEXT    NOT NULL,
+    outcome   TEXT    NOT NULL CHECK (outcome IN ('ok', 'partial', 'failed', 'denied')),
+    details   TEXT    NOT NULL CHECK (json_valid(details)),
+    hash      BLOB    NOT NULL CHECK (length(hash) = 32)
+) STRICT;
+
+CREATE INDEX audit_events_tenant ON audit_events (tenant_id, id);
+
+CREATE TRIGGER audit_events_do_not_change BEFORE UPDATE ON audit_events
+BEGIN
+    SELECT RAISE(ABORT, 'audit events do not change');
+END;
+
+CREATE TRIGGER audit_events_do_not_go BEFORE DELETE ON audit_events
+BEGIN
+    SELECT RAISE(ABORT, 'audit events are never removed');
+END;

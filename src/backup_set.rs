@@ -1,0 +1,1 @@
+//! A backup set: what a run leaves behind.

@@ -1,0 +1,255 @@
+//! What can go wrong, as the user sees it: one line that says what failed, on which object and why,
+//! one hint with what to type next, and an exit code.
+//!
+//! Rules:
+//! - An expected failure is an [`Error`] with the [`Kind`] that names its class; the class decides
+//!   the exit code, the message never does.
+//! - Whoever knows the object names it (name *and* id). Whoever knows the way out adds the hint.
+//! - Nothing secret and no response body goes into a message.
+
+use std::fmt;
+
+/// The exit codes of the program (product.md §4). The numbers are a contract with scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum ExitCode {
+    /// Done, or nothing to do.
+    Ok = 0,
+    /// Failures of several classes, or of none of those below.
+    Failed = 1,
+    /// Wrong flag, or a value that cannot be accepted.
+    Usage = 2,
+    /// A run finished in part.
+    Partial = 3,
+    /// No database there.
+    NoStore = 10,
+    /// Lock held, or database locked past the timeout.
+    Busy = 11,
+    /// 401, 403, expired secret: do not retry.
+    Auth = 12,
+    /// Throttled, 5xx, network, after all tries: retry later.
+    Unavailable = 13,
+    /// Damaged database or contents, or a file that is not our database.
+    Integrity = 14,
+    /// Database newer than the binary.
+    Schema = 15,
+    /// Disk full, read-only, no access, no file handles.
+    Storage = 16,
+    /// A credential or setting cannot be used.
+    Config = 17,
+    /// No such tenant, schedule, run or backup set.
+    NotFound = 18,
+    /// Missed slots, closed interrupted runs, stale or unhealthy.
+    Attention = 19,
+    /// The actor's role does not allow it.
+    Denied = 20,
+    /// Longer than the max runtime.
+    TimedOut = 124,
+    /// Ended by SIGINT.
+    Interrupted = 130,
+    /// Ended by SIGTERM.
+    Terminated = 143,
+}
+
+impl ExitCode {
+    /// The stable name that `--json` gives as `error.code`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::Usage => "usage",
+            Self::Partial => "partial",
+            Self::NoStore => "no_store",
+            Self::Busy => "busy",
+            Self::Auth => "auth",
+            Self::Unavailable => "unavailable",
+            Self::Integrity => "integrity",
+            Self::Schema => "schema",
+            Self::Storage => "storage",
+            Self::Config => "config",
+            Self::NotFound => "not_found",
+            Self::Attention => "attention",
+            Self::Denied => "denied",
+            Self::TimedOut => "timed_out",
+            Self::Interrupted => "interrupted",
+            Self::Terminated => "terminated",
+        }
+    }
+
+    /// The number the process leaves with.
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+}
+
+/// The class of a failure. Each has one exit code and, where a run can end by it, one error code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A value that cannot be accepted.
+    Usage,
+    /// No database at the given place.
+    NoStore,
+    /// The lock of a schedule is held by another process.
+    LockHeld,
+    /// The database stayed locked past the timeout.
+    Busy,
+    /// Sign-in refused, or 401 after a token refresh.
+    AuthFailed,
+    /// Nothing could be read for want of a permission.
+    PermissionMissing,
+    /// The tenant has no usable Intune.
+    NotLicensed,
+    /// Still throttled after all tries.
+    Throttled,
+    /// Graph or the sign-in service answers 5xx after all tries.
+    Unavailable,
+    /// An answer that is not what Graph promises.
+    BadResponse,
+    /// Nothing answers: DNS, connection, TLS, timeouts.
+    Network,
+    /// The credential cannot be read or used.
+    CredentialUnusable,
+    /// No space left.
+    StorageFull,
+    /// Reading or writing the disk failed otherwise.
+    Storage,
+    /// Damaged database or contents, or a foreign file.
+    Integrity,
+    /// The database is newer than this program.
+    Schema,
+    /// A setting cannot be used.
+    Config,
+    /// No such object.
+    NotFound,
+    /// None of the policy types is known to this program.
+    UnknownPolicyType,
+    /// The run took longer than its max runtime.
+    TimedOut,
+    /// A signal asked the program to stop.
+    Canceled,
+    /// The process that had the run is gone, or lost it to another.
+    Interrupted,
+    /// Something to look at, though nothing failed.
+    Attention,
+    /// Finished in part.
+    Partial,
+    /// Failures of several classes.
+    Mixed,
+    /// A bug.
+    Internal,
+}
+
+impl Kind {
+    /// The exit code of this class.
+    pub fn exit_code(self) -> ExitCode {
+        match self {
+            Self::Usage | Self::UnknownPolicyType => ExitCode::Usage,
+            Self::NoStore => ExitCode::NoStore,
+            Self::LockHeld | Self::Busy => ExitCode::Busy,
+            Self::AuthFailed | Self::PermissionMissing | Self::NotLicensed => ExitCode::Auth,
+            Self::Throttled | Self::Unavailable | Self::BadResponse | Self::Network => {
+                ExitCode::Unavailable
+            }
+            Self::Integrity => ExitCode::Integrity,
+            Self::Schema => ExitCode::Schema,
+            Self::StorageFull | Self::Storage => ExitCode::Storage,
+            Self::CredentialUnusable | Self::Config => ExitCode::Config,
+            Self::NotFound => ExitCode::NotFound,
+            Self::TimedOut => ExitCode::TimedOut,
+            Self::Canceled => ExitCode::Interrupted,
+            Self::Attention => ExitCode::Attention,
+            Self::Partial => ExitCode::Partial,
+            Self::Interrupted | Self::Mixed | Self::Internal => ExitCode::Failed,
+        }
+    }
+}
+
+/// An expected failure: what, on what, because of what, and what to type next.
+#[derive(Debug)]
+pub struct Error {
+    kind: Kind,
+    message: String,
+    hint: Option<String>,
+}
+
+/// The result of everything that can fail in an expected way.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// A failure of class `kind`. The message is lower case, without a full stop, one line.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// Adds what to type next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Puts the deed and its object before the message: `{deed}: {message}`.
+    #[must_use]
+    pub fn during(mut self, deed: impl fmt::Display) -> Self {
+        self.message = format!("{deed}: {}", self.message);
+        self
+    }
+
+    /// A value that cannot be accepted.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    /// No such object.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(Kind::NotFound, message)
+    }
+
+    /// A bug, said plainly.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(Kind::Internal, message)
+    }
+
+    /// Its class.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What failed, on what, because of what.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to type next, if we know.
+    pub fn hint_text(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The class of an operating system error on a file: full, or otherwise unusable.
+pub fn kind_of_io(error: &std::io::Error) -> Kind {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Kind::StorageFull,
+        _ => Kind::Storage,
+    }
+}
+
+/// A file operation that failed: `{deed} {path}: {cause}`.
+pub fn file_error(deed: &str, path: &std::path::Path, error: &std::io::Error) -> Error {
+    Error::new(
+        kind_of_io(error),
+        format!("cannot {deed} {}: {error}", path.display()),
+    )
+}

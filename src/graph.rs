@@ -1,0 +1,180 @@
+//! Microsoft Graph as the product needs it: two verbs over paths and JSON bytes, with typed errors.
+//!
+//! - [`Graph`] is the seam: `graph/client.rs` speaks HTTP, unit tests use a script in the process.
+//! - No endpoint is written here or below; they are in `policy/catalogue.rs` alone.
+//! - Nothing here knows the store.
+
+pub mod cloud;
+
+use std::fmt;
+
+use crate::error::Kind;
+
+/// The API version a path belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Version {
+    /// `v1.0`
+    V1,
+    /// `beta`
+    Beta,
+}
+
+impl Version {
+    /// The path segment.
+    pub fn segment(self) -> &'static str {
+        match self {
+            Self::V1 => "v1.0",
+            Self::Beta => "beta",
+        }
+    }
+}
+
+/// The service group whose limits a request counts against (graph.md §4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ServiceGroup {
+    /// `deviceConfigurations`, `deviceCompliancePolicies`, administrative templates.
+    DeviceConfiguration,
+    /// Settings catalog, reusable settings.
+    DeviceConfigurationV2,
+    /// Managed devices and all kinds of scripts.
+    Devices,
+    /// Apps, app protection, app configuration.
+    Applications,
+    /// Enrollment, Autopilot, notification templates.
+    Enrollment,
+    /// Roles and scope tags.
+    Rbac,
+    /// Conditional Access: one request a second for all apps of a tenant.
+    ConditionalAccess,
+    /// Directory objects.
+    Directory,
+}
+
+/// One GET.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The API version.
+    pub version: Version,
+    /// The path below the version, without a leading slash, segments percent-encoded.
+    pub path: String,
+    /// Query options in order, names with their `$`, values not yet encoded.
+    pub query: Vec<(String, String)>,
+    /// Whose limits it counts against.
+    pub group: ServiceGroup,
+    /// What the circuit breaker goes by: requests with the same endpoint fail together. The key of
+    /// the policy type that is read.
+    pub endpoint: &'static str,
+}
+
+/// What an answer means, as far as anything is decided by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// 403: a permission is missing.
+    Forbidden,
+    /// 400 with Intune's "not applicable to target tenant": no licence.
+    NotLicensed,
+    /// 404, or 400 because Graph does not know the path.
+    NotFound,
+    /// 400, 405, 415, …: Graph refuses the request as it is.
+    Refused,
+    /// Sign-in failed, or 401 again with a fresh token.
+    Auth,
+    /// The credential itself cannot be read or used.
+    Credential,
+    /// 429 after all tries.
+    Throttled,
+    /// 5xx after all tries.
+    Unavailable,
+    /// 2xx with something that is not what Graph promises.
+    BadResponse,
+    /// No answer after all tries: DNS, connection, TLS, timeout, reset.
+    Network,
+    /// A next link that leads elsewhere, loops, or never ends.
+    Paging,
+    /// The run's max runtime is over.
+    TimedOut,
+    /// A stop was requested.
+    Canceled,
+}
+
+impl Fault {
+    /// The class of failure when a whole run ends by it.
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Forbidden => Kind::PermissionMissing,
+            Self::NotLicensed => Kind::NotLicensed,
+            Self::Auth => Kind::AuthFailed,
+            Self::Credential => Kind::CredentialUnusable,
+            Self::Throttled => Kind::Throttled,
+            Self::Unavailable => Kind::Unavailable,
+            Self::NotFound | Self::Refused | Self::BadResponse | Self::Paging => Kind::BadResponse,
+            Self::Network => Kind::Network,
+            Self::TimedOut => Kind::TimedOut,
+            Self::Canceled => Kind::Canceled,
+        }
+    }
+
+    /// Whether nothing else in this run can succeed either.
+    pub fn ends_run(self) -> bool {
+        matches!(
+            self,
+            Self::Auth | Self::Credential | Self::TimedOut | Self::Canceled
+        )
+    }
+}
+
+/// Why a request failed for good.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    /// What it means.
+    pub fault: Fault,
+    /// The HTTP status, if there was an answer.
+    pub status: Option<u16>,
+    /// One line for people: what, and why. No body, no secret.
+    pub message: String,
+    /// Permissions that the answer names, those we know, read-only first.
+    pub permissions: Vec<String>,
+    /// What to type next, if we know.
+    pub hint: Option<String>,
+}
+
+impl Error {
+    /// An error with a message and nothing else known.
+    pub fn new(fault: Fault, message: impl fmt::Display) -> Self {
+        Self {
+            fault,
+            status: None,
+            message: message.to_string(),
+            permissions: Vec::new(),
+            hint: None,
+        }
+    }
+}
+
+/// What reading cost so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Requests sent to Graph, tries included.
+    pub requests: u64,
+    /// Tries after the first.
+    pub retries: u64,
+    /// Milliseconds waited because of 429 or 503, or to stay within the limits.
+    pub throttled_ms: u64,
+    /// Bytes of the bodies received, after decompression.
+    pub bytes: u64,
+}
+
+/// A tenant's Graph. Every call is tried again, paced and timed out as graph.md §§3–5 says; an
+/// error is final.
+pub trait Graph: Sync {
+    /// The body of one GET: a JSON document.
+    fn get(&self, request: &Request) -> Result<Vec<u8>, Error>;
+
+    /// The body behind a next link of an answer to `request`: the link goes out byte for byte,
+    /// after a check that it leads to the same Graph.
+    fn follow(&self, request: &Request, next_link: &str) -> Result<Vec<u8>, Error>;
+
+    /// What it cost so far.
+    fn traffic(&self) -> Traffic;
+}

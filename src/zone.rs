@@ -1,0 +1,1 @@
+//! Zone names, and local time to UTC and back.
