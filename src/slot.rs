@@ -1,8 +1,15 @@
 //! A slot: one intended start, a whole minute, stored in UTC.
+//!
+//! Owns the minute itself and, in `due`, the decision which slots a dispatch starts and which it
+//! missed. Pure: knows neither the clock nor the store.
+
+mod due;
 
 use std::fmt;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+
+pub use due::{Due, plan};
 
 /// A whole minute in UTC, as seconds since the epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
