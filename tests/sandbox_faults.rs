@@ -107,6 +107,21 @@ fn hanging_requests_wait_for_the_release() {
 }
 
 #[test]
+fn dropping_the_sandbox_ends_what_hangs() {
+    let (sandbox, client) = start();
+    sandbox.fault(Fault::on(PROFILES, Kind::Hang));
+    std::thread::scope(|scope| {
+        let hanging: Vec<_> = (0..20)
+            .map(|_| scope.spawn(|| client.fails(PROFILES)))
+            .collect();
+        assert!(sandbox.await_hanging(20, Duration::from_secs(10)));
+        drop(sandbox);
+        assert!(hanging.into_iter().all(|thread| thread.join().unwrap()));
+    });
+    assert!(client.fails(PROFILES), "nobody listens any more");
+}
+
+#[test]
 fn wrong_bodies_come_with_a_good_status() {
     let (sandbox, client) = start();
     for (kind, body) in [

@@ -46,8 +46,13 @@ pub const GROUPS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Collections whose objects are context, not policies.
-const CONTEXT: &[&str] = &["groups", "organization", "deviceManagement/templates"];
+/// Collections whose objects are context, or there in every tenant: not counted as policies.
+const CONTEXT: &[&str] = &[
+    "groups",
+    "organization",
+    "deviceManagement/settings",
+    "deviceManagement/templates",
+];
 
 /// Builds the tenant: about `policies` of them, `Some(0)` none at all.
 pub fn tenant(policies: Option<usize>, seed: u64) -> Tenant {

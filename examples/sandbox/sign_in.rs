@@ -127,7 +127,10 @@ impl SignIn {
         if self.born_revoked > 0 {
             self.born_revoked -= 1;
         } else {
-            let until = Instant::now() + Duration::from_secs(self.lifetime);
+            let now = Instant::now();
+            let until = now
+                .checked_add(Duration::from_secs(self.lifetime))
+                .unwrap_or(now);
             self.tokens
                 .insert(token.clone(), (directory.to_owned(), until));
         }

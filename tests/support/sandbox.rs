@@ -32,18 +32,22 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// The body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {}", self.text))
     }
 
+    /// The items of a page.
     pub fn items(&self) -> Vec<Value> {
         self.json()["value"].as_array().unwrap().clone()
     }
 
+    /// The link to the next page.
     pub fn next(&self) -> Option<String> {
         Some(self.json()["@odata.nextLink"].as_str()?.to_owned())
     }
 
+    /// Every value of a header, by its lower-case name.
     pub fn all(&self, name: &str) -> Vec<&str> {
         let named = self.headers.iter().filter(|(key, _)| key == name);
         named.map(|(_, value)| value.as_str()).collect()
@@ -51,6 +55,7 @@ impl Reply {
 }
 
 impl Client {
+    /// Signs in with the default secret.
     pub fn new(sandbox: &Sandbox) -> Self {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -67,6 +72,7 @@ impl Client {
         client
     }
 
+    /// Asks for a token with that secret.
     pub fn ask_token(&self, secret: &str) -> Reply {
         let url = format!("{}/{DIRECTORY}/oauth2/v2.0/token", self.root);
         let form = [
@@ -78,22 +84,26 @@ impl Client {
         reply(self.agent.post(&url).send_form(form)).unwrap()
     }
 
+    /// Gets a fresh token.
     pub fn sign_in(&mut self) {
         let secret = Options::default().client_secret;
         let answer = self.ask_token(&secret).json();
         self.token = answer["access_token"].as_str().unwrap().to_owned();
     }
 
+    /// GETs a whole URL, byte for byte.
     pub fn url(&self, url: &str) -> Result<Reply, ureq::Error> {
         let bearer = format!("Bearer {}", self.token);
         let request = self.agent.get(url).header("Authorization", &bearer);
         reply(request.call())
     }
 
+    /// GETs a path below `beta`.
     pub fn get(&self, path: &str) -> Reply {
         self.url(&format!("{}/beta/{path}", self.root)).unwrap()
     }
 
+    /// The same with the header that brings newer enum members.
     pub fn preferring(&self, path: &str) -> Reply {
         let request = self
             .agent
@@ -103,10 +113,12 @@ impl Client {
         reply(request.call()).unwrap()
     }
 
+    /// Whether a GET below `beta` gives no answer.
     pub fn fails(&self, path: &str) -> bool {
         self.url(&format!("{}/beta/{path}", self.root)).is_err()
     }
 
+    /// All pages of a list.
     pub fn pages(&self, path: &str) -> Vec<Reply> {
         let mut pages = vec![self.get(path)];
         while let Some(next) = pages.last().and_then(Reply::next) {
@@ -116,6 +128,7 @@ impl Client {
         pages
     }
 
+    /// All items of a list.
     pub fn list(&self, path: &str) -> Vec<Value> {
         self.pages(path).iter().flat_map(Reply::items).collect()
     }
