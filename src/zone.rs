@@ -7,7 +7,7 @@
 //!   system's updates; the compiled table is as old as the program's build.
 //! - The machine's own zone plays no part: `localtime` and the like are not zone names.
 //! - An offset stays in force for days at least; no zone since 1901 has had one for less than four.
-//!   [`Zone::first_change`] looks at one instant a day and relies on it.
+//!   The search for the next change looks at one instant a day and relies on it.
 //! - Before 1972 some offsets had odd seconds. They are kept; a slot is then the minute in which
 //!   the instant lies.
 
