@@ -1,1 +1,285 @@
-//! Where a secret comes from; never printed.
+//! Where a secret comes from: an environment variable, a file that nobody else can read, or the
+//! first line that a command prints.
+//!
+//! A secret is read when it is needed and never kept: a rotated one is seen by the next sign-in. It
+//! leaves this module only as a [`SecretString`], and no message here contains a byte of it: of a
+//! command that fails only the exit status is told, not what it printed.
+//!
+//! Credentials that are not a client secret (a key file, a token of another issuer) do not come
+//! through [`read`]; their files are held to the same rule by [`private_file`].
+
+use std::fs;
+use std::io::Read as _;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::clock::Clock;
+use crate::error::{Error, Kind, Result, file_error};
+use crate::stop::Stop;
+use crate::tenant::Credential;
+
+/// No secret is longer; a file or a command that has more is something else.
+const MAX_BYTES: u64 = 64 * 1024;
+const COMMAND_LIMIT: Duration = Duration::from_secs(30);
+const COMMAND_POLL: Duration = Duration::from_millis(20);
+
+/// The client secret that `credential` points at.
+pub fn read(credential: &Credential, clock: &dyn Clock, stop: &Stop) -> Result<SecretString> {
+    match credential {
+        Credential::SecretEnv(variable) => from_env(variable),
+        Credential::SecretFile(path) => from_file(path),
+        Credential::SecretCommand(command) => from_command(command, clock, stop),
+    }
+}
+
+/// Checks what can be checked without reading the secret: the file is there and private, the
+/// command can be split into words, the variable has a possible name. Whether a variable is set is
+/// not checked: it may exist in cron's environment alone.
+pub fn check_credential(credential: &Credential) -> Result<()> {
+    match credential {
+        Credential::SecretEnv(variable) => check_variable(variable),
+        Credential::SecretFile(path) => private_file(path).map(drop),
+        Credential::SecretCommand(command) => words(command).map(drop),
+    }
+}
+
+/// Whether the variable is set and not empty in this process, for a warning when it is not.
+pub fn is_set(variable: &str) -> bool {
+    check_variable(variable).is_ok() && variable_value(variable).is_some_and(|v| !v.is_empty())
+}
+
+/// The content of a file that only its owner can read, at most 64 KiB. One that group or others
+/// can read is refused.
+pub fn private_file(path: &Path) -> Result<Vec<u8>> {
+    let unusable = |error: &std::io::Error| {
+        Error::new(
+            Kind::CredentialUnusable,
+            file_error("read", path, error).message(),
+        )
+    };
+    // Opening a pipe would wait for its writer, so the kind is looked at before.
+    let kind = fs::metadata(path).map_err(|e| unusable(&e))?;
+    if !kind.is_file() {
+        return Err(Error::new(
+            Kind::CredentialUnusable,
+            format!("{} is not a regular file", path.display()),
+        ));
+    }
+    let mut file = fs::File::open(path).map_err(|e| unusable(&e))?;
+    check_mode(path, &file.metadata().map_err(|e| unusable(&e))?)?;
+    let mut content = Vec::new();
+    file.by_ref()
+        .take(MAX_BYTES + 1)
+        .read_to_end(&mut content)
+        .map_err(|e| unusable(&e))?;
+    if content.len() as u64 > MAX_BYTES {
+        return Err(Error::new(
+            Kind::CredentialUnusable,
+            format!(
+                "{} has more than {MAX_BYTES} bytes; that is no secret",
+                path.display()
+            ),
+        ));
+    }
+    Ok(content)
+}
+
+#[cfg(unix)]
+fn check_mode(path: &Path, metadata: &fs::Metadata) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let mode = metadata.permissions().mode() & 0o7777;
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::CredentialUnusable,
+        format!(
+            "{} has mode {mode:04o}: group or others can read the secret",
+            path.display()
+        ),
+    )
+    .hint(format!("chmod 600 {}", path.display())))
+}
+
+#[cfg(not(unix))]
+fn check_mode(_path: &Path, _metadata: &fs::Metadata) -> Result<()> {
+    Ok(())
+}
+
+fn from_file(path: &Path) -> Result<SecretString> {
+    let content = private_file(path)?;
+    let origin = format!("secret file {}", path.display());
+    secret_of(&origin, content, |text| text.trim_end_matches(['\r', '\n']))
+}
+
+fn check_variable(variable: &str) -> Result<()> {
+    if variable.is_empty() || variable.contains(['=', '\0']) {
+        return Err(Error::usage(format!(
+            "{variable:?} cannot be the name of an environment variable"
+        )));
+    }
+    Ok(())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "one of the two places that read the environment"
+)]
+fn variable_value(variable: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(variable)
+}
+
+fn from_env(variable: &str) -> Result<SecretString> {
+    check_variable(variable)?;
+    let value = variable_value(variable).unwrap_or_default();
+    if value.is_empty() {
+        return Err(Error::new(
+            Kind::CredentialUnusable,
+            format!("environment variable {variable} is not set or empty"),
+        )
+        .hint(format!(
+            "cron starts programs with a bare environment: set {variable} in the crontab, or use --secret-file"
+        )));
+    }
+    value.into_string().map(SecretString::from).map_err(|_| {
+        Error::new(
+            Kind::CredentialUnusable,
+            format!("environment variable {variable} is not UTF-8"),
+        )
+    })
+}
+
+fn words(command: &str) -> Result<(String, Vec<String>)> {
+    let unusable = |why: &str| {
+        Error::new(
+            Kind::CredentialUnusable,
+            format!("secret command cannot be used: {why}"),
+        )
+    };
+    let mut words = shell_words::split(command)
+        .map_err(|_| unusable("a quote is not closed"))?
+        .into_iter();
+    let program = words.next().ok_or_else(|| unusable("it is empty"))?;
+    Ok((program, words.collect()))
+}
+
+/// Runs the command and takes the first line that it prints.
+fn from_command(command: &str, clock: &dyn Clock, stop: &Stop) -> Result<SecretString> {
+    let (program, arguments) = words(command)?;
+    let origin = format!("secret command {program}");
+    let unusable = |why: &dyn std::fmt::Display| {
+        Error::new(Kind::CredentialUnusable, format!("{origin}: {why}"))
+    };
+    let mut child = Command::new(&program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| {
+            unusable(&format_args!("cannot start: {error}"))
+                .hint("name the program by its whole path: cron searches few directories")
+        })?;
+    let ended = wait_for(&mut child, clock, stop);
+    if ended.is_err() {
+        // A program that is already gone is no reason to complain twice.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    let (status, printed) = ended.map_err(|why| match why {
+        Unfinished::Stopped => Error::new(Kind::Canceled, format!("{origin}: stopped")),
+        Unfinished::TooLong => unusable(&format_args!(
+            "not done after {} s",
+            COMMAND_LIMIT.as_secs()
+        )),
+        Unfinished::TooMuch => unusable(&format_args!("printed more than {MAX_BYTES} bytes")),
+        Unfinished::Io(error) => unusable(&error),
+    })?;
+    if !status.success() {
+        return Err(unusable(&format_args!("failed with {status}"))
+            .hint("run the command by hand; it has to print the secret as its first line"));
+    }
+    secret_of(&origin, printed, |text| text.lines().next().unwrap_or(""))
+}
+
+enum Unfinished {
+    Stopped,
+    TooLong,
+    TooMuch,
+    Io(std::io::Error),
+}
+
+fn wait_for(
+    child: &mut Child,
+    clock: &dyn Clock,
+    stop: &Stop,
+) -> Result<(ExitStatus, Vec<u8>), Unfinished> {
+    let output = read_aside(child);
+    let began = clock.monotonic();
+    let mut printed = None;
+    loop {
+        if printed.is_none() {
+            printed = match output.try_recv() {
+                Ok(read) => Some(read.map_err(Unfinished::Io)?),
+                Err(TryRecvError::Empty) => None,
+                Err(TryRecvError::Disconnected) => Some(Vec::new()),
+            };
+        }
+        if printed.as_ref().is_some_and(|p| p.len() as u64 > MAX_BYTES) {
+            return Err(Unfinished::TooMuch);
+        }
+        // A grandchild may hold the pipe open; whoever gives a secret closes it.
+        if let Some(bytes) = printed.take() {
+            match child.try_wait().map_err(Unfinished::Io)? {
+                Some(status) => return Ok((status, bytes)),
+                None => printed = Some(bytes),
+            }
+        }
+        if stop.requested().is_some() {
+            return Err(Unfinished::Stopped);
+        }
+        if clock.monotonic().saturating_duration_since(began) >= COMMAND_LIMIT {
+            return Err(Unfinished::TooLong);
+        }
+        clock.sleep(COMMAND_POLL, stop);
+    }
+}
+
+/// Reads the output in a thread of its own, because a read of a pipe knows no time limit.
+fn read_aside(child: &mut Child) -> Receiver<std::io::Result<Vec<u8>>> {
+    let (sender, receiver) = channel();
+    if let Some(pipe) = child.stdout.take() {
+        std::thread::spawn(move || {
+            let mut printed = Vec::new();
+            let read = pipe.take(MAX_BYTES + 1).read_to_end(&mut printed);
+            // Nobody listens any more when the time was over first.
+            let _ = sender.send(read.map(|_| printed));
+        });
+    }
+    receiver
+}
+
+fn secret_of(
+    origin: &str,
+    content: Vec<u8>,
+    cut: impl FnOnce(&str) -> &str,
+) -> Result<SecretString> {
+    let text = String::from_utf8(content)
+        .map_err(|_| Error::new(Kind::CredentialUnusable, format!("{origin}: not UTF-8")))?;
+    let secret = cut(&text);
+    if secret.is_empty() {
+        return Err(Error::new(
+            Kind::CredentialUnusable,
+            format!("{origin}: empty"),
+        ));
+    }
+    Ok(SecretString::from(secret))
+}
+
+#[cfg(test)]
+mod tests;
