@@ -1,10 +1,26 @@
 //! Microsoft Graph as the product needs it: two verbs over paths and JSON bytes, with typed errors.
 //!
 //! - [`Graph`] is the seam: `graph/client.rs` speaks HTTP, unit tests use a script in the process.
+//! - `client` puts the parts together: `wire` (one try over HTTP), `root` (where Graph is, and
+//!   which links lead there), `answer` (what an answer means), `throttle` (whether to try again),
+//!   `breaker` (when an endpoint is given up), `pace` (how fast a tenant may be asked), `token` and
+//!   `auth` (signing in). `page` reads lists over the trait, `json` finds values in bytes.
 //! - No endpoint is written here or below; they are in `policy/catalogue.rs` alone.
 //! - Nothing here knows the store.
 
+pub mod client;
 pub mod cloud;
+pub mod page;
+
+mod answer;
+mod auth;
+mod breaker;
+mod json;
+mod pace;
+mod root;
+mod throttle;
+mod token;
+mod wire;
 
 use std::fmt;
 
@@ -29,7 +45,8 @@ impl Version {
     }
 }
 
-/// The service group whose limits a request counts against (graph.md §4.1).
+/// The service group whose limits a request counts against ("Microsoft Graph service-specific
+/// throttling limits").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ServiceGroup {
     /// `deviceConfigurations`, `deviceCompliancePolicies`, administrative templates.
@@ -150,6 +167,23 @@ impl Error {
             hint: None,
         }
     }
+
+    /// Adds what to type next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<Error> for crate::error::Error {
+    fn from(error: Error) -> Self {
+        let converted = Self::new(error.fault.kind(), error.message);
+        match error.hint {
+            Some(hint) => converted.hint(hint),
+            None => converted,
+        }
+    }
 }
 
 /// What reading cost so far.
@@ -165,8 +199,8 @@ pub struct Traffic {
     pub bytes: u64,
 }
 
-/// A tenant's Graph. Every call is tried again, paced and timed out as graph.md §§3–5 says; an
-/// error is final.
+/// A tenant's Graph. Every call is tried again, paced and timed out by the implementation; an error
+/// is final.
 pub trait Graph: Sync {
     /// The body of one GET: a JSON document.
     fn get(&self, request: &Request) -> Result<Vec<u8>, Error>;

@@ -1,4 +1,5 @@
-//! Graph root and sign-in authority of each national cloud (graph.md §2).
+//! Graph root and sign-in authority of each national cloud ("Microsoft Graph national cloud
+//! deployments").
 
 /// A national cloud.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

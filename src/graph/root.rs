@@ -1,0 +1,473 @@
+//! Where a tenant's Graph or its sign-in authority is, which URLs are made from that, and which
+//! links of an answer lead there.
+//!
+//! A token is sent to URLs made here and to no other. Of a link in an answer only path and query
+//! are taken, byte for byte; the origin is always the configured one, after a check that the link
+//! names the same. A link is never decoded or normalised: the settings catalogue's page token is
+//! percent-encoded twice, and an encoder that "mends" it loses the place in the list.
+
+use std::fmt;
+
+use super::{Request, Version};
+
+/// The longest URL that the HTTP library can carry.
+const MAX_URL: usize = 65_000;
+
+/// An origin and the path below which a service lives.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct Root {
+    https: bool,
+    host: String,
+    port: Option<u16>,
+    prefix: String,
+}
+
+impl Root {
+    /// Reads a configured URL: `https://HOST[:PORT][/PATH]`, or `http` where the host is this
+    /// machine. The error says what is wrong with it.
+    pub(super) fn parse(url: &str) -> Result<Self, String> {
+        let (scheme, rest) = url
+            .split_once("://")
+            .ok_or_else(|| format!("{url:?} is not a URL"))?;
+        let (authority, path) = split_authority(rest);
+        let https = match scheme.to_ascii_lowercase().as_str() {
+            "https" => true,
+            "http" => false,
+            _ => return Err(format!("{url:?} has to begin with https://")),
+        };
+        let (host, port) = host_and_port(authority)
+            .ok_or_else(|| format!("{url:?} does not name a host, or more than a host"))?;
+        if path.contains(['?', '#', '\\']) || !is_url_text(path) || has_dot_segment(path) {
+            return Err(format!("{url:?} has more than a host and a path"));
+        }
+        let root = Self {
+            https,
+            host,
+            port: port.filter(|&port| port != default_port(https)),
+            prefix: path.trim_end_matches('/').to_owned(),
+        };
+        if !https && !root.is_loopback() {
+            return Err(format!(
+                "{url:?} has to be https: plain http goes to this machine only"
+            ));
+        }
+        Ok(root)
+    }
+
+    /// Whether it is this machine.
+    pub(super) fn is_loopback(&self) -> bool {
+        let bare = self.host.trim_start_matches('[').trim_end_matches(']');
+        self.host == "localhost"
+            || bare
+                .parse::<std::net::IpAddr>()
+                .is_ok_and(|address| address.is_loopback())
+    }
+
+    /// Whether it is spoken to through TLS.
+    pub(super) fn is_https(&self) -> bool {
+        self.https
+    }
+
+    /// The host, for messages.
+    pub(super) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The URL of a path below the root, which is given without a leading slash.
+    pub(super) fn below(&self, path: &str) -> String {
+        format!("{self}/{path}")
+    }
+
+    /// The URL of a request.
+    pub(super) fn url_of(&self, request: &Request) -> Result<String, String> {
+        let mut url = self.below(&format!("{}/{}", request.version.segment(), request.path));
+        for (index, (name, value)) in request.query.iter().enumerate() {
+            url.push(if index == 0 { '?' } else { '&' });
+            encode_query(&mut url, name);
+            url.push('=');
+            encode_query(&mut url, value);
+        }
+        if request.path.contains(['?', '#', '\\']) || has_dot_segment(&request.path) {
+            return Err(format!("path {:?} cannot be sent as it is", request.path));
+        }
+        sendable(url)
+    }
+
+    /// The URL of a link in an answer to `request`, if it leads to the same Graph and version.
+    pub(super) fn url_of_link(&self, request: &Request, link: &str) -> Result<String, String> {
+        let tail = match split_scheme(link) {
+            Some((scheme, rest)) => self.same_origin(scheme, rest)?.to_owned(),
+            None => match link.strip_prefix("//") {
+                Some(rest) => self
+                    .same_origin(if self.https { "https" } else { "http" }, rest)?
+                    .to_owned(),
+                None => self.resolve(request, link)?,
+            },
+        };
+        let path = tail.split(['?', '#']).next().unwrap_or("");
+        if !is_below(path, &self.prefix, request.version) || has_dot_segment(path) {
+            return Err(format!(
+                "next link does not stay below {}",
+                request.version.segment()
+            ));
+        }
+        if tail.contains(['#', '\\']) {
+            return Err("next link has a part that cannot be sent".to_owned());
+        }
+        sendable(format!("{}{tail}", self.origin()))
+    }
+
+    fn origin(&self) -> String {
+        let scheme = if self.https { "https" } else { "http" };
+        match self.port {
+            Some(port) => format!("{scheme}://{}:{port}", self.host),
+            None => format!("{scheme}://{}", self.host),
+        }
+    }
+
+    /// What follows the authority of an absolute link, if scheme, host and port are ours.
+    fn same_origin<'a>(&self, scheme: &str, rest: &'a str) -> Result<&'a str, String> {
+        let (authority, tail) = split_authority(rest);
+        let ours = if self.https { "https" } else { "http" };
+        let (host, port) = host_and_port(authority)
+            .ok_or_else(|| "next link names a host in an unexpected form".to_owned())?;
+        let same_port = port.unwrap_or(default_port(self.https))
+            == self.port.unwrap_or(default_port(self.https));
+        if !scheme.eq_ignore_ascii_case(ours) || host != self.host || !same_port {
+            return Err(format!(
+                "next link leads to {}://{authority} instead of {}",
+                scheme.to_ascii_lowercase(),
+                self.origin()
+            ));
+        }
+        Ok(tail)
+    }
+
+    /// A relative link, made absolute in the manner of RFC 3986 except for dot segments, which
+    /// are refused.
+    fn resolve(&self, request: &Request, link: &str) -> Result<String, String> {
+        let base = format!(
+            "{}/{}/{}",
+            self.prefix,
+            request.version.segment(),
+            request.path
+        );
+        if link.starts_with('/') {
+            return Ok(link.to_owned());
+        }
+        if link.starts_with('?') {
+            return Ok(format!("{base}{link}"));
+        }
+        let first = link.split(['/', '?', '#']).next().unwrap_or("");
+        if first.is_empty() || first.contains(':') {
+            return Err("next link is neither a URL nor a path".to_owned());
+        }
+        let folder = base
+            .rfind('/')
+            .and_then(|at| base.get(..=at))
+            .unwrap_or("/");
+        Ok(format!("{folder}{link}"))
+    }
+}
+
+/// The URL without a trailing slash.
+impl fmt::Display for Root {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.origin(), self.prefix)
+    }
+}
+
+impl fmt::Debug for Root {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Whether a text can be spliced into the path of the sign-in URL as directory: a GUID or a domain.
+pub(super) fn is_directory(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_alphanumeric())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
+}
+
+/// Path and names of the query options of a URL: what may be logged of it.
+pub(super) fn loggable(url: &str) -> String {
+    let (_, rest) = url.split_once("://").unwrap_or(("", url));
+    let path_and_query = rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/");
+    let (path, query) = path_and_query
+        .split_once('?')
+        .unwrap_or((path_and_query, ""));
+    let names: Vec<&str> = query
+        .split('&')
+        .filter_map(|option| option.split('=').next())
+        .filter(|name| !name.is_empty())
+        .collect();
+    if names.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{}", names.join("&"))
+    }
+}
+
+fn default_port(https: bool) -> u16 {
+    if https { 443 } else { 80 }
+}
+
+fn split_scheme(link: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = link.split_once("://")?;
+    let is_scheme = !scheme.contains(['/', '?', '#']);
+    is_scheme.then_some((scheme, rest))
+}
+
+/// Splits what follows `://` where the authority ends.
+fn split_authority(rest: &str) -> (&str, &str) {
+    rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()))
+}
+
+/// Host, lower-cased, and port; `None` where there is anything else, such as user information or a
+/// character that some reader might take for the end of the host.
+fn host_and_port(authority: &str) -> Option<(String, Option<u16>)> {
+    let (host, port) = match authority.rfind(':') {
+        Some(at) if !authority.ends_with(']') => {
+            let (host, port) = authority.split_at(at);
+            (host, Some(port.strip_prefix(':')?.parse().ok()?))
+        }
+        _ => (authority, None),
+    };
+    let is_ipv6 = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .is_some_and(|host| host.parse::<std::net::Ipv6Addr>().is_ok());
+    let is_name = !host.is_empty()
+        && host
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'));
+    (is_ipv6 || is_name).then(|| (host.to_ascii_lowercase(), port))
+}
+
+fn is_below(path: &str, prefix: &str, version: Version) -> bool {
+    path.strip_prefix(prefix)
+        .and_then(|path| path.strip_prefix('/'))
+        .and_then(|path| path.strip_prefix(version.segment()))
+        .is_some_and(|path| path.starts_with('/'))
+}
+
+/// A server may take `..` for the way up, also when it is encoded.
+fn has_dot_segment(path: &str) -> bool {
+    path.split('/').any(|segment| {
+        let plain = segment.to_ascii_lowercase().replace("%2e", ".");
+        plain == "." || plain == ".."
+    })
+}
+
+fn is_url_text(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// A URL that goes out byte for byte: no blank, no control character, nothing outside ASCII, and
+/// what the HTTP library parsed is what it was given.
+fn sendable(url: String) -> Result<String, String> {
+    if url.len() > MAX_URL {
+        return Err(format!(
+            "URL has {} bytes; at most {MAX_URL} can be sent",
+            url.len()
+        ));
+    }
+    let unchanged = url
+        .parse::<ureq::http::Uri>()
+        .is_ok_and(|uri| is_url_text(&url) && uri.to_string() == url);
+    if unchanged {
+        Ok(url)
+    } else {
+        Err("URL cannot be sent unchanged".to_owned())
+    }
+}
+
+/// Percent-encodes what would end a query option or cannot be in a URL. What OData writes in
+/// options (`$ ( ) , ; = ' : @ / * !`) stays readable.
+fn encode_query(url: &mut String, text: &str) {
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~$(),;='*!:@/".contains(&byte) {
+            url.push(char::from(byte));
+        } else {
+            url.push_str(&format!("%{byte:02X}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ServiceGroup;
+    use super::*;
+
+    fn request(path: &str, query: &[(&str, &str)]) -> Request {
+        Request {
+            version: Version::Beta,
+            path: path.to_owned(),
+            query: query
+                .iter()
+                .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            group: ServiceGroup::DeviceConfiguration,
+            endpoint: "deviceConfiguration",
+        }
+    }
+
+    fn graph() -> Root {
+        Root::parse("https://graph.microsoft.com").unwrap()
+    }
+
+    #[test]
+    fn only_https_and_loopback_are_roots() {
+        for good in [
+            "https://graph.microsoft.com",
+            "HTTPS://Graph.Microsoft.Com:443/",
+            "https://gateway.example/graph/",
+            "http://127.0.0.1:8080",
+            "http://127.9.9.9",
+            "http://[::1]:80",
+            "http://localhost:1",
+        ] {
+            assert!(Root::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "graph.microsoft.com",
+            "http://graph.microsoft.com",
+            "http://127.0.0.1.evil.example",
+            "http://localhost.evil.example",
+            "http://128.0.0.1",
+            "https://user@graph.microsoft.com",
+            "https://user:pw@graph.microsoft.com",
+            "https://graph.microsoft.com/?a=b",
+            "https://graph.microsoft.com/#x",
+            "https://graph.microsoft.com/../x",
+            "https://",
+            "https://graph microsoft",
+            "https://graph.microsoft.com:99999",
+            "ftp://graph.microsoft.com",
+            "file:///etc/passwd",
+        ] {
+            assert!(Root::parse(bad).is_err(), "{bad}");
+        }
+        assert_eq!(
+            Root::parse("HTTPS://Graph.Microsoft.Com:443/").unwrap(),
+            graph()
+        );
+        assert!(Root::parse("http://[::1]:80").unwrap().is_loopback());
+        assert!(!graph().is_loopback());
+    }
+
+    #[test]
+    fn query_options_are_encoded_and_keep_their_dollar() {
+        let request = request(
+            "deviceManagement/deviceConfigurations",
+            &[
+                ("$filter", "name eq 'a&b+c #ä%'"),
+                ("$expand", "x($select=id)"),
+            ],
+        );
+        assert_eq!(
+            graph().url_of(&request).unwrap(),
+            "https://graph.microsoft.com/beta/deviceManagement/deviceConfigurations\
+             ?$filter=name%20eq%20'a%26b%2Bc%20%23%C3%A4%25'&$expand=x($select=id)"
+        );
+        for path in ["a b", "a?b", "a#b", "../v1.0/me", "a/%2E%2e/b", "a\\b", "ä"] {
+            let request = self::request(path, &[]);
+            assert!(graph().url_of(&request).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_link_to_the_same_graph_keeps_every_byte() {
+        let request = request("deviceManagement/configurationPolicies", &[]);
+        let tail =
+            "/beta/deviceManagement/configurationPolicies?$skiptoken=%255Bcosmos%255D%2b+x&a=%";
+        for link in [
+            format!("https://graph.microsoft.com{tail}"),
+            format!("https://GRAPH.microsoft.com:443{tail}"),
+            format!("HTTPS://graph.microsoft.com{tail}"),
+            format!("//graph.microsoft.com{tail}"),
+            tail.to_owned(),
+            tail.replace("/beta/deviceManagement/", ""),
+            tail.replace("/beta/deviceManagement/configurationPolicies", ""),
+        ] {
+            assert_eq!(
+                graph().url_of_link(&request, &link).unwrap(),
+                format!("https://graph.microsoft.com{tail}"),
+                "{link}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_link_elsewhere_is_refused() {
+        let request = request("deviceManagement/configurationPolicies", &[]);
+        for link in [
+            "https://evil.example/beta/x",
+            "http://graph.microsoft.com/beta/x",
+            "https://graph.microsoft.com:8443/beta/x",
+            "https://graph.microsoft.com@evil.example/beta/x",
+            "https://user@graph.microsoft.com/beta/x",
+            "https://graph.microsoft.com\\@evil.example/beta/x",
+            "https://graph.microsoft.com.evil.example/beta/x",
+            "https://graph.microsoft.com%2eevil.example/beta/x",
+            "https:///evil.example/beta/x",
+            "//evil.example/beta/x",
+            "///evil.example/beta/x",
+            "\\\\evil.example\\beta",
+            "javascript:alert(1)",
+            "ftp://graph.microsoft.com/beta/x",
+            "https://graph.microsoft.com/v1.0/x",
+            "https://graph.microsoft.com/betamax/x",
+            "https://graph.microsoft.com/beta",
+            "https://graph.microsoft.com/beta/../v1.0/x",
+            "https://graph.microsoft.com/beta/%2e%2E/v1.0/x",
+            "/v1.0/x",
+            "../v1.0/x",
+            "https://graph.microsoft.com/beta/x#y",
+            "https://graph.microsoft.com/beta/x y",
+            "https://graph.microsoft.com/beta/x\r\nHost: evil",
+            "https://graph.microsoft.com/beta/ä",
+            "",
+        ] {
+            assert!(graph().url_of_link(&request, link).is_err(), "{link}");
+        }
+        let long = format!("https://graph.microsoft.com/beta/{}", "x".repeat(70_000));
+        assert!(graph().url_of_link(&request, &long).is_err());
+    }
+
+    #[test]
+    fn a_prefix_belongs_to_the_root() {
+        let root = Root::parse("https://gateway.example:444/graph/").unwrap();
+        let request = request("a/b", &[]);
+        assert_eq!(
+            root.url_of(&request).unwrap(),
+            "https://gateway.example:444/graph/beta/a/b"
+        );
+        assert!(root.url_of_link(&request, "/beta/a").is_err());
+        assert_eq!(
+            root.url_of_link(&request, "?c").unwrap(),
+            "https://gateway.example:444/graph/beta/a/b?c"
+        );
+    }
+
+    #[test]
+    fn the_log_gets_no_query_value() {
+        assert_eq!(
+            loggable("https://h/beta/a?$top=5&$skiptoken=secret&x"),
+            "/beta/a?$top&$skiptoken&x"
+        );
+        assert_eq!(loggable("https://h"), "/");
+    }
+
+    #[test]
+    fn a_directory_is_a_guid_or_a_domain() {
+        for good in ["contoso.onmicrosoft.com", "0a1b-2c"] {
+            assert!(is_directory(good));
+        }
+        for bad in ["", "..", "a/b", "a?b", "a b", "a%2f", "ä"] {
+            assert!(!is_directory(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! One try over HTTP: a request goes out, and a whole answer comes back or none. The only module
+//! that knows the HTTP library.
+//!
+//! - Every phase has a time limit, and the whole never outlasts what the caller allows.
+//! - Redirects are not followed; an answer of any status is an answer.
+//! - Bodies are bounded after decompression; of an error's body only the beginning is kept.
+//! - Of the headers only an allow-list is kept, so that nothing else can reach a log.
+//! - A stop shuts both agents down: reads that block end, and later tries fail at once.
+//! - The proxy comes from the environment, except for this machine, which is always reached
+//!   directly: the library would send even loopback through a proxy.
+
+use std::fmt;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use ureq::config::ConfigBuilder;
+use ureq::http::{HeaderMap, HeaderValue, Response};
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::typestate::AgentScope;
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport,
+};
+use ureq::{Agent, Body, RequestBuilder, Timeout};
+
+use super::root::Root;
+use crate::stop::Stop;
+
+/// How long the phases of one try may take, and how much it may bring.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) connect: Duration,
+    /// From the request to the end of the headers: Intune may think for tens of seconds.
+    pub(super) header: Duration,
+    /// Between two pieces of a body.
+    pub(super) read: Duration,
+    pub(super) whole: Duration,
+    /// Bytes of a body, decompressed.
+    pub(super) body: u64,
+    /// Bytes that are kept of the body of an error.
+    pub(super) error_body: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            header: Duration::from_secs(100),
+            read: Duration::from_secs(30),
+            whole: Duration::from_secs(120),
+            body: 64 * 1024 * 1024,
+            error_body: 256 * 1024,
+        }
+    }
+}
+
+/// What goes out.
+#[derive(Debug)]
+pub(super) struct Outgoing<'a> {
+    /// The service that the URL belongs to.
+    pub(super) root: &'a Root,
+    pub(super) url: &'a str,
+    pub(super) payload: Payload<'a>,
+    /// A new id for each try; the customer's activity log shows it.
+    pub(super) request_id: &'a str,
+    /// The time left to the caller.
+    pub(super) left: Duration,
+    pub(super) new_connection: bool,
+}
+
+/// What a request carries beside its URL.
+#[derive(Debug)]
+pub(super) enum Payload<'a> {
+    /// A GET with this token.
+    Bearer(&'a SecretString),
+    /// A POST of this form.
+    Form(&'a SecretString),
+}
+
+/// A whole answer.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: Headers,
+    pub(super) body: Vec<u8>,
+}
+
+/// The headers that are looked at or logged.
+#[derive(Debug, Default)]
+pub(super) struct Headers {
+    pub(super) request_id: Option<String>,
+    pub(super) diagnostic: Option<String>,
+    pub(super) date: Option<String>,
+    pub(super) retry_after: Vec<String>,
+    pub(super) challenge: Option<String>,
+    pub(super) content_type: Option<String>,
+}
+
+/// Why there is no whole answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// No connection, or it broke, or a time limit was over.
+    Network {
+        why: String,
+        hint: Option<&'static str>,
+        /// The caller's time was over first.
+        out_of_time: bool,
+    },
+    /// The body has more than the limit.
+    TooLarge(u64),
+    /// The body cannot be decompressed.
+    Garbled,
+}
+
+/// Both ways out, with their connections.
+pub(super) struct Wire {
+    by_environment: Agent,
+    direct: Agent,
+    limits: Limits,
+}
+
+impl Wire {
+    /// Ways out that close when a stop is requested.
+    pub(super) fn new(user_agent: &str, limits: Limits, stop: &Stop) -> Self {
+        let agent = |config: ConfigBuilder<AgentScope>| {
+            Agent::with_parts(
+                config.build(),
+                DefaultConnector::default().chain(BodyPatience(limits.read)),
+                DefaultResolver::default(),
+            )
+        };
+        let by_environment = agent(configured(user_agent, &limits));
+        let direct = agent(configured(user_agent, &limits).proxy(None));
+        for agent in [&by_environment, &direct] {
+            let agent = agent.clone();
+            stop.on_request(move || agent.clone().shutdown());
+        }
+        Self {
+            by_environment,
+            direct,
+            limits,
+        }
+    }
+
+    /// Makes one try.
+    pub(super) fn send(&self, outgoing: &Outgoing<'_>) -> Result<Answer, Lost> {
+        let agent = if outgoing.root.is_loopback() {
+            &self.direct
+        } else {
+            &self.by_environment
+        };
+        let sent = match outgoing.payload {
+            Payload::Bearer(token) => {
+                let mut header =
+                    HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
+                        .map_err(|_| network("the token cannot be sent"))?;
+                header.set_sensitive(true);
+                self.prepared(agent.get(outgoing.url), outgoing)
+                    .header("authorization", header)
+                    .header("prefer", "include-unknown-enum-members")
+                    .call()
+            }
+            Payload::Form(form) => self
+                .prepared(agent.post(outgoing.url), outgoing)
+                .header("content-type", "application/x-www-form-urlencoded")
+                .send(form.expose_secret()),
+        };
+        sent.and_then(|response| self.read(response))
+            .map_err(|error| {
+                let cut_short = outgoing.left <= self.limits.whole;
+                lost(&error, outgoing.root, cut_short)
+            })
+    }
+
+    fn prepared<Any>(
+        &self,
+        request: RequestBuilder<Any>,
+        outgoing: &Outgoing<'_>,
+    ) -> RequestBuilder<Any> {
+        let whole = self.limits.whole.min(outgoing.left);
+        let config = request
+            .config()
+            .https_only(outgoing.root.is_https())
+            .timeout_global(Some(whole))
+            // Never later than the whole, and with room to tell the phases apart.
+            .timeout_recv_response(Some(self.limits.header.min(whole.mul_f32(0.9))));
+        let config = if outgoing.new_connection {
+            config.max_idle_age(Duration::ZERO)
+        } else {
+            config
+        };
+        config
+            .build()
+            .header("client-request-id", outgoing.request_id)
+    }
+
+    fn read(&self, mut response: Response<Body>) -> Result<Answer, ureq::Error> {
+        let status = response.status().as_u16();
+        let headers = Headers::of(response.headers());
+        let success = response.status().is_success();
+        let body = if success {
+            response
+                .body_mut()
+                .with_config()
+                .limit(self.limits.body)
+                .read_to_vec()?
+        } else {
+            beginning(&mut response, self.limits.error_body)
+        };
+        Ok(Answer {
+            status,
+            headers,
+            body,
+        })
+    }
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire").finish_non_exhaustive()
+    }
+}
+
+/// Sizes and times only: bodies hold secrets more often than one would hope.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("status", &self.status)
+            .field("bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Headers {
+    fn of(map: &HeaderMap) -> Self {
+        let text = |name: &str| {
+            map.get(name)
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned)
+        };
+        Self {
+            request_id: text("request-id"),
+            diagnostic: text("x-ms-ags-diagnostic"),
+            date: text("date"),
+            retry_after: map
+                .get_all("retry-after")
+                .iter()
+                .filter_map(|value| value.to_str().ok())
+                .map(str::to_owned)
+                .collect(),
+            challenge: text("www-authenticate"),
+            content_type: text("content-type"),
+        }
+    }
+}
+
+fn configured(user_agent: &str, limits: &Limits) -> ConfigBuilder<AgentScope> {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .user_agent(user_agent)
+        .accept("application/json")
+        .tls_config(
+            TlsConfig::builder()
+                .root_certs(RootCerts::PlatformVerifier)
+                .build(),
+        )
+        .timeout_resolve(Some(limits.connect))
+        .timeout_connect(Some(limits.connect))
+        .timeout_send_request(Some(limits.read))
+        .timeout_send_body(Some(limits.read))
+        .max_idle_connections(64)
+        .max_idle_connections_per_host(16)
+}
+
+/// The body of an error helps to explain it, but an error it stays without.
+fn beginning(response: &mut Response<Body>, limit: u64) -> Vec<u8> {
+    use std::io::Read as _;
+
+    let mut kept = Vec::new();
+    let mut reader = response.body_mut().as_reader().take(limit);
+    // What came before the break is kept.
+    let _ = reader.read_to_end(&mut kept);
+    kept
+}
+
+fn network(why: impl Into<String>) -> Lost {
+    Lost::Network {
+        why: why.into(),
+        hint: None,
+        out_of_time: false,
+    }
+}
+
+/// The library's error in our words. Its own texts can hold URLs, so few of them are passed on.
+fn lost(error: &ureq::Error, root: &Root, cut_short: bool) -> Lost {
+    use std::io::ErrorKind;
+
+    let host = root.host();
+    match error {
+        ureq::Error::BodyExceedsLimit(limit) => Lost::TooLarge(*limit),
+        ureq::Error::Decompress(..) => Lost::Garbled,
+        ureq::Error::Timeout(phase) => Lost::Network {
+            why: format!("{host} did not answer in time ({phase})"),
+            hint: None,
+            out_of_time: cut_short && *phase == Timeout::Global,
+        },
+        ureq::Error::HostNotFound => network(format!("host name {host} is not known")),
+        ureq::Error::ConnectProxyFailed(_) | ureq::Error::InvalidProxyUrl => Lost::Network {
+            why: format!("the proxy gives no connection to {host}"),
+            hint: Some("look at ALL_PROXY, HTTPS_PROXY and HTTP_PROXY, in this order"),
+            out_of_time: false,
+        },
+        ureq::Error::Io(io) if io.kind() == ErrorKind::UnexpectedEof => {
+            network(format!("{host} broke the connection off"))
+        }
+        ureq::Error::Io(io) => of_text(host, &io.to_string()),
+        ureq::Error::Rustls(tls) => of_text(host, &tls.to_string()),
+        ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
+            network(format!("{host} answers with something that is not HTTP"))
+        }
+        _ => network(format!("no connection to {host}")),
+    }
+}
+
+fn of_text(host: &str, text: &str) -> Lost {
+    Lost::Network {
+        why: format!("{host}: {text}"),
+        hint: text.contains("certificate").then_some(
+            "certificates are checked against this system's trust store (Debian: ca-certificates)",
+        ),
+        out_of_time: false,
+    }
+}
+
+/// Gives the reads of a body a limit each. The library's own limit per read would also end the
+/// wait for the first byte of an answer, which may rightly take longer.
+#[derive(Debug)]
+struct BodyPatience(Duration);
+
+impl Connector<Box<dyn Transport>> for BodyPatience {
+    type Out = PatientTransport;
+
+    fn connect(
+        &self,
+        _details: &ConnectionDetails<'_>,
+        chained: Option<Box<dyn Transport>>,
+    ) -> Result<Option<Self::Out>, ureq::Error> {
+        Ok(chained.map(|inner| PatientTransport {
+            inner,
+            per_read: self.0,
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct PatientTransport {
+    inner: Box<dyn Transport>,
+    per_read: Duration,
+}
+
+impl Transport for PatientTransport {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.inner.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        self.inner.transmit_output(amount, timeout)
+    }
+
+    fn await_input(&mut self, mut timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        if timeout.reason != Timeout::RecvResponse {
+            timeout.per_read = Some(self.per_read.into());
+        }
+        self.inner.await_input(timeout)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.inner.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.inner.is_tls()
+    }
+}
