@@ -115,8 +115,8 @@ END;
 
 -- Every byte string that a backup set is made of: policy documents, the list of a policy type's
 -- policies, the manifest of a set. Addressed by the SHA-256 of the uncompressed bytes, stored once
--- per tenant. data is a zstd frame; where base_id is set, the uncompressed bytes of that content
--- are the frame's dictionary (src/store/contents.rs). depth counts the bases below a content.
+-- per tenant. data is a sealed zstd frame; where base_id is set, the uncompressed bytes of that
+-- content are the frame's dictionary (src/store/contents.rs). depth is more than the base's.
 CREATE TABLE contents (
     id         INTEGER PRIMARY KEY,
     tenant_id  INTEGER NOT NULL REFERENCES tenants (id),
@@ -156,7 +156,8 @@ CREATE INDEX backup_sets_tenant ON backup_sets (tenant_id, id);
 CREATE INDEX backup_sets_root ON backup_sets (tenant_id, root_hash);
 
 -- A tenant that is being purged right now; a row lives only inside the transaction that removes
--- expired backup sets or contents that no set reaches. Without one, both refuse to go.
+-- expired backup sets or contents that no set reaches, or that stores a damaged content again.
+-- Without one, both refuse to go or to change.
 CREATE TABLE purges (
     tenant_id INTEGER PRIMARY KEY REFERENCES tenants (id)
 ) STRICT;
@@ -177,6 +178,8 @@ BEGIN
 END;
 
 CREATE TRIGGER contents_do_not_change BEFORE UPDATE ON contents
+WHEN NEW.id <> OLD.id OR NEW.tenant_id <> OLD.tenant_id OR NEW.hash <> OLD.hash
+  OR NOT EXISTS (SELECT 1 FROM purges WHERE tenant_id = OLD.tenant_id)
 BEGIN
     SELECT RAISE(ABORT, 'contents do not change');
 END;

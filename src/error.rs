@@ -9,7 +9,7 @@
 
 use std::fmt;
 
-/// The exit codes of the program (product.md §4). The numbers are a contract with scripts.
+/// The exit codes of the program. The numbers are a contract with scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum ExitCode {
@@ -80,6 +80,29 @@ impl ExitCode {
     pub fn number(self) -> u8 {
         self as u8
     }
+
+    /// The one code for several results: failures of one class give its code, of several classes
+    /// `Failed`; a failure wins over `Partial`, that over `Attention`, that over `Ok`.
+    pub fn of_several(codes: impl IntoIterator<Item = Self>) -> Self {
+        let mut combined = Self::Ok;
+        for code in codes {
+            combined = match (combined.weight(), code.weight()) {
+                (3, 3) if combined != code => Self::Failed,
+                (old, new) if new > old => code,
+                _ => combined,
+            };
+        }
+        combined
+    }
+
+    fn weight(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Attention => 1,
+            Self::Partial => 2,
+            _ => 3,
+        }
+    }
 }
 
 /// The class of a failure. Each has one exit code and, where a run can end by it, one error code.
@@ -143,7 +166,7 @@ impl Kind {
     /// The exit code of this class.
     pub fn exit_code(self) -> ExitCode {
         match self {
-            Self::Usage | Self::UnknownPolicyType => ExitCode::Usage,
+            Self::Usage => ExitCode::Usage,
             Self::NoStore => ExitCode::NoStore,
             Self::LockHeld | Self::Busy => ExitCode::Busy,
             Self::AuthFailed | Self::PermissionMissing | Self::NotLicensed => ExitCode::Auth,
@@ -153,7 +176,7 @@ impl Kind {
             Self::Integrity => ExitCode::Integrity,
             Self::Schema => ExitCode::Schema,
             Self::StorageFull | Self::Storage => ExitCode::Storage,
-            Self::CredentialUnusable | Self::Config => ExitCode::Config,
+            Self::CredentialUnusable | Self::Config | Self::UnknownPolicyType => ExitCode::Config,
             Self::NotFound => ExitCode::NotFound,
             Self::TimedOut => ExitCode::TimedOut,
             Self::Canceled => ExitCode::Interrupted,
@@ -252,4 +275,30 @@ pub fn file_error(deed: &str, path: &std::path::Path, error: &std::io::Error) ->
         kind_of_io(error),
         format!("cannot {deed} {}: {error}", path.display()),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_results_have_one_code() {
+        use ExitCode as E;
+        let cases: &[(&[E], E)] = &[
+            (&[], E::Ok),
+            (&[E::Ok, E::Attention, E::Ok], E::Attention),
+            (&[E::Attention, E::Partial], E::Partial),
+            (&[E::Auth, E::Partial, E::Auth], E::Auth),
+            (&[E::Auth, E::Unavailable], E::Failed),
+            (&[E::Failed, E::Auth], E::Failed),
+        ];
+        for (codes, expected) in cases {
+            assert_eq!(E::of_several(codes.iter().copied()), *expected, "{codes:?}");
+            assert_eq!(
+                E::of_several(codes.iter().rev().copied()),
+                *expected,
+                "{codes:?}"
+            );
+        }
+    }
 }

@@ -1,15 +1,40 @@
 //! Scheduled, provable, restorable backups of Microsoft Intune configuration for many tenants.
+//!
+//! The map, from the words a user knows to what carries them:
+//!
+//! - [`tenant`], [`schedule`], [`slot`], [`recurrence`], [`zone`], [`run`], [`backup_set`],
+//!   [`policy`], [`retention`], [`retry`], [`audit`] are the words; most of each is pure.
+//! - [`dispatch`] decides what starts, between many processes; [`run::backup`] carries one run out;
+//!   [`lock`] says who lives.
+//! - [`graph`] speaks to Microsoft Graph; [`store`] keeps everything in one SQLite file; they do not
+//!   know each other.
+//! - [`cli`] turns flags into domain types, [`ui`] is the only writer to the terminal, [`context`]
+//!   and [`config`] are made once per process.
+//! - [`clock`], [`secret`], [`stop`], [`error`] are what every other module may use.
 
+pub mod actor;
+pub mod audit;
 pub mod backup_set;
+pub mod cli;
 pub mod clock;
+pub mod config;
+pub mod context;
+pub mod dispatch;
+pub mod duration;
 pub mod error;
 pub mod graph;
+pub mod labels;
+pub mod lock;
 pub mod policy;
 pub mod recurrence;
+pub mod retention;
+pub mod retry;
+pub mod run;
 pub mod schedule;
 pub mod secret;
 pub mod slot;
 pub mod stop;
 pub mod store;
 pub mod tenant;
+pub mod ui;
 pub mod zone;

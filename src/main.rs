@@ -1,3 +1,119 @@
-//! The program.
+//! The process: arguments in, exit code out. Logging and signals are set up here; everything else
+//! is in the library. Nothing but this file leaves the process.
 
-fn main() {}
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use log::LevelFilter;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use tenantpilot::cli::{self, Parsed};
+use tenantpilot::config::{Config, LogFormat};
+use tenantpilot::context::Context;
+use tenantpilot::error::{self, Kind};
+use tenantpilot::stop::{Reason, Stop};
+use tenantpilot::ui::text::visible;
+
+fn main() -> ExitCode {
+    ExitCode::from(run().number())
+}
+
+fn run() -> error::ExitCode {
+    let (command, config) = match cli::parse(std::env::args_os()) {
+        Parsed::Command { command, config } => (command, config),
+        Parsed::Answered(code) => return code,
+    };
+    start_log(&config);
+    let stop = Stop::default();
+    let context = Context::new(config, stop.clone());
+    listen_for_signals(stop.clone(), context.heeds_stop());
+    match cli::run(&context, *command) {
+        Ok(code) => code,
+        Err(error) => {
+            let code = match (error.kind(), stop.requested()) {
+                (Kind::Canceled, Some(reason)) => code_of(reason),
+                (kind, _) => kind.exit_code(),
+            };
+            context.ui.failure(&error, code);
+            code
+        }
+    }
+}
+
+/// Log lines go to stderr. ureq and rustls stay at warnings: below that they write what is on the
+/// wire, tokens included.
+fn start_log(config: &Config) {
+    let level = match (config.quiet, config.verbosity) {
+        (true, _) => LevelFilter::Off,
+        (_, 0) => LevelFilter::Error,
+        (_, 1) => LevelFilter::Info,
+        _ => LevelFilter::Debug,
+    };
+    let mut log = env_logger::Builder::new();
+    log.filter_level(level);
+    for module in ["ureq", "ureq_proto", "rustls", "rustls_platform_verifier"] {
+        log.filter_module(module, level.min(LevelFilter::Warn));
+    }
+    if config.log_format == LogFormat::Json {
+        log.format(|line, record| {
+            let object = serde_json::json!({
+                "at": line.timestamp_millis().to_string(),
+                "level": record.level().as_str().to_lowercase(),
+                "target": record.target(),
+                "message": record.args().to_string(),
+            });
+            writeln!(
+                line,
+                "{}",
+                tenantpilot::ui::text::ascii_controls(&object.to_string())
+            )
+        });
+    } else {
+        log.format(|line, record| {
+            let message = record.args().to_string();
+            let (at, level) = (line.timestamp_millis(), record.level());
+            writeln!(
+                line,
+                "{at} {level:<5} {}: {}",
+                record.target(),
+                visible(&message)
+            )
+        });
+    }
+    log.init();
+}
+
+/// The first signal asks the command to stop, where it heeds that; else, and the second time, the
+/// process ends at once.
+fn listen_for_signals(stop: Stop, heeds_stop: Arc<AtomicBool>) {
+    let mut signals = match Signals::new([SIGINT, SIGTERM]) {
+        Ok(signals) => signals,
+        Err(error) => return log::error!("signals end the process at once: {error}"),
+    };
+    std::thread::spawn(move || {
+        for signal in signals.forever() {
+            let reason = match signal {
+                SIGINT => Reason::Interrupt,
+                _ => Reason::Terminate,
+            };
+            if stop.requested().is_some() || !heeds_stop.load(Ordering::SeqCst) {
+                leave(code_of(reason));
+            }
+            stop.request(reason);
+        }
+    });
+}
+
+fn code_of(reason: Reason) -> error::ExitCode {
+    match reason {
+        Reason::Interrupt => error::ExitCode::Interrupted,
+        Reason::Terminate => error::ExitCode::Terminated,
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+fn leave(code: error::ExitCode) -> ! {
+    std::process::exit(i32::from(code.number()))
+}

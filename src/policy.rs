@@ -2,8 +2,18 @@
 //! name is only a label.
 //!
 //! Everything in this module is pure: no clock, no network, no store.
+//!
+//! - [`catalogue`]: the table of policy types, the only place that names an endpoint.
+//! - [`selection`]: which rows a schedule means.
+//! - [`document`]: what is kept of an object.
+//! - [`canonical`]: the form in which two documents are compared.
 
-/// What became of one policy type in a run (product.md §3.3).
+pub mod canonical;
+pub mod catalogue;
+pub mod document;
+pub mod selection;
+
+/// What became of one policy type in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// Everything was read, and we know why we can say so.

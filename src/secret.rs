@@ -8,6 +8,8 @@
 //! Credentials that are not a client secret (a key file, a token of another issuer) do not come
 //! through [`read`]; their files are held to the same rule by [`private_file`].
 
+pub mod database_key;
+
 use std::fs;
 use std::io::Read as _;
 use std::path::Path;

@@ -6,6 +6,8 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::error::ExitCode;
+
 /// Why the program was asked to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
@@ -13,6 +15,16 @@ pub enum Reason {
     Interrupt,
     /// SIGTERM: the system or a supervisor ends us.
     Terminate,
+}
+
+impl Reason {
+    /// What the program leaves with when it stopped for this reason.
+    pub fn exit_code(self) -> ExitCode {
+        match self {
+            Self::Interrupt => ExitCode::Interrupted,
+            Self::Terminate => ExitCode::Terminated,
+        }
+    }
 }
 
 type Listener = Box<dyn Fn() + Send>;

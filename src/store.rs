@@ -1,1 +1,307 @@
-//! The store: one SQLite file.
+//! The store: one SQLite file that several processes open at once.
+//!
+//! - SQL is written under this module alone, as constants; its functions speak domain types and
+//!   take a connection (to read) or a transaction (to write). Rows never escape.
+//! - Every transaction that may write begins IMMEDIATE: one that starts as a reader and turns
+//!   writer is refused with SQLITE_BUSY at once, whatever the timeout says.
+//! - No transaction is open while anything waits for the network.
+//! - WAL with synchronous FULL: a commit that returned survives a power cut.
+//! - A connection belongs to one thread; whoever needs another opens the store again.
+//!
+//! # How a database comes to be
+//!
+//! It is built under another name in the same folder and then linked to its own name, which fails
+//! if that exists. So two processes that create at once end with one database, and a process that
+//! dies in between leaves a stray file but never half a database.
+
+pub mod audit;
+pub mod backup_sets;
+pub mod contents;
+#[cfg(test)]
+mod fixture;
+pub mod runs;
+pub mod schedules;
+pub mod slots;
+pub mod tenants;
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+
+use crate::error::{Error, Kind, Result, file_error};
+
+/// The whole present schema.
+pub const SCHEMA: &str = include_str!("../schema.sql");
+
+/// The version of [`SCHEMA`], kept in `PRAGMA user_version`.
+pub const SCHEMA_VERSION: i64 = 1;
+
+/// Marks our files in `PRAGMA application_id`: "TPlt".
+pub const APPLICATION_ID: i64 = 0x5450_6c74;
+
+/// How long a transaction waits for another process's write.
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// An open database.
+#[derive(Debug)]
+pub struct Store {
+    conn: Connection,
+    path: PathBuf,
+}
+
+impl Store {
+    /// Opens the database at `path`.
+    ///
+    /// Fails with `NoStore` when there is none, `Integrity` for a foreign or damaged file, `Schema`
+    /// for one that is newer than this program, `Storage` when it cannot be read.
+    pub fn open(path: &Path) -> Result<Self> {
+        match fs::metadata(path) {
+            Ok(metadata) if metadata.len() > 0 => {}
+            Ok(_) => return Err(no_store(path, ": the file is empty")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(no_store(path, ""));
+            }
+            Err(error) => return Err(file_error("open the database", path, &error)),
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let about = |error: Error| {
+            let kind = error.kind();
+            let error = error.during(format_args!("database {}", path.display()));
+            match kind {
+                Kind::Integrity => error.hint(
+                    "check that --db names a tenantpilot database; restore a copy if it is damaged",
+                ),
+                Kind::Storage => {
+                    error.hint("check the owner and the mode of the file and its folder")
+                }
+                _ => error,
+            }
+        };
+        let conn = Connection::open_with_flags(path, flags)
+            .map_err(failed("open"))
+            .map_err(about)?;
+        configure(&conn).map_err(about)?;
+        check_identity(&conn).map_err(about)?;
+        Ok(Self {
+            conn,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Opens the database at `path`, making it (0600, in folders of 0700) where there is none.
+    pub fn open_or_create(path: &Path) -> Result<Self> {
+        match Self::open(path) {
+            Err(error) if error.kind() == Kind::NoStore => create(path)?,
+            other => return other,
+        }
+        Self::open(path)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// For reading.
+    pub fn read(&self) -> &Connection {
+        &self.conn
+    }
+
+    /// Runs `work` in one IMMEDIATE transaction, which is committed if `work` succeeds and undone
+    /// if not.
+    pub fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        let tx = Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate)
+            .map_err(failed("begin to write"))?;
+        let value = work(&tx)?;
+        tx.commit().map_err(failed("commit"))?;
+        Ok(value)
+    }
+
+    /// Runs `work` as [`write`](Self::write) would, and undoes it: what would happen.
+    pub fn rehearse<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        let tx = Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate)
+            .map_err(failed("begin to write"))?;
+        let value = work(&tx)?;
+        tx.rollback().map_err(failed("undo a rehearsal"))?;
+        Ok(value)
+    }
+}
+
+/// Turns a failure of SQLite into ours: `cannot {deed}: {cause}`, with the class that decides the
+/// exit code.
+pub fn failed(deed: &str) -> impl Fn(rusqlite::Error) -> Error {
+    move |error| Error::new(kind_of(&error), format!("cannot {deed}: {error}"))
+}
+
+/// The class of a failure of SQLite. A value of a type that its column cannot hold is damage: the
+/// tables are STRICT.
+fn kind_of(error: &rusqlite::Error) -> Kind {
+    match error {
+        rusqlite::Error::SqliteFailure(failure, _) => match failure.code {
+            ErrorCode::DiskFull => Kind::StorageFull,
+            ErrorCode::ReadOnly
+            | ErrorCode::CannotOpen
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::PermissionDenied => Kind::Storage,
+            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Kind::Busy,
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Kind::Integrity,
+            _ => Kind::Internal,
+        },
+        rusqlite::Error::InvalidColumnType(..)
+        | rusqlite::Error::FromSqlConversionFailure(..)
+        | rusqlite::Error::IntegralValueOutOfRange(..)
+        | rusqlite::Error::Utf8Error(..) => Kind::Integrity,
+        _ => Kind::Internal,
+    }
+}
+
+fn no_store(path: &Path, why: &str) -> Error {
+    let hint = "tenantpilot tenants add NAME --directory GUID --client-id GUID --secret-file FILE; \
+                or name another database with --db or TENANTPILOT_DB";
+    Error::new(
+        Kind::NoStore,
+        format!("no database at {}{why}", path.display()),
+    )
+    .hint(hint)
+}
+
+fn configure(conn: &Connection) -> Result<()> {
+    conn.busy_timeout(BUSY_TIMEOUT)
+        .map_err(failed("set the busy timeout"))?;
+    conn.execute_batch(
+        "PRAGMA synchronous = FULL;
+         PRAGMA foreign_keys = ON;
+         PRAGMA recursive_triggers = ON;
+         PRAGMA trusted_schema = OFF;",
+    )
+    .map_err(failed("configure the connection"))
+}
+
+fn check_identity(conn: &Connection) -> Result<()> {
+    let pragma = |name: &str| {
+        conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+            .map_err(failed("read its header"))
+    };
+    let application_id = pragma("application_id")?;
+    if application_id != APPLICATION_ID {
+        return Err(Error::new(
+            Kind::Integrity,
+            "this is not a tenantpilot database",
+        ));
+    }
+    let version = pragma("user_version")?;
+    if version > SCHEMA_VERSION {
+        return Err(Error::new(
+            Kind::Schema,
+            format!(
+                "its schema version is {version}, this tenantpilot knows up to {SCHEMA_VERSION}"
+            ),
+        )
+        .hint("install the newer tenantpilot that wrote it"));
+    }
+    if version < SCHEMA_VERSION {
+        return Err(Error::new(
+            Kind::Integrity,
+            format!("its schema version {version} never existed"),
+        ));
+    }
+    Ok(())
+}
+
+fn create(path: &Path) -> Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| file_error("create the folder", folder, &error))?;
+
+    let draft = folder.join(format!(
+        ".tenantpilot-{}.new",
+        uuid::Uuid::new_v4().simple()
+    ));
+    let made = build(&draft).and_then(|()| {
+        if fs::metadata(path).is_ok_and(|metadata| metadata.len() == 0) {
+            fs::remove_file(path)
+                .map_err(|error| file_error("replace the empty file", path, &error))?;
+        }
+        match fs::hard_link(&draft, path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                Err(file_error("create the database", path, &error))
+            }
+            _ => Ok(()),
+        }
+    });
+    let removed = fs::remove_file(&draft);
+    made?;
+    removed.map_err(|error| file_error("remove", &draft, &error))?;
+    sync_folder(folder)
+}
+
+fn build(draft: &Path) -> Result<()> {
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(draft)
+        .map_err(|error| file_error("create", draft, &error))?;
+    // The mode above is what the umask leaves of it; this is what it has to be.
+    file.set_permissions(fs::Permissions::from_mode(0o600))
+        .map_err(|error| file_error("set the mode of", draft, &error))?;
+    let conn = Connection::open_with_flags(
+        draft,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )
+    .map_err(failed("create the database"))?;
+    configure(&conn)?;
+    let build = || -> rusqlite::Result<()> {
+        conn.pragma_update(None, "journal_mode", "WAL")?;
+        let tx = Transaction::new_unchecked(&conn, TransactionBehavior::Immediate)?;
+        tx.execute_batch(SCHEMA)?;
+        tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+        tx.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        tx.commit()
+    };
+    build().map_err(failed("create the tables"))?;
+    conn.close()
+        .map_err(|(_, error)| failed("close the new database")(error))
+}
+
+fn sync_folder(folder: &Path) -> Result<()> {
+    fs::File::open(folder)
+        .and_then(|handle| handle.sync_all())
+        .map_err(|error| file_error("sync the folder", folder, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_of_sqlite_have_the_class_that_tells_what_to_do() {
+        for (code, kind) in [
+            (rusqlite::ffi::SQLITE_FULL, Kind::StorageFull),
+            (rusqlite::ffi::SQLITE_READONLY, Kind::Storage),
+            (rusqlite::ffi::SQLITE_CANTOPEN, Kind::Storage),
+            (rusqlite::ffi::SQLITE_IOERR_FSYNC, Kind::Storage),
+            (rusqlite::ffi::SQLITE_PERM, Kind::Storage),
+            (rusqlite::ffi::SQLITE_BUSY, Kind::Busy),
+            (rusqlite::ffi::SQLITE_LOCKED, Kind::Busy),
+            (rusqlite::ffi::SQLITE_CORRUPT, Kind::Integrity),
+            (rusqlite::ffi::SQLITE_NOTADB, Kind::Integrity),
+            (rusqlite::ffi::SQLITE_CONSTRAINT, Kind::Internal),
+        ] {
+            let error = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+            let error = failed("store it")(error);
+            assert_eq!(error.kind(), kind, "{error}");
+            assert!(error.message().starts_with("cannot store it: "));
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! A tenant: one Microsoft Entra directory plus how we sign in to it.
 
+pub mod address;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

@@ -1,0 +1,282 @@
+//! The command tree and the global flags; no work.
+//!
+//! Each command is a file below: its flags, whose doc comments are the help that people read, and
+//! `run`, which turns flags into domain types, calls the library and says what came of it. Nothing
+//! below this module knows clap.
+
+pub mod audit;
+pub mod backups;
+pub mod completions;
+pub mod dispatch;
+pub mod history;
+pub mod policy_types;
+pub mod retention;
+pub mod retry;
+pub mod run;
+pub mod schedules;
+pub mod tenants;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+use crate::config::{Color, Config, Environment, Flags, LogFormat};
+use crate::context::Context;
+use crate::error::{Error, ExitCode, Result};
+use crate::ui::Ui;
+
+/// Back up Microsoft Intune configuration of many tenants on schedules
+#[derive(Debug, Parser)]
+#[command(
+    name = "tenantpilot",
+    version,
+    disable_help_subcommand = true,
+    max_term_width = 100,
+    after_help = "Examples:
+  tenantpilot tenants add contoso --directory contoso.onmicrosoft.com \\
+      --client-id 11111111-2222-3333-4444-555555555555 --secret-file /etc/tenantpilot/contoso
+  tenantpilot schedules add nightly --tenant contoso --at 02:00 --timezone Europe/Oslo
+
+Exit codes: 0 ok, 1 failed, 2 usage, 3 partial, 10 no database, 11 busy, 12 auth,
+13 unavailable, 14 integrity, 15 schema, 16 storage, 17 config, 18 not found, 19 attention,
+20 denied, 124 timed out, 130 SIGINT, 143 SIGTERM"
+)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The flags that every command takes.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
+struct Global {
+    /// Use this database [env: TENANTPILOT_DB]
+    /// [default: $XDG_STATE_HOME/tenantpilot/tenantpilot.db, for root /var/lib/tenantpilot/tenantpilot.db]
+    #[arg(long = "db", global = true, value_name = "FILE", verbatim_doc_comment)]
+    database: Option<PathBuf>,
+
+    /// Print one JSON document on stdout, and failures as JSON on stderr
+    #[arg(long, global = true)]
+    json: bool,
+
+    /// Print nothing but errors, and the document of --json
+    #[arg(short, long, global = true)]
+    quiet: bool,
+
+    /// Log what happens; twice, every detail
+    #[arg(short, long = "verbose", global = true, action = clap::ArgAction::Count)]
+    verbosity: u8,
+
+    /// Use colour
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    color: Color,
+
+    /// Write log lines in this form
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT"
+    )]
+    log_format: LogFormat,
+}
+
+impl Global {
+    fn flags(self) -> Flags {
+        Flags {
+            database: self.database,
+            json: self.json,
+            quiet: self.quiet,
+            verbosity: self.verbosity,
+            color: self.color,
+            log_format: self.log_format,
+        }
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+#[expect(missing_docs, reason = "the arguments of each say what it does")]
+pub enum Command {
+    #[command(subcommand)]
+    Tenants(tenants::Command),
+    #[command(subcommand)]
+    Schedules(schedules::Command),
+    Dispatch(dispatch::Args),
+    Run(run::Args),
+    Retry(retry::Args),
+    Retention(retention::Args),
+    History(history::Args),
+    #[command(subcommand)]
+    Backups(backups::Command),
+    #[command(subcommand)]
+    Audit(audit::Command),
+    #[command(subcommand)]
+    PolicyTypes(policy_types::Command),
+    Completions(completions::Args),
+}
+
+/// What became of the command line.
+#[derive(Debug)]
+pub enum Parsed {
+    /// It asks for this.
+    Command {
+        /// What to do.
+        command: Box<Command>,
+        /// And how.
+        config: Config,
+    },
+    /// It asked for help or the version, or made no sense: said already.
+    Answered(ExitCode),
+}
+
+/// Reads a command line, the program's name first.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Parsed {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let environment = Environment::of_process();
+    match Cli::try_parse_from(&args) {
+        Ok(cli) => Parsed::Command {
+            command: Box::new(cli.command),
+            config: Config::resolve(&cli.global.flags(), &environment),
+        },
+        Err(error) => {
+            let config = Config::resolve(&flags_at_a_glance(&args), &environment);
+            Parsed::Answered(answer(&config, &error))
+        }
+    }
+}
+
+/// The flags that decide how a command line is answered that could not be parsed.
+fn flags_at_a_glance(args: &[OsString]) -> Flags {
+    let mut flags = Flags::default();
+    for arg in args.iter().take_while(|arg| *arg != "--") {
+        match arg.to_str() {
+            Some("--json") => flags.json = true,
+            Some("--color=always") => flags.color = Color::Always,
+            Some("--color=never") => flags.color = Color::Never,
+            _ => {}
+        }
+    }
+    flags
+}
+
+fn answer(config: &Config, error: &clap::Error) -> ExitCode {
+    let ui = Ui::new(config);
+    let text = error.render();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let text = if config.stdout_color {
+                text.ansi().to_string()
+            } else {
+                text.to_string()
+            };
+            match ui.raw(&text) {
+                Ok(()) => ExitCode::Ok,
+                Err(error) => {
+                    let code = error.kind().exit_code();
+                    ui.failure(&error, code);
+                    code
+                }
+            }
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if config.json => {
+            ui.usage("a command is missing");
+            ExitCode::Usage
+        }
+        _ => {
+            ui.usage(text.to_string().trim_end());
+            ExitCode::Usage
+        }
+    }
+}
+
+/// Carries out a command.
+///
+/// # Errors
+/// Any expected failure; the exit code is its class's.
+pub fn run(ctx: &Context, command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Tenants(command) => tenants::run(ctx, command),
+        Command::Schedules(command) => schedules::run(ctx, command),
+        Command::Dispatch(args) => dispatch::run(ctx, &args),
+        Command::Run(args) => run::run(ctx, &args),
+        Command::Retry(args) => retry::run(ctx, &args),
+        Command::Retention(args) => retention::run(ctx, &args),
+        Command::History(args) => history::run(ctx, &args),
+        Command::Backups(command) => backups::run(ctx, &command),
+        Command::Audit(command) => audit::run(ctx, &command),
+        Command::PolicyTypes(command) => policy_types::run(ctx, &command),
+        Command::Completions(args) => completions::run(ctx, &args),
+    }
+}
+
+/// For something that cannot be undone: given with `--yes`, or answered on the terminal.
+///
+/// # Errors
+/// Nobody there to ask, or the answer was no.
+pub(crate) fn require_yes(ctx: &Context, yes: bool, deed: &str) -> Result<()> {
+    if yes {
+        return Ok(());
+    }
+    if !ctx.ui.interactive() {
+        return Err(
+            Error::usage(format!("will not {deed} without a yes")).hint("add --yes to the command")
+        );
+    }
+    if ctx.ui.confirm(format!("{deed}?")) {
+        Ok(())
+    } else {
+        Err(Error::usage(format!("did not {deed}: not confirmed")))
+    }
+}
+
+/// A time as it is typed: RFC 3339.
+pub(crate) fn parse_time(text: &str) -> Result<DateTime<Utc>> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|time| time.with_timezone(&Utc))
+        .map_err(|error| {
+            let example = DateTime::<Utc>::UNIX_EPOCH.to_rfc3339_opts(SecondsFormat::Secs, true);
+            Error::usage(format!("{text:?} is not a time: {error}"))
+                .hint(format!("write RFC 3339, e.g. {example}"))
+        })
+}
+
+/// The name in `names` that looks most like `given`, if any is close.
+pub(crate) fn closest<'a>(
+    given: &str,
+    names: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let given = given.to_lowercase();
+    names
+        .into_iter()
+        .map(|name| (strsim::jaro_winkler(&given, &name.to_lowercase()), name))
+        .filter(|(likeness, _)| *likeness > 0.75)
+        .max_by(|left, right| left.0.total_cmp(&right.0))
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_tree_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_closest_name_is_close() {
+        let names = ["nightly", "weekly", "Contoso"];
+        assert_eq!(closest("nigthly", names), Some("nightly"));
+        assert_eq!(closest("contso", names), Some("Contoso"));
+        assert_eq!(closest("zzz", names), None);
+    }
+}

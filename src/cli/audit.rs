@@ -1,0 +1,132 @@
+//! `audit`: read the audit trail, and prove it whole.
+
+use clap::{Args as ClapArgs, Subcommand};
+use serde_json::{Value, json};
+
+use crate::audit::{Problem, Recorded, hex};
+use crate::cli;
+use crate::cli::history::time;
+use crate::context::Context;
+use crate::error::{Error, ExitCode, Kind, Result};
+use crate::store;
+use crate::ui::table::Table;
+
+/// Read the audit trail: who did what to what, when, with what outcome
+#[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
+#[expect(missing_docs, reason = "the arguments of each say what it does")]
+pub enum Command {
+    List(ListArgs),
+    /// Check the chain of hashes: finds a changed or missing event
+    ///
+    /// Keep the head hash that it prints elsewhere: with it a forged chain is found as well.
+    Verify,
+}
+
+/// List audit events, newest first
+#[derive(Debug, ClapArgs)]
+pub struct ListArgs {
+    /// Only those of this tenant
+    #[arg(long, value_name = "T")]
+    tenant: Option<String>,
+
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: u32,
+}
+
+/// Carries it out.
+pub fn run(ctx: &Context, command: &Command) -> Result<ExitCode> {
+    match command {
+        Command::List(args) => list(ctx, args)?,
+        Command::Verify => verify(ctx)?,
+    }
+    Ok(ExitCode::Ok)
+}
+
+fn list(ctx: &Context, args: &ListArgs) -> Result<()> {
+    let store = ctx.store()?;
+    let conn = store.read();
+    let tenant = args
+        .tenant
+        .as_deref()
+        .map(|name| cli::tenants::find(conn, name))
+        .transpose()?;
+    let events = store::audit::newest(conn, tenant.map(|tenant| tenant.id), args.limit)?;
+    let items: Vec<Value> = events
+        .iter()
+        .map(|(event, tenant)| event_json(event, tenant.as_deref()))
+        .collect();
+    ctx.ui.items(&items)?;
+    let mut table = Table::new(&[
+        "EVENT", "AT", "ACTOR", "ACTION", "TENANT", "OBJECT", "OUTCOME", "DETAILS",
+    ]);
+    for (event, tenant) in &events {
+        table.row([
+            event.id.to_string(),
+            at(event),
+            event.actor.clone(),
+            event.action.clone(),
+            tenant.clone().unwrap_or_default(),
+            event.object.clone(),
+            event.outcome.clone(),
+            event.details.clone(),
+        ]);
+    }
+    ctx.ui.table(&table)
+}
+
+fn at(event: &Recorded) -> String {
+    chrono::DateTime::from_timestamp(event.at, 0)
+        .map(time)
+        .unwrap_or_default()
+}
+
+fn event_json(event: &Recorded, tenant: Option<&str>) -> Value {
+    json!({
+        "id": event.id,
+        "at": at(event),
+        "actor": event.actor,
+        "action": event.action,
+        "tenant": tenant,
+        "object": event.object,
+        "outcome": event.outcome,
+        "details": serde_json::from_str::<Value>(&event.details).unwrap_or(Value::Null),
+        "hash": hex(&event.hash),
+    })
+}
+
+fn verify(ctx: &Context) -> Result<()> {
+    let store = ctx.store()?;
+    let verdict = store::audit::verify_chain(store.read())?;
+    let problems: Vec<String> = verdict.problems.iter().map(problem_line).collect();
+    ctx.ui.document(&json!({
+        "ok": problems.is_empty(),
+        "events": verdict.events,
+        "head": hex(&verdict.head),
+        "problems": problems,
+    }))?;
+    ctx.ui.line(format!(
+        "{} events, head {}",
+        verdict.events,
+        hex(&verdict.head)
+    ))?;
+    for problem in &problems {
+        ctx.ui.problem(&Error::new(Kind::Integrity, problem));
+    }
+    match problems.len() {
+        0 => Ok(()),
+        n => Err(
+            Error::new(Kind::Integrity, format!("the audit trail has {n} breaks"))
+                .hint("compare it with a copy of the database: tenantpilot --db COPY audit list"),
+        ),
+    }
+}
+
+fn problem_line(problem: &Problem) -> String {
+    match problem {
+        Problem::Changed { id } => format!("event {id} is not what was recorded"),
+        Problem::Missing { first, last } if first == last => format!("event {first} is missing"),
+        Problem::Missing { first, last } => format!("events {first} to {last} are missing"),
+    }
+}

@@ -1,0 +1,74 @@
+//! The `backups` command group.
+
+mod list;
+mod show;
+mod verify;
+
+use clap::Subcommand;
+use rusqlite::Connection;
+use serde_json::{Map, Value, json};
+
+use crate::backup_set::{BackupSet, BackupSetId, Manifest};
+use crate::cli::history::time;
+use crate::context::Context;
+use crate::error::{Error, ExitCode, Result};
+use crate::store::backup_sets;
+
+/// Look at backup sets, and prove that they are intact
+#[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
+#[expect(missing_docs, reason = "the arguments of each say what it does")]
+pub enum Command {
+    List(list::Args),
+    Show(show::Args),
+    Verify(verify::Args),
+}
+
+/// Carries it out.
+pub fn run(ctx: &Context, command: &Command) -> Result<ExitCode> {
+    match command {
+        Command::List(args) => list::run(ctx, args),
+        Command::Show(args) => show::run(ctx, args),
+        Command::Verify(args) => verify::run(ctx, args),
+    }
+}
+
+/// The backup set with this id.
+fn find(conn: &Connection, id: i64) -> Result<BackupSet> {
+    backup_sets::get(conn, BackupSetId(id))?.ok_or_else(|| {
+        Error::not_found(format!("there is no backup set {id}")).hint("tenantpilot backups list")
+    })
+}
+
+/// A backup set as `--json` gives it.
+fn set_json(set: &BackupSet, manifest: &Manifest) -> Value {
+    let types: Map<String, Value> = manifest
+        .types()
+        .iter()
+        .map(|entry| {
+            let value = json!({
+                "outcome": entry.outcome.as_str(),
+                "count": entry.policies,
+                "error_code": entry.error_code,
+                "reason": entry.reason,
+                "pages": entry.pages,
+                "listed": entry.listed,
+            });
+            (entry.policy_type.clone(), value)
+        })
+        .collect();
+    json!({
+        "id": set.id.0,
+        "tenant": set.tenant,
+        "schedule": set.schedule,
+        "run_id": set.run_id,
+        "time": time(set.time),
+        "created_at": time(set.created_at),
+        "status": set.status.as_str(),
+        "policies": set.policies,
+        "root_hash": set.root_hash.to_string(),
+        "pinned": set.pin_reason.is_some(),
+        "expired_at": set.expired_at.map(time),
+        "types": types,
+    })
+}

@@ -1,0 +1,102 @@
+//! `backups list`.
+
+use std::collections::HashMap;
+
+use clap::Args as ClapArgs;
+
+use super::set_json;
+use crate::cli;
+use crate::cli::history::{since_before, time};
+use crate::context::Context;
+use crate::error::{ExitCode, Result};
+use crate::store::backup_sets::{self, Filter};
+use crate::store::contents::Reader;
+use crate::tenant::TenantId;
+use crate::ui::table::Table;
+
+/// List backup sets, newest first
+#[derive(Debug, ClapArgs)]
+pub struct Args {
+    /// Only those of this tenant
+    #[arg(long, value_name = "T")]
+    tenant: Option<String>,
+
+    /// Only those of this schedule
+    #[arg(long, value_name = "S")]
+    schedule: Option<String>,
+
+    /// Only those of the last so long, e.g. 24h or 7d
+    #[arg(long, value_name = "D")]
+    since: Option<String>,
+
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: u32,
+
+    /// Those that expired and wait to be purged, instead of the others
+    #[arg(long)]
+    expired: bool,
+}
+
+/// Carries it out.
+pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
+    let store = ctx.store()?;
+    let conn = store.read();
+    let tenant = args
+        .tenant
+        .as_deref()
+        .map(|name| cli::tenants::find(conn, name))
+        .transpose()?;
+    let schedule = args
+        .schedule
+        .as_deref()
+        .map(|given| cli::schedules::find::find_any(conn, given, args.tenant.as_deref()))
+        .transpose()?;
+    let filter = Filter {
+        tenant: tenant.map(|tenant| tenant.id),
+        schedule: schedule.map(|schedule| schedule.id),
+        since: args
+            .since
+            .as_deref()
+            .map(|since| since_before(ctx.now(), since))
+            .transpose()?,
+        expired: Some(args.expired),
+        limit: Some(args.limit),
+    };
+    let sets = backup_sets::list_sets(conn, &filter)?;
+    if ctx.ui.json() {
+        let mut readers: HashMap<TenantId, Reader<'_>> = HashMap::new();
+        let mut items = Vec::with_capacity(sets.len());
+        for set in &sets {
+            let reader = readers
+                .entry(set.tenant_id)
+                .or_insert_with(|| Reader::new(conn, set.tenant_id));
+            items.push(set_json(set, &backup_sets::manifest(reader, set)?));
+        }
+        ctx.ui.items(&items)?;
+    }
+    let mut table = Table::new(&[
+        "SET", "TENANT", "SCHEDULE", "TIME", "STATUS", "POLICIES", "RUN", "ROOT", "",
+    ]);
+    for set in &sets {
+        let root: String = set.root_hash.to_string().chars().take(12).collect();
+        let note = match (&set.pin_reason, set.expired_at) {
+            (Some(reason), _) => format!("pinned: {reason}"),
+            (None, Some(at)) => format!("expired {}", time(at)),
+            (None, None) => String::new(),
+        };
+        table.row([
+            set.id.to_string(),
+            set.tenant.clone(),
+            set.schedule.clone(),
+            time(set.time),
+            set.status.as_str().to_owned(),
+            set.policies.to_string(),
+            set.run_id.to_string(),
+            root,
+            note,
+        ]);
+    }
+    ctx.ui.table(&table)?;
+    Ok(ExitCode::Ok)
+}

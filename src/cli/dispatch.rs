@@ -1,0 +1,288 @@
+//! `dispatch`: what cron starts each minute. Silent when all is well.
+
+use clap::Args as ClapArgs;
+use serde_json::{Value, json};
+
+use crate::cli::history::run_json;
+use crate::context::Context;
+use crate::dispatch::{self, Decision, Executed, Report};
+use crate::error::{Error, ExitCode, Kind, Result};
+use crate::run::{Ending, RunId, Status};
+use crate::schedule::Schedule;
+use crate::slot::Slot;
+use crate::store::{self, Store};
+use crate::ui::Ui;
+use crate::ui::table::Table;
+
+/// Start what is due in this minute; cron runs this each minute
+///
+/// Prints nothing when there is nothing to do or all went well, because cron mails every line. A
+/// failed, partial, missed or interrupted run gets one line on stderr and one hint.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  * * * * * /usr/bin/tenantpilot dispatch
+  tenantpilot dispatch --dry-run --at 2026-12-01T02:00:00Z")]
+pub struct Args {
+    /// Decide slots as if it were this time (RFC 3339); recorded times stay the machine's
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+
+    /// Say what would start, be missed or be closed, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Execute so many runs at once
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: u16,
+}
+
+/// Carries it out.
+pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
+    let now = match &args.at {
+        Some(at) => crate::cli::parse_time(at).map_err(|error| error.during("--at"))?,
+        None => ctx.now(),
+    };
+    let now = Slot::containing(now);
+    let means = ctx.means();
+    if args.dry_run {
+        return rehearse(ctx, &dispatch::rehearse(&means, now)?);
+    }
+    let report = dispatch::dispatch(&means, now, usize::from(args.jobs))?;
+    for problem in problems(&report) {
+        ctx.ui.problem(&problem);
+    }
+    if ctx.ui.json() {
+        ctx.ui.items(&runs_json(ctx, run_ids(&report))?)?;
+    }
+    Ok(exit_code(&report))
+}
+
+fn run_ids(report: &Report) -> Vec<RunId> {
+    let decision = &report.decision;
+    let mut ids: Vec<RunId> = decision.interrupted.iter().map(|run| run.run_id).collect();
+    ids.extend(decision.missed.iter().map(|lost| lost.run_id));
+    ids.extend(decision.held.iter().map(|held| held.run_id));
+    ids.extend(report.executed.iter().map(|run| run.run_id));
+    ids
+}
+
+/// The runs of these ids as JSON, newest first.
+pub(crate) fn runs_json(ctx: &Context, mut ids: Vec<RunId>) -> Result<Vec<Value>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    ids.sort_by_key(|id| std::cmp::Reverse(*id));
+    let store = Store::open(&ctx.config.database)?;
+    ids.into_iter()
+        .map(|id| Ok(run_json(&store::runs::get(store.read(), id)?)))
+        .collect()
+}
+
+fn exit_code(report: &Report) -> ExitCode {
+    let decision = &report.decision;
+    let attention = !decision.missed.is_empty() || !decision.interrupted.is_empty();
+    let mut codes = vec![if attention {
+        ExitCode::Attention
+    } else {
+        ExitCode::Ok
+    }];
+    codes.extend(
+        decision
+            .unusable
+            .iter()
+            .map(|error| error.kind().exit_code()),
+    );
+    for executed in &report.executed {
+        codes.push(ending_code(&executed.ending, ExitCode::Ok));
+        codes.extend(
+            executed
+                .trouble
+                .iter()
+                .map(|error| error.kind().exit_code()),
+        );
+    }
+    ExitCode::of_several(codes)
+}
+
+/// The exit code of one ended run; `held` is what a held lock counts as.
+pub(crate) fn ending_code(ending: &Ending, held: ExitCode) -> ExitCode {
+    match (
+        ending.status,
+        ending.error_code.map(crate::run::ErrorCode::kind),
+    ) {
+        (Status::Success, _) => ExitCode::Ok,
+        (Status::Partial, _) => ExitCode::Partial,
+        (_, Some(Kind::LockHeld)) => held,
+        (_, Some(kind)) => kind.exit_code(),
+        (_, None) => ExitCode::Failed,
+    }
+}
+
+/// One line and one hint for each thing that somebody has to know.
+fn problems(report: &Report) -> Vec<Error> {
+    let Decision {
+        interrupted,
+        missed,
+        unusable,
+        ..
+    } = &report.decision;
+    let mut problems = Vec::new();
+    for run in interrupted {
+        let line = format!(
+            "run {} of {} was interrupted: its process is gone and it left no backup set",
+            run.run_id.0,
+            run.schedule.described()
+        );
+        problems.push(
+            Error::new(Kind::Attention, line).hint(format!("tenantpilot retry {}", run.run_id.0)),
+        );
+    }
+    for lost in missed {
+        let slots = match lost.missed.count {
+            1 => format!("its slot {}", lost.missed.newest),
+            n => format!(
+                "{n} slots from {} to {}",
+                lost.missed.first, lost.missed.newest
+            ),
+        };
+        let line = format!(
+            "{} missed {slots}: no dispatch ran then, and missed slots are not caught up",
+            lost.schedule.described()
+        );
+        let hint = format!(
+            "check that cron was running; to back up now: tenantpilot run {}",
+            lost.schedule.id.0
+        );
+        problems.push(Error::new(Kind::Attention, line).hint(hint));
+    }
+    for error in unusable {
+        let copy = Error::new(error.kind(), error.message());
+        problems.push(match error.hint_text() {
+            Some(hint) => copy.hint(hint),
+            None => copy,
+        });
+    }
+    for executed in &report.executed {
+        problems.extend(problem_of(executed));
+    }
+    problems
+}
+
+/// What somebody has to know of an executed run: nothing of a success or a held lock.
+pub(crate) fn problem_of(executed: &Executed) -> Vec<Error> {
+    let ending = &executed.ending;
+    let mut problems = Vec::new();
+    let quiet = match (ending.status, ending.error_code) {
+        (Status::Success, _) => true,
+        (_, Some(code)) => code == crate::run::ErrorCode::LockHeld,
+        _ => false,
+    };
+    if !quiet {
+        problems.push(
+            Error::new(
+                ending
+                    .error_code
+                    .map_or(Kind::Internal, crate::run::ErrorCode::kind),
+                ending_line(executed.run_id, &executed.schedule, ending),
+            )
+            .hint(ending_hint(executed.run_id, ending)),
+        );
+    }
+    for trouble in &executed.trouble {
+        problems.push(Error::new(trouble.kind(), trouble.message()));
+    }
+    problems
+}
+
+fn ending_line(id: RunId, schedule: &Schedule, ending: &Ending) -> String {
+    let code = ending.error_code.map_or("", crate::run::ErrorCode::as_str);
+    let why = ending
+        .error_message
+        .as_deref()
+        .unwrap_or("no reason was recorded");
+    let status = match ending.status {
+        Status::Partial => "is partial",
+        Status::Canceled => "was canceled",
+        Status::Skipped => "was skipped",
+        _ => "failed",
+    };
+    format!(
+        "run {} of {} {status}: {code}: {why}",
+        id.0,
+        schedule.described()
+    )
+}
+
+fn ending_hint(id: RunId, ending: &Ending) -> String {
+    match ending.error_code.map(|code| code.kind().exit_code()) {
+        Some(ExitCode::Auth | ExitCode::Config) => {
+            format!(
+                "tenantpilot history show {}; once mended: tenantpilot retry {}",
+                id.0, id.0
+            )
+        }
+        _ => format!(
+            "tenantpilot history show {}; to try again: tenantpilot retry {}",
+            id.0, id.0
+        ),
+    }
+}
+
+fn rehearse(ctx: &Context, decision: &Decision) -> Result<ExitCode> {
+    let mut rows: Vec<(&str, &Schedule, Option<Slot>, String)> = Vec::new();
+    for claim in &decision.claims {
+        rows.push(("start", &claim.schedule, claim.slot, String::new()));
+    }
+    for held in &decision.held {
+        rows.push(("skip", &held.schedule, Some(held.slot), held.why.clone()));
+    }
+    for lost in &decision.missed {
+        let note = format!("{} missed since {}", lost.missed.count, lost.missed.first);
+        rows.push(("missed", &lost.schedule, Some(lost.missed.newest), note));
+    }
+    for run in &decision.interrupted {
+        rows.push((
+            "interrupted",
+            &run.schedule,
+            None,
+            format!("run {}", run.run_id.0),
+        ));
+    }
+    show_rehearsal(&ctx.ui, &rows)?;
+    for error in &decision.unusable {
+        ctx.ui.problem(error);
+    }
+    Ok(ExitCode::of_several(
+        decision
+            .unusable
+            .iter()
+            .map(|error| error.kind().exit_code()),
+    ))
+}
+
+fn show_rehearsal(ui: &Ui, rows: &[(&str, &Schedule, Option<Slot>, String)]) -> Result<()> {
+    let items: Vec<Value> = rows
+        .iter()
+        .map(|(action, schedule, slot, note)| {
+            json!({
+                "action": action,
+                "tenant": schedule.tenant,
+                "schedule": schedule.name(),
+                "slot": slot.map(|slot| slot.to_string()),
+                "note": (!note.is_empty()).then_some(note),
+            })
+        })
+        .collect();
+    ui.items(&items)?;
+    let mut table = Table::new(&["ACTION", "TENANT", "SCHEDULE", "SLOT", "NOTE"]);
+    for (action, schedule, slot, note) in rows {
+        table.row([
+            (*action).to_owned(),
+            schedule.tenant.clone(),
+            schedule.name().to_owned(),
+            slot.map(|slot| slot.to_string()).unwrap_or_default(),
+            note.clone(),
+        ]);
+    }
+    ui.table(&table)
+}

@@ -1,0 +1,285 @@
+//! `history`: past runs as a table or JSON.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use clap::{Args as ClapArgs, Subcommand};
+use serde_json::{Value, json};
+
+use crate::context::Context;
+use crate::error::{Error, ExitCode, Result};
+use crate::run::{ErrorCode, Run, RunId, Status, Trigger};
+use crate::store::runs::{Filter, Scope};
+use crate::store::{self};
+use crate::ui::table::Table;
+use crate::{cli, duration};
+
+/// List past runs, newest first
+#[derive(Debug, ClapArgs)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
+    after_help = "Examples:
+  tenantpilot history --status failed,partial --since 7d
+  tenantpilot history show 42
+  tenantpilot history --schedule contoso/nightly --json | jq '.items[0].summary'"
+)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    /// Only runs of this tenant
+    #[arg(long, value_name = "T")]
+    tenant: Option<String>,
+
+    /// Only runs of this schedule
+    #[arg(long, value_name = "S")]
+    schedule: Option<String>,
+
+    /// Only runs in one of these, separated by commas
+    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = parse_status)]
+    status: Vec<Status>,
+
+    /// Only runs started by this: schedule, manual or retry
+    #[arg(long, value_name = "TRIGGER", value_parser = parse_trigger)]
+    trigger: Option<Trigger>,
+
+    /// Only runs of the last so long, e.g. 24h or 7d
+    #[arg(long, value_name = "D")]
+    since: Option<String>,
+
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: u32,
+}
+
+/// What to do instead of listing.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show one run with all that it did
+    Show {
+        /// The id of the run
+        run: i64,
+    },
+}
+
+fn parse_status(word: &str) -> std::result::Result<Status, String> {
+    Status::parse(word).ok_or_else(|| one_of(Status::ALL.map(Status::as_str)))
+}
+
+fn parse_trigger(word: &str) -> std::result::Result<Trigger, String> {
+    Trigger::parse(word).ok_or_else(|| one_of(Trigger::ALL.map(Trigger::as_str)))
+}
+
+fn one_of<const N: usize>(words: [&str; N]) -> String {
+    format!("it is one of {}", words.join(", "))
+}
+
+/// Carries it out.
+pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
+    match args.command {
+        Some(Command::Show { run }) => show(ctx, RunId(run))?,
+        None => list(ctx, args)?,
+    }
+    Ok(ExitCode::Ok)
+}
+
+fn list(ctx: &Context, args: &Args) -> Result<()> {
+    let store = ctx.store()?;
+    let conn = store.read();
+    let scope = match (&args.schedule, &args.tenant) {
+        (Some(schedule), tenant) => {
+            let schedule = cli::schedules::find::find_any(conn, schedule, tenant.as_deref())?;
+            Scope::Schedule(schedule.id)
+        }
+        (None, Some(tenant)) => Scope::Tenant(cli::tenants::find(conn, tenant)?.id),
+        (None, None) => Scope::All,
+    };
+    let filter = Filter {
+        scope,
+        statuses: args.status.clone(),
+        trigger: args.trigger,
+        since: args
+            .since
+            .as_deref()
+            .map(|since| since_before(ctx.now(), since))
+            .transpose()?,
+        limit: Some(args.limit),
+    };
+    let runs = store::runs::list(conn, &filter)?;
+    ctx.ui
+        .items(&runs.iter().map(run_json).collect::<Vec<_>>())?;
+    let mut table = Table::new(&[
+        "RUN", "TENANT", "SCHEDULE", "TIME", "TRIGGER", "STATUS", "SET", "NOTE",
+    ]);
+    for run in &runs {
+        table.row([
+            run.id.0.to_string(),
+            run.tenant.clone(),
+            run.schedule.clone(),
+            time(
+                run.scheduled_for
+                    .map_or(run.created_at, crate::slot::Slot::instant),
+            ),
+            run.trigger.as_str().to_owned(),
+            run.status.as_str().to_owned(),
+            run.backup_set_id
+                .map(|id| id.to_string())
+                .unwrap_or_default(),
+            note(run),
+        ]);
+    }
+    ctx.ui.table(&table)
+}
+
+/// The instant `since` before `now`.
+pub(crate) fn since_before(now: DateTime<Utc>, since: &str) -> Result<DateTime<Utc>> {
+    let span = duration::parse(since).map_err(|error| error.during("--since"))?;
+    chrono::TimeDelta::from_std(span)
+        .ok()
+        .and_then(|span| now.checked_sub_signed(span))
+        .ok_or_else(|| Error::usage(format!("--since {since} reaches back too far")))
+}
+
+/// What stands out in a run, for the last column.
+fn note(run: &Run) -> String {
+    if let Some(code) = run.error_code {
+        let why = run.error_message.as_deref().unwrap_or_default();
+        return format!("{code}: {why}");
+    }
+    counts(run)
+}
+
+/// How many policies a run backed up, and what changed.
+pub(crate) fn counts(run: &Run) -> String {
+    let Some(summary) = &run.summary else {
+        return String::new();
+    };
+    let sum = |of: fn(&crate::run::summary::TypeSummary) -> u64| -> u64 {
+        summary.type_breakdown.values().map(of).sum()
+    };
+    let mut parts = vec![format!("{} policies", summary.policies_backed_up)];
+    for (count, word) in [
+        (sum(|t| t.added), "added"),
+        (sum(|t| t.changed), "changed"),
+        (sum(|t| t.removed), "removed"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{count} {word}"));
+        }
+    }
+    parts.join(", ")
+}
+
+fn show(ctx: &Context, id: RunId) -> Result<()> {
+    let store = ctx.store()?;
+    let run = store::runs::get(store.read(), id)?;
+    ctx.ui.document(&run_json(&run))?;
+    let ui = &ctx.ui;
+    ui.line(format!("run         {}", run.id.0))?;
+    ui.line(format!("tenant      {}", run.tenant))?;
+    ui.line(format!(
+        "schedule    {} (id {})",
+        run.schedule, run.schedule_id.0
+    ))?;
+    let retry = run
+        .retry_of
+        .map(|of| format!(" of run {}", of.0))
+        .unwrap_or_default();
+    ui.line(format!(
+        "trigger     {}{retry}, by {}",
+        run.trigger.as_str(),
+        run.actor
+    ))?;
+    if let Some(slot) = run.scheduled_for {
+        ui.line(format!("slot        {slot}"))?;
+    }
+    ui.line(format!("created     {}", time(run.created_at)))?;
+    if let (Some(finished), took) = (run.finished_at, run.duration_ms) {
+        let took = took
+            .map(|ms| format!(", {}.{:03} s", ms / 1000, ms % 1000))
+            .unwrap_or_default();
+        ui.line(format!("finished    {}{took}", time(finished)))?;
+    }
+    ui.line(format!("status      {}", run.status.as_str()))?;
+    if let Some(code) = run.error_code {
+        let why = run.error_message.as_deref().unwrap_or_default();
+        ui.line(format!("reason      {code}: {why}"))?;
+    }
+    if let Some(set) = run.backup_set_id {
+        ui.line(format!("backup set  {set}"))?;
+    }
+    show_summary(ctx, &run)
+}
+
+fn show_summary(ctx: &Context, run: &Run) -> Result<()> {
+    let (ui, Some(summary)) = (&ctx.ui, &run.summary) else {
+        return Ok(());
+    };
+    if let (Some(count), Some(first)) = (summary.missed_count, &summary.first_missed) {
+        return ui.line(format!("missed      {count} slots since {first}"));
+    }
+    ui.line(format!(
+        "policies    {} of {} backed up, {} errors",
+        summary.policies_backed_up, summary.policies_total, summary.errors_count
+    ))?;
+    ui.line(format!(
+        "requests    {} sent, {} of them tried again, {} ms waited, {} bytes",
+        summary.requests, summary.retries, summary.throttled_ms, summary.bytes
+    ))?;
+    for warning in &summary.warnings {
+        ui.line(format!("warning     {warning}"))?;
+    }
+    ui.line("")?;
+    let mut table = Table::new(&[
+        "POLICY TYPE",
+        "OUTCOME",
+        "TOTAL",
+        "BACKED UP",
+        "ADDED",
+        "CHANGED",
+        "REMOVED",
+        "UNCHANGED",
+        "ERROR",
+    ]);
+    for (key, entry) in &summary.type_breakdown {
+        table.row([
+            key.clone(),
+            entry.outcome.clone(),
+            entry.total.to_string(),
+            entry.backed_up.to_string(),
+            entry.added.to_string(),
+            entry.changed.to_string(),
+            entry.removed.to_string(),
+            entry.unchanged.to_string(),
+            entry.error.clone().unwrap_or_default(),
+        ]);
+    }
+    ui.table(&table)
+}
+
+/// RFC 3339 in UTC with `Z`.
+pub(crate) fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// A run as `--json` gives it.
+pub(crate) fn run_json(run: &Run) -> Value {
+    json!({
+        "id": run.id.0,
+        "tenant": run.tenant,
+        "schedule": run.schedule,
+        "schedule_id": run.schedule_id.0,
+        "trigger": run.trigger.as_str(),
+        "retry_of": run.retry_of.map(|id| id.0),
+        "actor": run.actor,
+        "scheduled_for": run.scheduled_for.map(|slot| slot.to_string()),
+        "created_at": time(run.created_at),
+        "started_at": run.started_at.map(time),
+        "finished_at": run.finished_at.map(time),
+        "duration_ms": run.duration_ms,
+        "status": run.status.as_str(),
+        "error_code": run.error_code.map(ErrorCode::as_str),
+        "error_message": run.error_message,
+        "backup_set_id": run.backup_set_id.map(|id| id.0),
+        "summary": run.summary,
+    })
+}

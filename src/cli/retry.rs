@@ -1,0 +1,91 @@
+//! `retry`: try runs again that did not succeed.
+
+use clap::Args as ClapArgs;
+
+use crate::cli::history::since_before;
+use crate::context::Context;
+use crate::error::{ExitCode, Result};
+use crate::run::{Run, RunId};
+use crate::store::runs::Filter;
+use crate::store::{self, Store};
+use crate::{cli, duration, retry};
+
+/// Try runs again that did not succeed
+///
+/// Each becomes a new run that names the one it retries.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantpilot retry 42
+  tenantpilot retry --failed --since 12h")]
+pub struct Args {
+    /// The ids of the runs
+    #[arg(
+        value_name = "RUN",
+        required_unless_present = "failed",
+        conflicts_with = "failed"
+    )]
+    runs: Vec<i64>,
+
+    /// The newest run of each schedule that is failed, partial or canceled
+    #[arg(long)]
+    failed: bool,
+
+    /// With --failed, look back so far
+    #[arg(long, value_name = "D", default_value = "24h", requires = "failed")]
+    since: String,
+
+    /// Wait so long for a run that is going on, e.g. 10m
+    #[arg(long, value_name = "D", default_value = "0s")]
+    wait: String,
+}
+
+/// Carries it out.
+pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
+    let patience = duration::parse(&args.wait).map_err(|error| error.during("--wait"))?;
+    let store = ctx.store()?;
+    let mut wanted = Vec::new();
+    for run in selected(ctx, &store, args)? {
+        let id = run.schedule_id.0.to_string();
+        let schedule = cli::schedules::find::find_active(store.read(), &id)?;
+        wanted.push((schedule, Some(run.id)));
+    }
+    if wanted.is_empty() {
+        ctx.ui.note("there is no run to try again");
+    }
+    cli::run::start(ctx, &store, wanted, patience)
+}
+
+fn selected(ctx: &Context, store: &Store, args: &Args) -> Result<Vec<Run>> {
+    let conn = store.read();
+    if args.failed {
+        let since = since_before(ctx.now(), &args.since)?;
+        let filter = Filter {
+            since: Some(since),
+            ..Filter::default()
+        };
+        let runs = store::runs::list(conn, &filter)?;
+        let mut chosen: Vec<Run> = retry::failed(&runs).into_iter().cloned().collect();
+        let mut live = Vec::new();
+        for run in chosen.drain(..) {
+            if store::schedules::get(conn, run.schedule_id)?
+                .archived_at
+                .is_none()
+            {
+                live.push(run);
+            }
+        }
+        return Ok(live);
+    }
+    let mut chosen: Vec<Run> = Vec::new();
+    for id in &args.runs {
+        let run = store::runs::get(conn, RunId(*id))?;
+        retry::check(&run)?;
+        if chosen
+            .iter()
+            .all(|other| other.schedule_id != run.schedule_id)
+        {
+            chosen.push(run);
+        }
+    }
+    Ok(chosen)
+}

@@ -1,0 +1,204 @@
+//! `run`: back up now.
+
+use std::time::{Duration, Instant};
+
+use clap::Args as ClapArgs;
+
+use crate::cli;
+use crate::cli::dispatch::{ending_code, problem_of, runs_json};
+use crate::context::Context;
+use crate::dispatch::{Claim, Executed, claim_manual, execute_all};
+use crate::error::{Error, ExitCode, Kind, Result};
+use crate::lock::Owner;
+use crate::run::{Means, RunId, Status};
+use crate::schedule::Schedule;
+use crate::store::{self, Store};
+
+/// How often a run that waits for another of its schedule looks again.
+const POLL: Duration = Duration::from_millis(200);
+
+/// How many manual runs execute at once.
+const AT_ONCE: usize = 16;
+
+/// Back up now, whatever the schedules say
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantpilot run nightly
+  tenantpilot run contoso/nightly fabrikam/nightly --wait 10m
+  tenantpilot run --all --tenant contoso")]
+pub struct Args {
+    /// Schedules: an id, a name, or TENANT/NAME
+    #[arg(
+        value_name = "SCHEDULE",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
+    schedules: Vec<String>,
+
+    /// Every enabled schedule
+    #[arg(long)]
+    all: bool,
+
+    /// With --all, only those of this tenant
+    #[arg(long, value_name = "T", requires = "all")]
+    tenant: Option<String>,
+
+    /// Wait so long for a run that is going on, e.g. 10m
+    #[arg(long, value_name = "D", default_value = "0s")]
+    wait: String,
+}
+
+/// Carries it out.
+pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
+    let patience = crate::duration::parse(&args.wait).map_err(|error| error.during("--wait"))?;
+    let store = ctx.store()?;
+    let schedules = selected(ctx, &store, args)?;
+    start(
+        ctx,
+        &store,
+        schedules
+            .into_iter()
+            .map(|schedule| (schedule, None))
+            .collect(),
+        patience,
+    )
+}
+
+fn selected(ctx: &Context, store: &Store, args: &Args) -> Result<Vec<Schedule>> {
+    let conn = store.read();
+    if !args.all {
+        let mut chosen: Vec<Schedule> = Vec::new();
+        for given in &args.schedules {
+            let schedule = cli::schedules::find::find_active(conn, given)?;
+            if chosen.iter().all(|other| other.id != schedule.id) {
+                chosen.push(schedule);
+            }
+        }
+        return Ok(chosen);
+    }
+    let tenant = args
+        .tenant
+        .as_deref()
+        .map(|name| cli::tenants::find(conn, name))
+        .transpose()?;
+    let mut chosen = Vec::new();
+    for id in store::slots::active(conn)? {
+        let schedule = store::schedules::get(conn, id)?;
+        if tenant
+            .as_ref()
+            .is_none_or(|tenant| tenant.id == schedule.tenant_id)
+        {
+            chosen.push(schedule);
+        }
+    }
+    if chosen.is_empty() {
+        ctx.ui.note("there is no enabled schedule to run");
+    }
+    Ok(chosen)
+}
+
+/// Claims and executes a run for each schedule, and says what came of each.
+pub(crate) fn start(
+    ctx: &Context,
+    store: &Store,
+    wanted: Vec<(Schedule, Option<RunId>)>,
+    patience: Duration,
+) -> Result<ExitCode> {
+    if wanted.is_empty() {
+        ctx.ui.items(&[])?;
+        return Ok(ExitCode::Ok);
+    }
+    let means = ctx.means();
+    let process = means.locks.process()?;
+    means.locks.sweep()?;
+    let begun = means.clock.monotonic();
+    let (claims, refused) = claim_all(&means, store, process.owner(), wanted, begun, patience)?;
+    let left = patience.saturating_sub(means.clock.monotonic().saturating_duration_since(begun));
+    let executed = execute_all(&means, process.owner(), claims, AT_ONCE, left);
+
+    let mut codes = Vec::new();
+    for error in &refused {
+        ctx.ui.problem(error);
+        codes.push(error.kind().exit_code());
+    }
+    for run in &executed {
+        say(ctx, store, run)?;
+        codes.push(ending_code(&run.ending, ExitCode::Busy));
+        codes.extend(run.trouble.iter().map(|error| error.kind().exit_code()));
+    }
+    if ctx.ui.json() {
+        ctx.ui.items(&runs_json(
+            ctx,
+            executed.iter().map(|run| run.run_id).collect(),
+        )?)?;
+    }
+    Ok(match means.stop.requested() {
+        Some(reason) => reason.exit_code(),
+        None => ExitCode::of_several(codes),
+    })
+}
+
+/// Claims a run for each schedule, waiting for those that have an open one; what is still refused
+/// in the end comes back as errors.
+fn claim_all(
+    means: &Means,
+    store: &Store,
+    owner: &Owner,
+    wanted: Vec<(Schedule, Option<RunId>)>,
+    begun: Instant,
+    patience: Duration,
+) -> Result<(Vec<Claim>, Vec<Error>)> {
+    let (mut claims, mut refused) = (Vec::new(), Vec::new());
+    let mut pending = wanted;
+    while !pending.is_empty() {
+        let waited = means.clock.monotonic().saturating_duration_since(begun);
+        let last_try = waited >= patience || means.stop.requested().is_some();
+        let mut held = Vec::new();
+        for (schedule, retry_of) in pending {
+            let claimed =
+                store.write(|tx| claim_manual(tx, means, owner, &schedule, retry_of, last_try))?;
+            match claimed {
+                Ok(claim) => claims.push(claim),
+                Err(error) if last_try => refused.push(error),
+                Err(_) => held.push((schedule, retry_of)),
+            }
+        }
+        pending = held;
+        if !pending.is_empty() {
+            means
+                .clock
+                .sleep(POLL.min(patience.saturating_sub(waited)), &means.stop);
+        }
+    }
+    Ok((claims, refused))
+}
+
+fn say(ctx: &Context, store: &Store, executed: &Executed) -> Result<()> {
+    for problem in problem_of(executed) {
+        ctx.ui.problem(&problem);
+    }
+    if executed.ending.error_code == Some(crate::run::ErrorCode::LockHeld) {
+        let why = executed
+            .ending
+            .error_message
+            .as_deref()
+            .unwrap_or("its lock is held");
+        ctx.ui
+            .problem(&Error::new(Kind::LockHeld, why).hint("wait for it, or add --wait 10m"));
+    }
+    if !matches!(executed.ending.status, Status::Success | Status::Partial) {
+        return Ok(());
+    }
+    let run = store::runs::get(store.read(), executed.run_id)?;
+    ctx.ui.line(format!(
+        "run {} of {}: {}, backup set {}, {}",
+        run.id.0,
+        executed.schedule.described(),
+        run.status.as_str(),
+        executed
+            .backup_set
+            .map(|id| id.to_string())
+            .unwrap_or_default(),
+        cli::history::counts(&run),
+    ))
+}

@@ -1,0 +1,83 @@
+//! `schedules edit`: changes what is given and nothing else.
+
+use super::find::find_active;
+use super::options::{FLAGS, Options};
+use super::{event, require_free_name, reread, settle, show, slots, slots_from_now};
+use crate::audit;
+use crate::context::Context;
+use crate::error::Result;
+use crate::store;
+use crate::tenant;
+
+/// Change a schedule; what is not given stays
+#[derive(Debug, clap::Args)]
+#[command(
+    group(clap::ArgGroup::new("changes").args(FLAGS).required(true).multiple(true)),
+    after_help = "Examples:
+  tenantpilot schedules edit nightly --at 03:15
+  tenantpilot schedules edit contoso/nightly --days mon,tue,wed,thu,fri --keep-last 60"
+)]
+pub struct Args {
+    /// The schedule: its id, name, or TENANT/NAME
+    #[arg(value_name = "SCHEDULE")]
+    schedule: String,
+
+    /// Give it this name
+    #[arg(long, group = "changes", value_name = "NEW-NAME")]
+    name: Option<String>,
+
+    #[command(flatten)]
+    options: Options,
+}
+
+pub(super) fn run(ctx: &Context, args: &Args) -> Result<()> {
+    if let Some(name) = &args.name {
+        tenant::check_name("schedule", name)?;
+    }
+    let store = ctx.store()?;
+    let (before, after, missed) = store.write(|tx| {
+        let before = find_active(tx, &args.schedule)?;
+        let mut settings = args.options.apply(ctx, before.settings.clone())?;
+        if let Some(name) = &args.name {
+            settings.name.clone_from(name);
+        }
+        if settings == before.settings {
+            return Ok((before.clone(), reread(tx, before.id)?, None));
+        }
+        require_free_name(tx, before.tenant_id, &settings.name, Some(before.id))?;
+        store::schedules::update(tx, before.id, &settings)?;
+        let missed = if settings.recurrence == before.settings.recurrence
+            && settings.timezone == before.settings.timezone
+        {
+            None
+        } else {
+            let missed = settle::settle(ctx, tx, &before)?;
+            store::schedules::set_slots(tx, before.id, &slots_from_now(ctx, &settings)?)?;
+            missed
+        };
+        let (old, new) = (
+            show::settings_json(&before.settings),
+            show::settings_json(&settings),
+        );
+        let details = audit::changes(&old, &new);
+        let event = event(ctx, "schedule.edit", before.tenant_id, before.id, details);
+        store::audit::append(tx, &event)?;
+        let after = reread(tx, before.id)?;
+        Ok((before, after, missed))
+    })?;
+    let schedule = &after.schedule;
+    settle::tell(ctx, schedule, missed);
+    if before.settings == schedule.settings {
+        ctx.ui.line(format_args!(
+            "{} is like that already",
+            schedule.described()
+        ))?;
+    } else {
+        ctx.ui
+            .line(format_args!("changed {}", schedule.described()))?;
+        if before.slots_from != schedule.slots_from {
+            slots::print_next_three(ctx, schedule)?;
+        }
+    }
+    ctx.ui.document(&show::json(ctx, &after))
+}

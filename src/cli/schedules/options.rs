@@ -1,0 +1,211 @@
+//! The flags that `schedules add` and `schedules edit` share: what is given changes the settings,
+//! what is not given leaves them.
+
+use std::time::Duration;
+
+use chrono::Weekday;
+
+use crate::context::Context;
+use crate::duration;
+use crate::error::{Error, Result};
+use crate::labels;
+use crate::policy::selection;
+use crate::recurrence::{Recurrence, parse_day};
+use crate::schedule::Settings;
+use crate::zone::Zone;
+
+/// What to back up, when, and how long to keep it.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Options {
+    /// Start at this local time, HH:MM; repeatable
+    #[arg(long, value_name = "HH:MM", conflicts_with = "cron")]
+    at: Vec<String>,
+
+    /// Only on these days of the week, e.g. mon,thu; all seven mean every day
+    #[arg(
+        long,
+        value_name = "DAY,…",
+        value_delimiter = ',',
+        conflicts_with = "cron"
+    )]
+    days: Vec<String>,
+
+    /// Start by a cron expression of five fields: MIN HOUR DOM MON DOW
+    #[arg(long, value_name = "EXPRESSION")]
+    cron: Option<String>,
+
+    /// Evaluate the times in this IANA zone, e.g. Europe/Oslo [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    timezone: Option<String>,
+
+    /// Back up these policy types: keys, `default` or `all` [default: default]
+    #[arg(long, value_name = "KEY,…", value_delimiter = ',')]
+    types: Vec<String>,
+
+    /// Leave these policy types out; an empty value leaves none out
+    #[arg(long, value_name = "KEY,…", value_delimiter = ',')]
+    exclude_types: Option<Vec<String>>,
+
+    /// Bring the policy types along that others refer to (the default)
+    #[arg(long, conflicts_with = "no_foundations")]
+    foundations: bool,
+
+    /// Do not bring the policy types along that others refer to
+    #[arg(long)]
+    no_foundations: bool,
+
+    /// Keep this many backup sets, at least 1 [default: 30]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    keep_last: Option<u32>,
+
+    /// Still run the newest missed slot if it is not older than this, e.g. 30m [default: 0s]
+    #[arg(long, value_name = "DURATION")]
+    grace: Option<String>,
+
+    /// Give a run up after this, e.g. 90m [default: 1h]
+    #[arg(long, value_name = "DURATION")]
+    max_runtime: Option<String>,
+
+    /// Start at a fixed offset of up to this after each slot, e.g. 10m [default: 0s]
+    #[arg(long, value_name = "DURATION")]
+    spread: Option<String>,
+
+    /// Hang a label on it, `K=` takes it off; repeatable
+    #[arg(long = "label", value_name = "K=V")]
+    labels: Vec<String>,
+}
+
+/// The names of the flags above, for a group that asks for at least one of them.
+pub(super) const FLAGS: [&str; 13] = [
+    "at",
+    "days",
+    "cron",
+    "timezone",
+    "types",
+    "exclude_types",
+    "foundations",
+    "no_foundations",
+    "keep_last",
+    "grace",
+    "max_runtime",
+    "spread",
+    "labels",
+];
+
+impl Options {
+    /// The recurrence that the flags ask for; none if they do not speak of it.
+    pub(super) fn recurrence(&self, base: Option<&Recurrence>) -> Result<Option<Recurrence>> {
+        if let Some(expression) = &self.cron {
+            return Recurrence::cron(expression).map(Some);
+        }
+        if self.at.is_empty() && self.days.is_empty() {
+            return Ok(None);
+        }
+        let times = if self.at.is_empty() {
+            base.map(|rule| rule.times().to_vec())
+                .filter(|times| !times.is_empty())
+                .ok_or_else(|| Error::usage("--days needs times of day").hint("add --at HH:MM"))?
+        } else {
+            self.at
+                .iter()
+                .map(|time| time.parse())
+                .collect::<Result<_>>()?
+        };
+        let days = if self.days.is_empty() {
+            base.map(|rule| rule.days().to_vec()).unwrap_or_default()
+        } else {
+            days(&self.days)?
+        };
+        if days.is_empty() {
+            return Recurrence::daily(times).map(Some);
+        }
+        Recurrence::weekly(times, days).map(Some)
+    }
+
+    /// `settings` with what is given, checked as a whole.
+    pub(super) fn apply(&self, ctx: &Context, mut settings: Settings) -> Result<Settings> {
+        if let Some(recurrence) = self.recurrence(Some(&settings.recurrence))? {
+            settings.recurrence = recurrence;
+        }
+        if let Some(timezone) = &self.timezone {
+            Zone::load(ctx.zones(), timezone)?;
+            settings.timezone.clone_from(timezone);
+        }
+        if !self.types.is_empty() {
+            settings.policy_types = keys(&self.types);
+        }
+        if let Some(excluded) = &self.exclude_types {
+            settings.exclude_types = match excluded.as_slice() {
+                [none] if none.is_empty() => Vec::new(),
+                excluded => keys(excluded),
+            };
+        }
+        if self.foundations || self.no_foundations {
+            settings.include_foundations = self.foundations;
+        }
+        if let Some(keep_last) = self.keep_last {
+            settings.keep_last = keep_last;
+        }
+        set_duration(&mut settings.grace, self.grace.as_deref())?;
+        set_duration(&mut settings.max_runtime, self.max_runtime.as_deref())?;
+        set_duration(&mut settings.spread, self.spread.as_deref())?;
+        let changes: Vec<_> = self
+            .labels
+            .iter()
+            .map(|label| labels::parse(label))
+            .collect::<Result<_>>()?;
+        labels::change(&mut settings.labels, &changes);
+        if settings.max_runtime.is_zero() {
+            return Err(Error::usage("a max runtime of nothing lets no run finish")
+                .hint("give --max-runtime at least 1s"));
+        }
+        self.check_types(&settings)?;
+        Ok(settings)
+    }
+
+    /// What was saved before by a newer program is not refused when something else is changed.
+    fn check_types(&self, settings: &Settings) -> Result<()> {
+        if self.types.is_empty() && self.exclude_types.is_none() {
+            return Ok(());
+        }
+        selection::check(
+            &settings.policy_types,
+            &settings.exclude_types,
+            settings.include_foundations,
+        )
+        .map(drop)
+    }
+}
+
+/// Days as typed; all seven are none in particular.
+fn days(words: &[String]) -> Result<Vec<Weekday>> {
+    let mut days: Vec<Weekday> = words
+        .iter()
+        .map(|word| parse_day(word.trim()))
+        .collect::<Result<_>>()?;
+    days.sort_by_key(Weekday::number_from_monday);
+    days.dedup();
+    if days.len() == 7 {
+        days.clear();
+    }
+    Ok(days)
+}
+
+/// Keys as typed, each once.
+fn keys(words: &[String]) -> Vec<String> {
+    let mut keys: Vec<String> = Vec::with_capacity(words.len());
+    for word in words {
+        let key = word.trim();
+        if !keys.iter().any(|known| known == key) {
+            keys.push(key.to_owned());
+        }
+    }
+    keys
+}
+
+fn set_duration(field: &mut Duration, given: Option<&str>) -> Result<()> {
+    if let Some(text) = given {
+        *field = duration::parse(text)?;
+    }
+    Ok(())
+}

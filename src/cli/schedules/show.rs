@@ -1,0 +1,227 @@
+//! `schedules list` and `schedules show`, and how a schedule looks as JSON.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Value, json};
+
+use super::find::{Prefer, find};
+use super::slots::{Zones, local_text};
+use crate::cli::tenants;
+use crate::context::Context;
+use crate::duration;
+use crate::error::Result;
+use crate::labels;
+use crate::policy::selection;
+use crate::recurrence::Recurrence;
+use crate::schedule::{Schedule, Settings};
+use crate::slot::Slot;
+use crate::store::{self, schedules::Listed};
+use crate::ui::table::Table;
+
+/// List the schedules, by name
+#[derive(Debug, clap::Args)]
+pub struct ListArgs {
+    /// Only those of this tenant: its name or id
+    #[arg(long)]
+    tenant: Option<String>,
+
+    /// Archived ones too
+    #[arg(long)]
+    archived: bool,
+}
+
+/// Show one schedule
+#[derive(Debug, clap::Args)]
+pub struct ShowArgs {
+    /// The schedule: its id, name, or TENANT/NAME
+    #[arg(value_name = "SCHEDULE")]
+    schedule: String,
+}
+
+pub(super) fn list(ctx: &Context, args: &ListArgs) -> Result<()> {
+    let store = ctx.store()?;
+    let tenant = match &args.tenant {
+        Some(given) => Some(tenants::find(store.read(), given)?.id),
+        None => None,
+    };
+    let listed = store::schedules::list(store.read(), tenant, args.archived)?;
+    let mut zones = Zones::new(ctx);
+    let mut table = Table::new(&[
+        "ID", "TENANT", "NAME", "STATE", "WHEN", "ZONE", "NEXT", "LAST",
+    ]);
+    let mut items = Vec::with_capacity(listed.len());
+    for one in &listed {
+        let schedule = &one.schedule;
+        let next = next_run(ctx, &mut zones, schedule);
+        if ctx.ui.json() {
+            items.push(json_with(one, next));
+            continue;
+        }
+        table.row([
+            schedule.id.0.to_string(),
+            schedule.tenant.clone(),
+            schedule.name().to_owned(),
+            state(schedule).to_owned(),
+            when(&schedule.settings.recurrence),
+            schedule.settings.timezone.clone(),
+            next_text(&mut zones, schedule, next),
+            last_text(one),
+        ]);
+    }
+    ctx.ui.table(&table)?;
+    ctx.ui.items(&items)
+}
+
+pub(super) fn show(ctx: &Context, args: &ShowArgs) -> Result<()> {
+    let listed = find(ctx.store()?.read(), &args.schedule, Prefer::Active)?;
+    let (schedule, settings) = (&listed.schedule, &listed.schedule.settings);
+    let mut zones = Zones::new(ctx);
+    let next = next_run(ctx, &mut zones, schedule);
+    let mut table = Table::new(&["FIELD", "VALUE"]);
+    for (field, value) in [
+        ("id", schedule.id.0.to_string()),
+        ("tenant", schedule.tenant.clone()),
+        ("name", settings.name.clone()),
+        ("state", state(schedule).to_owned()),
+        ("when", when(&settings.recurrence)),
+        ("timezone", settings.timezone.clone()),
+        ("next run", next_text(&mut zones, schedule, next)),
+        ("last run", last_text(&listed)),
+        ("types", settings.policy_types.join(", ")),
+        ("excluded types", settings.exclude_types.join(", ")),
+        ("foundations", yes_or_no(settings.include_foundations)),
+        ("policy types", resolved(settings).join(", ")),
+        ("keep last", settings.keep_last.to_string()),
+        ("grace", duration::format(settings.grace)),
+        ("max runtime", duration::format(settings.max_runtime)),
+        ("spread", duration::format(settings.spread)),
+        ("labels", labels::text(&settings.labels)),
+        ("created at", rfc3339(schedule.created_at)),
+        (
+            "archived at",
+            schedule.archived_at.map(rfc3339).unwrap_or_default(),
+        ),
+    ] {
+        table.row([field.to_owned(), value]);
+    }
+    ctx.ui.table(&table)?;
+    ctx.ui.document(&json_with(&listed, next))
+}
+
+/// A schedule as `--json` gives it.
+pub(super) fn json(ctx: &Context, listed: &Listed) -> Value {
+    let next = next_run(ctx, &mut Zones::new(ctx), &listed.schedule);
+    json_with(listed, next)
+}
+
+fn json_with(listed: &Listed, next: Option<Slot>) -> Value {
+    let schedule = &listed.schedule;
+    let mut object = settings_json(&schedule.settings);
+    object["id"] = json!(schedule.id.0);
+    object["tenant"] = json!(schedule.tenant);
+    object["archived_at"] = json!(schedule.archived_at.map(rfc3339));
+    object["created_at"] = json!(rfc3339(schedule.created_at));
+    object["policy_types"] = json!(resolved(&schedule.settings));
+    object["next_run_at"] = json!(next.map(|slot| slot.to_string()));
+    let last = listed.last_run.as_ref();
+    object["last_run_at"] = json!(last.map(|(at, _)| rfc3339(*at)));
+    object["last_run_status"] = json!(last.map(|(_, status)| status));
+    object
+}
+
+/// What the user decided about a schedule, as `--json` and audit events give it.
+pub(super) fn settings_json(settings: &Settings) -> Value {
+    let rule = &settings.recurrence;
+    let times: Vec<String> = rule.times().iter().map(ToString::to_string).collect();
+    let days: Vec<u32> = rule
+        .days()
+        .iter()
+        .map(chrono::Weekday::number_from_monday)
+        .collect();
+    json!({
+        "name": settings.name,
+        "enabled": settings.enabled,
+        "timezone": settings.timezone,
+        "frequency": rule.frequency(),
+        "times": times,
+        "days_of_week": days,
+        "cron": rule.expression(),
+        "types": settings.policy_types,
+        "exclude_types": settings.exclude_types,
+        "include_foundations": settings.include_foundations,
+        "keep_last": settings.keep_last,
+        "grace_minutes": settings.grace.as_secs() / 60,
+        "grace_s": settings.grace.as_secs(),
+        "max_runtime_s": settings.max_runtime.as_secs(),
+        "spread_s": settings.spread.as_secs(),
+        "labels": settings.labels,
+    })
+}
+
+/// The keys of the policy types that a run would read now.
+fn resolved(settings: &Settings) -> Vec<&'static str> {
+    let selection = selection::select(
+        &settings.policy_types,
+        &settings.exclude_types,
+        settings.include_foundations,
+    );
+    selection.types.iter().map(|row| row.key).collect()
+}
+
+/// The next slot from now on of a schedule that is not disabled or archived.
+fn next_run(ctx: &Context, zones: &mut Zones<'_>, schedule: &Schedule) -> Option<Slot> {
+    if !schedule.settings.enabled || schedule.archived_at.is_some() {
+        return None;
+    }
+    let zone = zones.of(schedule).ok()?;
+    let from = schedule.slots_from.max(Slot::containing(ctx.now()));
+    schedule.settings.recurrence.next(zone, from)
+}
+
+fn next_text(zones: &mut Zones<'_>, schedule: &Schedule, next: Option<Slot>) -> String {
+    match (next, zones.of(schedule)) {
+        (Some(slot), Ok(zone)) => local_text(zone, slot),
+        (None, Err(_)) => "unknown zone".to_owned(),
+        _ => String::new(),
+    }
+}
+
+fn last_text(listed: &Listed) -> String {
+    let last = listed.last_run.as_ref();
+    last.map(|(at, status)| format!("{status} {}", rfc3339(*at)))
+        .unwrap_or_default()
+}
+
+fn state(schedule: &Schedule) -> &'static str {
+    match (schedule.archived_at, schedule.settings.enabled) {
+        (Some(_), _) => "archived",
+        (None, true) => "enabled",
+        (None, false) => "disabled",
+    }
+}
+
+/// The rule for people: `daily 02:00`, `mon,thu 06:00 18:00`, `cron 15 * * * *`.
+fn when(rule: &Recurrence) -> String {
+    if let Some(expression) = rule.expression() {
+        return format!("cron {expression}");
+    }
+    let times: Vec<String> = rule.times().iter().map(ToString::to_string).collect();
+    let days: Vec<String> = rule
+        .days()
+        .iter()
+        .map(|day| day.to_string().to_lowercase())
+        .collect();
+    let days = if days.is_empty() {
+        "daily".to_owned()
+    } else {
+        days.join(",")
+    };
+    format!("{days} {}", times.join(" "))
+}
+
+fn yes_or_no(fact: bool) -> String {
+    if fact { "yes" } else { "no" }.to_owned()
+}
+
+fn rfc3339(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}

@@ -1,0 +1,106 @@
+//! `tenants add`: flags to a tenant. The only command that makes a database.
+
+use std::collections::BTreeMap;
+
+use super::credential::{CredentialArgs, FLAGS};
+use super::{event, require_free_name, show};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::graph::cloud::Cloud;
+use crate::labels;
+use crate::store::{self, Store};
+use crate::tenant::{self, Settings, Tenant, address};
+
+/// Add a tenant, and make the database if there is none
+#[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("sign-in").args(FLAGS).required(true)), after_help = "Examples:
+  tenantpilot tenants add contoso --directory contoso.onmicrosoft.com \\
+      --client-id 11111111-2222-3333-4444-555555555555 --secret-file /etc/tenantpilot/contoso
+  tenantpilot tenants add fabrikam --directory 66666666-7777-8888-9999-000000000000 \\
+      --client-id 11111111-2222-3333-4444-555555555555 --secret-env FABRIKAM_SECRET --cloud usgov")]
+pub struct Args {
+    /// A name of 1 to 100 characters that no other tenant has
+    name: String,
+
+    /// The directory: its tenant id (a GUID) or one of its verified domains
+    #[arg(long, value_name = "GUID|DOMAIN")]
+    directory: String,
+
+    /// The application (client) id of the app registration
+    #[arg(long, value_name = "GUID")]
+    client_id: String,
+
+    #[command(flatten)]
+    credential: CredentialArgs,
+
+    /// The national cloud that the directory is in
+    #[arg(long, default_value = "global", value_parser = ["global", "usgov", "usgov-dod", "china"])]
+    cloud: String,
+
+    /// Use this root of Microsoft Graph instead of the cloud's (plain http only for loopback)
+    #[arg(long, value_name = "URL")]
+    graph_url: Option<String>,
+
+    /// Sign in at this authority instead of the cloud's (plain http only for loopback)
+    #[arg(long, value_name = "URL")]
+    authority_url: Option<String>,
+
+    /// Hang a label on it; repeatable
+    #[arg(long = "label", value_name = "K=V")]
+    labels: Vec<String>,
+}
+
+pub(super) fn run(ctx: &Context, args: Args) -> Result<()> {
+    // Everything that can be refused is refused before a database is made.
+    let settings = settings(ctx, args)?;
+    let store = Store::open_or_create(&ctx.config.database)?;
+    let id = store.write(|tx| {
+        require_free_name(tx, &settings.name, None)?;
+        let id = store::tenants::insert(tx, &settings, ctx.now())?;
+        let details = show::settings_json(&settings);
+        store::audit::append(tx, &event(ctx, "tenant.add", id, details))?;
+        Ok(id)
+    })?;
+    let tenant = Tenant {
+        id,
+        settings,
+        created_at: ctx.now(),
+    };
+    ctx.ui
+        .line(format_args!("added {}", super::described(&tenant)))?;
+    ctx.ui.document(&show::json(&tenant))
+}
+
+fn settings(ctx: &Context, args: Args) -> Result<Settings> {
+    tenant::check_name("tenant", &args.name)?;
+    address::check_directory(&args.directory)?;
+    address::check_client_id(&args.client_id)?;
+    let labels: BTreeMap<_, _> = args
+        .labels
+        .iter()
+        .map(|label| labels::parse(label))
+        .collect::<Result<_>>()?;
+    Ok(Settings {
+        name: args.name,
+        directory: args.directory,
+        cloud: cloud(&args.cloud)?,
+        client_id: Some(args.client_id),
+        graph_url: args
+            .graph_url
+            .as_deref()
+            .map(address::check_root)
+            .transpose()?,
+        authority_url: args
+            .authority_url
+            .as_deref()
+            .map(address::check_root)
+            .transpose()?,
+        labels,
+        credential: args.credential.credential(ctx)?,
+    })
+}
+
+/// The cloud of that name.
+pub(super) fn cloud(name: &str) -> Result<Cloud> {
+    Cloud::parse(name).ok_or_else(|| Error::usage(format!("no cloud is called {name:?}")))
+}

@@ -1,0 +1,150 @@
+//! `tenants edit`: changes what is given and nothing else.
+
+use super::add::cloud;
+use super::credential::{CredentialArgs, FLAGS};
+use super::{described, event, find, require_free_name, show};
+use crate::audit;
+use crate::context::Context;
+use crate::error::Result;
+use crate::labels;
+use crate::store;
+use crate::tenant::{self, Settings, Tenant, address};
+
+/// Change a tenant; what is not given stays
+#[derive(Debug, clap::Args)]
+#[command(
+    group(clap::ArgGroup::new("changes").args(FLAGS).required(true).multiple(true)),
+    after_help = "Examples:
+  tenantpilot tenants edit contoso --secret-file /etc/tenantpilot/contoso-2027
+  tenantpilot tenants edit contoso --name contoso-emea --label region=emea"
+)]
+pub struct Args {
+    /// The tenant: its name or id
+    #[arg(value_name = "NAME")]
+    tenant: String,
+
+    /// Give it this name
+    #[arg(long, group = "changes", value_name = "NEW-NAME")]
+    name: Option<String>,
+
+    /// The directory: its tenant id (a GUID) or one of its verified domains
+    #[arg(long, group = "changes", value_name = "GUID|DOMAIN")]
+    directory: Option<String>,
+
+    /// The application (client) id of the app registration
+    #[arg(long, group = "changes", value_name = "GUID")]
+    client_id: Option<String>,
+
+    #[command(flatten)]
+    credential: Option<CredentialArgs>,
+
+    /// The national cloud that the directory is in
+    #[arg(long, group = "changes", value_parser = ["global", "usgov", "usgov-dod", "china"])]
+    cloud: Option<String>,
+
+    /// Use this root of Microsoft Graph; `default` for the cloud's
+    #[arg(long, group = "changes", value_name = "URL")]
+    graph_url: Option<String>,
+
+    /// Sign in at this authority; `default` for the cloud's
+    #[arg(long, group = "changes", value_name = "URL")]
+    authority_url: Option<String>,
+
+    /// Hang a label on it, `K=` takes it off; repeatable
+    #[arg(long = "label", group = "changes", value_name = "K=V")]
+    labels: Vec<String>,
+}
+
+pub(super) fn run(ctx: &Context, args: Args) -> Result<()> {
+    let store = ctx.store()?;
+    let given = args.tenant.clone();
+    let change = Change::new(ctx, args)?;
+    let (before, after) = store.write(|tx| {
+        let before = find(tx, &given)?;
+        let after = Tenant {
+            settings: change.apply(before.settings.clone()),
+            ..before.clone()
+        };
+        if after != before {
+            require_free_name(tx, after.name(), Some(after.id))?;
+            store::tenants::update(tx, after.id, &after.settings)?;
+            let details = audit::changes(
+                &show::settings_json(&before.settings),
+                &show::settings_json(&after.settings),
+            );
+            store::audit::append(tx, &event(ctx, "tenant.edit", after.id, details))?;
+        }
+        Ok((before, after))
+    })?;
+    if after == before {
+        ctx.ui
+            .line(format_args!("{} is like that already", described(&after)))?;
+    } else {
+        ctx.ui.line(format_args!("changed {}", described(&after)))?;
+    }
+    ctx.ui.document(&show::json(&after))
+}
+
+/// What is to change, checked.
+struct Change {
+    args: Args,
+    credential: Option<tenant::Credential>,
+    graph_url: Option<Option<String>>,
+    authority_url: Option<Option<String>>,
+    labels: Vec<(String, String)>,
+    cloud: Option<crate::graph::cloud::Cloud>,
+}
+
+impl Change {
+    fn new(ctx: &Context, mut args: Args) -> Result<Self> {
+        if let Some(name) = &args.name {
+            tenant::check_name("tenant", name)?;
+        }
+        if let Some(directory) = &args.directory {
+            address::check_directory(directory)?;
+        }
+        if let Some(client_id) = &args.client_id {
+            address::check_client_id(client_id)?;
+        }
+        let credential = args.credential.take();
+        Ok(Self {
+            credential: credential.map(|given| given.credential(ctx)).transpose()?,
+            graph_url: args.graph_url.as_deref().map(root).transpose()?,
+            authority_url: args.authority_url.as_deref().map(root).transpose()?,
+            labels: args
+                .labels
+                .iter()
+                .map(|label| labels::parse(label))
+                .collect::<Result<_>>()?,
+            cloud: args.cloud.as_deref().map(cloud).transpose()?,
+            args,
+        })
+    }
+
+    fn apply(&self, mut settings: Settings) -> Settings {
+        set(&mut settings.name, self.args.name.as_ref());
+        set(&mut settings.directory, self.args.directory.as_ref());
+        set(&mut settings.credential, self.credential.as_ref());
+        set(&mut settings.cloud, self.cloud.as_ref());
+        set(&mut settings.graph_url, self.graph_url.as_ref());
+        set(&mut settings.authority_url, self.authority_url.as_ref());
+        if self.args.client_id.is_some() {
+            settings.client_id.clone_from(&self.args.client_id);
+        }
+        labels::change(&mut settings.labels, &self.labels);
+        settings
+    }
+}
+
+fn set<T: Clone>(field: &mut T, given: Option<&T>) {
+    if let Some(value) = given {
+        *field = value.clone();
+    }
+}
+
+fn root(given: &str) -> Result<Option<String>> {
+    if given == "default" {
+        return Ok(None);
+    }
+    address::check_root(given).map(Some)
+}

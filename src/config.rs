@@ -1,0 +1,298 @@
+//! Flags, environment and terminals, resolved once into a plain struct.
+//!
+//! The only reader of the environment besides secret.rs. Nothing is required of it: with no
+//! variable set at all, as under cron or `env -i`, everything has a value. [`Config::resolve`] is pure.
+
+use std::ffi::OsString;
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+
+use crate::actor;
+
+/// The database below a state folder.
+const FILE: &str = "tenantpilot/tenantpilot.db";
+/// The state folder of the whole machine.
+const MACHINE_STATE: &str = "/var/lib";
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Color {
+    /// On a terminal that can show it
+    #[default]
+    Auto,
+    /// Even into a file or pipe
+    Always,
+    /// Not at all
+    Never,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum LogFormat {
+    /// A line for people
+    #[default]
+    Text,
+    /// One JSON object per line
+    Json,
+}
+
+/// The global flags, as given.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--db`
+    pub database: Option<PathBuf>,
+    /// `--json`
+    pub json: bool,
+    /// `-q`
+    pub quiet: bool,
+    /// How often `-v`
+    pub verbosity: u8,
+    /// `--color`
+    pub color: Color,
+    /// `--log-format`
+    pub log_format: LogFormat,
+}
+
+/// What the process finds around it.
+#[derive(Debug, Clone, Default)]
+pub struct Environment {
+    /// `TENANTPILOT_DB`
+    pub database: Option<PathBuf>,
+    /// `XDG_STATE_HOME`
+    pub state_home: Option<PathBuf>,
+    /// The home folder: `HOME`, else what the system has on file for the user.
+    pub home: Option<PathBuf>,
+    /// Whether the process has root's rights.
+    pub root: bool,
+    /// `NO_COLOR` is set and not empty.
+    pub no_color: bool,
+    /// `CLICOLOR_FORCE` is set, not empty and not `0`.
+    pub clicolor_force: bool,
+    /// `TERM` is `dumb`.
+    pub dumb_terminal: bool,
+    /// `COLUMNS`, where it is a number from 20 to 1000.
+    pub columns: Option<u16>,
+    /// `CI` is set to something other than nothing, `0` or `false`.
+    pub ci: bool,
+    /// `SUDO_USER`
+    pub sudo_user: Option<String>,
+    /// stdin is a terminal.
+    pub stdin_terminal: bool,
+    /// stdout is a terminal.
+    pub stdout_terminal: bool,
+    /// stderr is a terminal.
+    pub stderr_terminal: bool,
+    /// How wide the terminal behind stdout is, in columns.
+    pub terminal_width: Option<u16>,
+}
+
+impl Environment {
+    /// Reads it from the process.
+    pub fn of_process() -> Self {
+        let path = |name| Some(PathBuf::from(variable(name)?));
+        let stdout = std::io::stdout();
+        Self {
+            database: path("TENANTPILOT_DB"),
+            state_home: path("XDG_STATE_HOME"),
+            home: std::env::home_dir().filter(|home| home.is_absolute()),
+            root: actor::is_root(),
+            no_color: variable("NO_COLOR").is_some(),
+            clicolor_force: variable("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
+            dumb_terminal: variable("TERM").is_some_and(|value| value == "dumb"),
+            columns: variable("COLUMNS")
+                .and_then(|value| value.to_str()?.parse().ok())
+                .filter(|columns| (20..=1000).contains(columns)),
+            ci: variable("CI").is_some_and(|value| value != "0" && value != "false"),
+            sudo_user: variable("SUDO_USER").and_then(|value| value.into_string().ok()),
+            stdin_terminal: std::io::stdin().is_terminal(),
+            stdout_terminal: stdout.is_terminal(),
+            stderr_terminal: std::io::stderr().is_terminal(),
+            terminal_width: terminal_size::terminal_size_of(&stdout).map(|(width, _)| width.0),
+        }
+    }
+}
+
+/// The value of the variable `name`; an empty one counts as none.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// What the rest of the program goes by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Where the database is.
+    pub database: PathBuf,
+    /// Whether stdout is one JSON document.
+    pub json: bool,
+    /// Whether only errors are said.
+    pub quiet: bool,
+    /// 0: errors are logged; 1: what happens; 2 and more: every detail.
+    pub verbosity: u8,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// Whether help on stdout has colour.
+    pub stdout_color: bool,
+    /// Whether talk on stderr has colour.
+    pub stderr_color: bool,
+    /// The columns a line of a table may take; without a number, as many as it needs.
+    pub width: Option<u16>,
+    /// Whether there is somebody to ask.
+    pub interactive: bool,
+    /// Whether progress may be shown on stderr.
+    pub progress: bool,
+    /// Who called sudo, as sudo says.
+    pub sudo_user: Option<String>,
+}
+
+impl Config {
+    /// Flags win over variables, variables over what the system says.
+    pub fn resolve(flags: &Flags, environment: &Environment) -> Self {
+        let color = |terminal| use_color(flags.color, environment, terminal);
+        let terminal_width = environment
+            .stdout_terminal
+            .then_some(environment.terminal_width)
+            .flatten();
+        Self {
+            database: database(flags.database.as_deref(), environment),
+            json: flags.json,
+            quiet: flags.quiet,
+            verbosity: flags.verbosity,
+            log_format: flags.log_format,
+            stdout_color: color(environment.stdout_terminal),
+            stderr_color: color(environment.stderr_terminal),
+            width: terminal_width.or(environment.columns),
+            interactive: environment.stdin_terminal
+                && environment.stderr_terminal
+                && !environment.ci
+                && !flags.json,
+            progress: environment.stderr_terminal && !environment.ci && !flags.json && !flags.quiet,
+            sudo_user: environment.sudo_user.clone(),
+        }
+    }
+}
+
+/// Root's database belongs to the machine, so that sudo, cron and a login see the same one.
+fn database(flag: Option<&Path>, environment: &Environment) -> PathBuf {
+    if let Some(given) = flag.or(environment.database.as_deref()) {
+        return given.to_owned();
+    }
+    let state = environment
+        .state_home
+        .clone()
+        .filter(|path| path.is_absolute());
+    let below_home = || Some(environment.home.as_ref()?.join(".local/state"));
+    let folder = if environment.root {
+        None
+    } else {
+        state.or_else(below_home)
+    };
+    folder
+        .unwrap_or_else(|| PathBuf::from(MACHINE_STATE))
+        .join(FILE)
+}
+
+/// The flag, else `NO_COLOR` (no-color.org), else `CLICOLOR_FORCE` (bixense.com/clicolors), else
+/// whether the stream is a terminal that can show it.
+fn use_color(flag: Color, environment: &Environment, terminal: bool) -> bool {
+    match flag {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto if environment.no_color => false,
+        Color::Auto if environment.clicolor_force => true,
+        Color::Auto => terminal && !environment.dumb_terminal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn database_of(flag: Option<&str>, environment: &Environment) -> String {
+        let path = database(flag.map(Path::new), environment);
+        path.to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn the_database_is_where_the_nearest_setting_says() {
+        let mut environment = Environment::default();
+        assert_eq!(
+            database_of(None, &environment),
+            "/var/lib/tenantpilot/tenantpilot.db"
+        );
+        environment.home = Some("/home/anna".into());
+        let below_home = "/home/anna/.local/state/tenantpilot/tenantpilot.db";
+        assert_eq!(database_of(None, &environment), below_home);
+        environment.state_home = Some("relative".into());
+        assert_eq!(
+            database_of(None, &environment),
+            below_home,
+            "a relative XDG folder is void"
+        );
+        environment.state_home = Some("/state".into());
+        assert_eq!(
+            database_of(None, &environment),
+            "/state/tenantpilot/tenantpilot.db"
+        );
+        environment.root = true;
+        assert_eq!(
+            database_of(None, &environment),
+            "/var/lib/tenantpilot/tenantpilot.db"
+        );
+        environment.database = Some("here.db".into());
+        assert_eq!(database_of(None, &environment), "here.db");
+        assert_eq!(database_of(Some("flag.db"), &environment), "flag.db");
+    }
+
+    #[test]
+    fn colour_goes_by_flag_then_variables_then_terminal() {
+        let environment = |no_color, clicolor_force, dumb_terminal| Environment {
+            no_color,
+            clicolor_force,
+            dumb_terminal,
+            ..Environment::default()
+        };
+        let plain = environment(false, false, false);
+        assert!(use_color(Color::Auto, &plain, true));
+        assert!(!use_color(Color::Auto, &plain, false));
+        assert!(use_color(
+            Color::Always,
+            &environment(true, false, true),
+            false
+        ));
+        assert!(!use_color(
+            Color::Never,
+            &environment(false, true, false),
+            true
+        ));
+        assert!(!use_color(
+            Color::Auto,
+            &environment(true, true, false),
+            true
+        ));
+        assert!(use_color(
+            Color::Auto,
+            &environment(false, true, true),
+            false
+        ));
+        assert!(!use_color(
+            Color::Auto,
+            &environment(false, false, true),
+            true
+        ));
+    }
+
+    #[test]
+    fn a_table_has_a_width_only_where_somebody_gave_one() {
+        let mut environment = Environment {
+            terminal_width: Some(99),
+            ..Environment::default()
+        };
+        let width = |environment: &_| Config::resolve(&Flags::default(), environment).width;
+        assert_eq!(width(&environment), None, "stdout is no terminal");
+        environment.columns = Some(70);
+        assert_eq!(width(&environment), Some(70));
+        environment.stdout_terminal = true;
+        assert_eq!(width(&environment), Some(99));
+    }
+}

@@ -1,0 +1,114 @@
+//! One dispatch: what is due is claimed, what is past is recorded, what died is closed; then the
+//! claimed runs execute, several at once.
+//!
+//! cron starts a process each minute, so several are always alive together, in any order, and any
+//! of them may die at any point. This is the protocol that they keep.
+//!
+//! # What there is
+//!
+//! - A **run** row is `queued`, then `running`, then finished; a finished row never changes (the
+//!   schema sees to it). An open row names its **owner**.
+//! - An owner is a process. It takes its **process lock** *before* it writes its first row and
+//!   holds it to its end. So an open row whose owner's lock is free belongs to nobody any more.
+//! - A **schedule lock** is held while a run of the schedule executes, from before `running` to
+//!   after its retention.
+//! - The database allows one run per (schedule, slot), and one `running` run per schedule.
+//!
+//! # What a dispatch does
+//!
+//! 1. **Look.** Nothing due and no open run without a living owner: leave, having written nothing.
+//! 2. **Take the process lock.**
+//! 3. **Decide**, in one IMMEDIATE transaction, so that no two processes decide at once:
+//!    - (a) open runs whose owner is gone become `failed` / `INTERRUPTED`;
+//!    - (b) for each due schedule, the pure decision of [`crate::slot::plan`]: which slot starts,
+//!      which were missed, from when on slots count. Missed slots become one `skipped` /
+//!      `MISSED_SLOT` run;
+//!    - (c) the slot that starts becomes a `queued` run of ours; or, when the schedule still has an
+//!      open run (whose owner lives, by a), a `skipped` / `LOCK_HELD` run that names it.
+//! 4. **Execute** each queued run of ours, at most `--jobs` at once: take the schedule lock, turn
+//!    `queued` into `running`, back up, write backup set and outcome in one transaction, apply
+//!    retention, give up the lock.
+//!
+//! # The windows
+//!
+//! - *Two dispatches in one minute.* The second finds the slots accounted for (3b moved
+//!   `slots_from` past this minute in the same transaction); if a set-back clock or `--at` made it
+//!   look again, the UNIQUE constraint refuses the row, and it leaves the slot to the first.
+//! - *Claimed but not yet locked.* The row is open and its owner lives: nobody closes it (3a), and
+//!   a later slot of the schedule is skipped in its favour (3c) instead of racing it to the lock.
+//!   So a queued run loses its schedule lock to no other run; only `retention` by hand can hold it
+//!   for a moment, and is waited for ([`LOCK_PATIENCE`]).
+//! - *Dies before 3 commits.* Nothing was written; the slot is still due in this minute, and
+//!   missed afterwards.
+//! - *Dies after 3 commits.* The rows stay open, the kernel frees the process lock, the next
+//!   dispatch or run closes them, once: whoever comes second finds them finished.
+//! - *Dies in the transaction that ends a run.* SQLite undoes it: the run is closed as above, and
+//!   the contents stored for it are reclaimed later. A backup set is there whole or not at all.
+//! - *Closed by mistake*, because somebody deleted the lock folder under a living owner: the
+//!   owner's last transaction finds its row finished and undoes itself, so a run is never both
+//!   interrupted and a success; and while its row was `running`, no other run could be.
+//! - *A run takes longer than a minute.* The next minute's process does 1 to 4 for the other
+//!   schedules; it waits for nobody.
+
+mod claim;
+mod execute;
+
+pub use claim::{Claim, Decision, Held, Interrupted, Lost, claim_manual, record_missed};
+pub use execute::{Executed, execute_all};
+pub(crate) use execute::{finish, lost};
+
+use std::time::Duration;
+
+use crate::error::Result;
+use crate::lock::Owner;
+use crate::run::Means;
+use crate::slot::Slot;
+use crate::store::{self, Store};
+
+/// How long a dispatched run waits for a schedule lock that no run holds.
+pub const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a dispatch did. Empty when there was nothing to do.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// What its one transaction decided.
+    pub decision: Decision,
+    /// How the runs that it claimed ended.
+    pub executed: Vec<Executed>,
+}
+
+/// Does what is due in the minute `now`; `jobs` runs execute at once.
+pub fn dispatch(means: &Means, now: Slot, jobs: usize) -> Result<Report> {
+    let store = Store::open(&means.database)?;
+    if is_idle(means, &store, now)? {
+        return Ok(Report::default());
+    }
+    let process = means.locks.process()?;
+    means.locks.sweep()?;
+    let mut decision = store.write(|tx| claim::decide(tx, means, process.owner(), now))?;
+    let claims = std::mem::take(&mut decision.claims);
+    let executed = execute_all(means, process.owner(), claims, jobs, LOCK_PATIENCE);
+    Ok(Report { decision, executed })
+}
+
+/// What [`dispatch`] would decide in the minute `now`; nothing changes.
+pub fn rehearse(means: &Means, now: Slot) -> Result<Decision> {
+    let store = Store::open(&means.database)?;
+    let nobody = Owner("rehearsal".to_owned());
+    store.rehearse(|tx| claim::decide(tx, means, &nobody, now))
+}
+
+fn is_idle(means: &Means, store: &Store, now: Slot) -> Result<bool> {
+    let conn = store.read();
+    if store::slots::zone_version(conn)?.as_deref() != Some(means.zones.version().as_str())
+        || store::slots::is_any_due(conn, now)?
+    {
+        return Ok(false);
+    }
+    for run in store::runs::open(conn)? {
+        if !means.locks.is_alive(&run.owner)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,465 @@
+//! What one IMMEDIATE transaction decides before anything executes: step 3 of the protocol.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use rusqlite::Transaction;
+use serde_json::json;
+
+use crate::audit::{Event, Outcome};
+use crate::error::{Error, Kind, Result};
+use crate::lock::{Locks, Owner};
+use crate::recurrence::Missed;
+use crate::run::summary::Summary;
+use crate::run::{Ending, ErrorCode, Means, RunId, Status, Trigger};
+use crate::schedule::{Schedule, ScheduleId};
+use crate::slot::{self, Due, Slot};
+use crate::store;
+use crate::store::runs::{NewRun, OpenRun};
+use crate::zone::{Source, Zone};
+
+/// A run of ours that waits to execute.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// The queued run.
+    pub run_id: RunId,
+    /// Its schedule as it was when claimed.
+    pub schedule: Schedule,
+    /// Its slot, if a slot started it.
+    pub slot: Option<Slot>,
+}
+
+/// An open run whose process is gone, now closed.
+#[derive(Debug, Clone)]
+pub struct Interrupted {
+    /// The run.
+    pub run_id: RunId,
+    /// Its schedule.
+    pub schedule: Schedule,
+}
+
+/// Slots of a schedule that nothing will start any more.
+#[derive(Debug, Clone)]
+pub struct Lost {
+    /// The skipped run that stands for them.
+    pub run_id: RunId,
+    /// Its schedule.
+    pub schedule: Schedule,
+    /// Which slots.
+    pub missed: Missed,
+}
+
+/// A slot that was skipped in favour of a run of its schedule that is still open.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// The skipped run.
+    pub run_id: RunId,
+    /// Its schedule.
+    pub schedule: Schedule,
+    /// The slot.
+    pub slot: Slot,
+    /// Which run is open, and since when.
+    pub why: String,
+}
+
+/// What the transaction decided.
+#[derive(Debug, Default)]
+pub struct Decision {
+    /// Open runs that were closed because their process is gone.
+    pub interrupted: Vec<Interrupted>,
+    /// Missed slots that were recorded.
+    pub missed: Vec<Lost>,
+    /// Slots skipped because a run of their schedule is still open.
+    pub held: Vec<Held>,
+    /// Runs that are now ours to execute.
+    pub claims: Vec<Claim>,
+    /// Schedules of which nothing can be decided, and why; they keep no other from starting.
+    pub unusable: Vec<Error>,
+}
+
+impl Decision {
+    /// Whether nothing was decided.
+    pub fn is_empty(&self) -> bool {
+        self.interrupted.is_empty()
+            && self.missed.is_empty()
+            && self.held.is_empty()
+            && self.claims.is_empty()
+    }
+}
+
+/// Closes what died, accounts for every slot up to the minute `now`, and claims what starts in it.
+pub fn decide(tx: &Transaction<'_>, means: &Means, owner: &Owner, now: Slot) -> Result<Decision> {
+    let at = means.clock.now();
+    let mut zones = Zones::new(&means.zones);
+    renew_next_slots(tx, &mut zones)?;
+    let mut decision = Decision {
+        interrupted: close_interrupted(tx, means, at)?,
+        ..Decision::default()
+    };
+    let open = store::runs::open(tx)?;
+    for id in store::slots::due(tx, now)? {
+        match due_of(tx, &mut zones, id, now) {
+            Ok((schedule, due)) => {
+                act_on(tx, means, owner, &open, schedule, due, at, &mut decision)?;
+            }
+            Err(error) => decision.unusable.push(blamed_on(id, error)?),
+        }
+    }
+    if !decision.is_empty() {
+        let details = json!({
+            "claimed": decision.claims.len(),
+            "held": decision.held.len(),
+            "missed": decision.missed.len(),
+            "interrupted": decision.interrupted.len(),
+        });
+        store::audit::append(
+            tx,
+            &Event {
+                at,
+                actor: &means.actor,
+                action: "dispatch",
+                tenant: None,
+                object: format!("slot {now}"),
+                outcome: Outcome::Ok,
+                details,
+            },
+        )?;
+    }
+    Ok(decision)
+}
+
+/// The schedule, and what is to become of its slots up to `now`.
+fn due_of(
+    tx: &Transaction<'_>,
+    zones: &mut Zones<'_>,
+    id: ScheduleId,
+    now: Slot,
+) -> Result<(Schedule, Due)> {
+    let schedule = store::schedules::get(tx, id)?;
+    let settings = &schedule.settings;
+    let zone = zones.get(&settings.timezone)?;
+    let due = slot::plan(
+        &settings.recurrence,
+        zone,
+        schedule.slots_from,
+        now,
+        settings.grace,
+    );
+    Ok((schedule, due))
+}
+
+/// A failure that lies in one schedule's row, named as such; any other ends the transaction.
+fn blamed_on(id: ScheduleId, error: Error) -> Result<Error> {
+    match error.kind() {
+        Kind::Usage | Kind::Config | Kind::Internal => {
+            Ok(error.during(format_args!("schedule with id {} cannot be started", id.0)))
+        }
+        _ => Err(error),
+    }
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one step of `decide`, with all that it knows"
+)]
+fn act_on(
+    tx: &Transaction<'_>,
+    means: &Means,
+    owner: &Owner,
+    open: &[OpenRun],
+    schedule: Schedule,
+    due: Due,
+    at: DateTime<Utc>,
+    decision: &mut Decision,
+) -> Result<()> {
+    store::slots::account(tx, schedule.id, due.slots_from, due.next_slot)?;
+    if let Some(missed) = due.missed {
+        decision
+            .missed
+            .extend(record_missed(tx, &schedule, missed, &means.actor, at)?);
+    }
+    let Some(slot) = due.start else { return Ok(()) };
+    let run = scheduled_run(&schedule, slot, &means.actor, at);
+    if let Some(holder) = open.iter().find(|run| run.schedule_id == schedule.id) {
+        let why = held_by(&schedule, holder);
+        if let Some(run_id) = skip_held(tx, &schedule, &run, holder)? {
+            decision.held.push(Held {
+                run_id,
+                schedule,
+                slot,
+                why,
+            });
+        }
+    } else if let Some(run_id) = store::runs::claim(tx, &run, owner)? {
+        decision.claims.push(Claim {
+            run_id,
+            schedule,
+            slot: Some(slot),
+        });
+    }
+    Ok(())
+}
+
+/// Claims a run that no slot starts. Refused with `LockHeld` while the schedule has an open run; if
+/// this was the `last_try`, the refused attempt is a skipped run in its history.
+pub fn claim_manual(
+    tx: &Transaction<'_>,
+    means: &Means,
+    owner: &Owner,
+    schedule: &Schedule,
+    retry_of: Option<RunId>,
+    last_try: bool,
+) -> Result<Result<Claim>> {
+    let at = means.clock.now();
+    close_interrupted(tx, means, at)?;
+    let run = NewRun {
+        tenant_id: schedule.tenant_id,
+        schedule_id: schedule.id,
+        trigger: if retry_of.is_some() {
+            Trigger::Retry
+        } else {
+            Trigger::Manual
+        },
+        retry_of,
+        actor: &means.actor,
+        scheduled_for: None,
+        created_at: at,
+    };
+    if let Some(holder) = store::runs::open(tx)?
+        .iter()
+        .find(|run| run.schedule_id == schedule.id)
+    {
+        if last_try {
+            skip_held(tx, schedule, &run, holder)?;
+        }
+        let error = Error::new(Kind::LockHeld, held_by(schedule, holder));
+        return Ok(Err(error.hint("wait for it, or add --wait 10m")));
+    }
+    let run_id = store::runs::claim(tx, &run, owner)?
+        .ok_or_else(|| Error::internal("a run without a slot was refused as a second one"))?;
+    Ok(Ok(Claim {
+        run_id,
+        schedule: schedule.clone(),
+        slot: None,
+    }))
+}
+
+/// Zones by name; each is read once per transaction.
+struct Zones<'a> {
+    source: &'a Source,
+    loaded: HashMap<String, Zone>,
+}
+
+impl<'a> Zones<'a> {
+    fn new(source: &'a Source) -> Self {
+        Self {
+            source,
+            loaded: HashMap::new(),
+        }
+    }
+
+    fn get(&mut self, name: &str) -> Result<&Zone> {
+        if !self.loaded.contains_key(name) {
+            self.loaded
+                .insert(name.to_owned(), Zone::load(self.source, name)?);
+        }
+        self.loaded
+            .get(name)
+            .ok_or_else(|| Error::internal(format!("zone {name} was not kept")))
+    }
+}
+
+/// Computes every `next_slot` anew when the zone rules changed since they were computed.
+fn renew_next_slots(tx: &Transaction<'_>, zones: &mut Zones<'_>) -> Result<()> {
+    let version = zones.source.version();
+    if store::slots::zone_version(tx)?.as_ref() == Some(&version) {
+        return Ok(());
+    }
+    for id in store::slots::active(tx)? {
+        match next_slot_of(tx, zones, id) {
+            Ok((schedule, next)) if next != schedule.next_slot => {
+                store::slots::account(tx, id, schedule.slots_from, next)?;
+            }
+            Ok(_) => {}
+            // Said when the schedule is due; the others must not wait for it.
+            Err(error) => drop(blamed_on(id, error)?),
+        }
+    }
+    store::slots::set_zone_version(tx, &version)
+}
+
+fn next_slot_of(
+    tx: &Transaction<'_>,
+    zones: &mut Zones<'_>,
+    id: ScheduleId,
+) -> Result<(Schedule, Option<Slot>)> {
+    let schedule = store::schedules::get(tx, id)?;
+    let zone = zones.get(&schedule.settings.timezone)?;
+    let next = schedule.settings.recurrence.next(zone, schedule.slots_from);
+    Ok((schedule, next))
+}
+
+fn close_interrupted(
+    tx: &Transaction<'_>,
+    means: &Means,
+    at: DateTime<Utc>,
+) -> Result<Vec<Interrupted>> {
+    let mut interrupted = Vec::new();
+    for run in gone(&means.locks, store::runs::open(tx)?)? {
+        let schedule = store::schedules::get(tx, run.schedule_id)?;
+        let ending = Ending::because(
+            Status::Failed,
+            ErrorCode::Interrupted,
+            match run.status {
+                Status::Queued => "the process that had claimed it is gone",
+                _ => "the process that executed it is gone",
+            },
+        );
+        if !store::runs::finish(tx, run.id, &run.owner, &ending, at, None)? {
+            continue;
+        }
+        store::audit::append(
+            tx,
+            &Event {
+                at,
+                actor: &means.actor,
+                action: "run.interrupted",
+                tenant: Some(run.tenant_id),
+                object: format!("run {}", run.id.0),
+                outcome: Outcome::Failed,
+                details: json!({ "schedule": schedule.id.0, "was": run.status.as_str() }),
+            },
+        )?;
+        interrupted.push(Interrupted {
+            run_id: run.id,
+            schedule,
+        });
+    }
+    Ok(interrupted)
+}
+
+/// The runs whose owner does not hold its process lock any more.
+fn gone(locks: &Locks, open: Vec<OpenRun>) -> Result<Vec<OpenRun>> {
+    let mut alive: HashMap<Owner, bool> = HashMap::new();
+    let mut gone = Vec::new();
+    for run in open {
+        let alive = match alive.get(&run.owner) {
+            Some(alive) => *alive,
+            None => {
+                let answer = locks.is_alive(&run.owner)?;
+                alive.insert(run.owner.clone(), answer);
+                answer
+            }
+        };
+        if !alive {
+            gone.push(run);
+        }
+    }
+    Ok(gone)
+}
+
+fn scheduled_run<'a>(
+    schedule: &Schedule,
+    slot: Slot,
+    actor: &'a str,
+    at: DateTime<Utc>,
+) -> NewRun<'a> {
+    NewRun {
+        tenant_id: schedule.tenant_id,
+        schedule_id: schedule.id,
+        trigger: Trigger::Schedule,
+        retry_of: None,
+        actor,
+        scheduled_for: Some(slot),
+        created_at: at,
+    }
+}
+
+/// Records missed slots as one skipped run, under the newest. None when that slot has a run already.
+pub fn record_missed(
+    tx: &Transaction<'_>,
+    schedule: &Schedule,
+    missed: Missed,
+    actor: &str,
+    at: DateTime<Utc>,
+) -> Result<Option<Lost>> {
+    let message = match missed.count {
+        1 => format!("no dispatch ran in its minute {}", missed.newest),
+        n => format!(
+            "no dispatch ran in {n} slots from {} to {}",
+            missed.first, missed.newest
+        ),
+    };
+    let ending = Ending {
+        summary: Some(Summary {
+            missed_count: Some(missed.count),
+            first_missed: Some(missed.first.to_string()),
+            ..Summary::default()
+        }),
+        ..Ending::because(Status::Skipped, ErrorCode::MissedSlot, message)
+    };
+    let run = scheduled_run(schedule, missed.newest, actor, at);
+    let Some(run_id) = store::runs::record(tx, &run, &ending)? else {
+        return Ok(None);
+    };
+    store::audit::append(
+        tx,
+        &Event {
+            at,
+            actor,
+            action: "run.missed",
+            tenant: Some(schedule.tenant_id),
+            object: format!("run {}", run_id.0),
+            outcome: Outcome::Failed,
+            details: json!({
+                "schedule": schedule.id.0,
+                "missed_count": missed.count,
+                "first_missed": missed.first.to_string(),
+                "newest_missed": missed.newest.to_string(),
+            }),
+        },
+    )?;
+    Ok(Some(Lost {
+        run_id,
+        schedule: schedule.clone(),
+        missed,
+    }))
+}
+
+fn skip_held(
+    tx: &Transaction<'_>,
+    schedule: &Schedule,
+    run: &NewRun<'_>,
+    holder: &OpenRun,
+) -> Result<Option<RunId>> {
+    let message = held_by(schedule, holder);
+    let ending = Ending::because(Status::Skipped, ErrorCode::LockHeld, message);
+    let Some(run_id) = store::runs::record(tx, run, &ending)? else {
+        return Ok(None);
+    };
+    store::audit::append(
+        tx,
+        &Event {
+            at: run.created_at,
+            actor: run.actor,
+            action: "run.skipped",
+            tenant: Some(schedule.tenant_id),
+            object: format!("run {}", run_id.0),
+            outcome: Outcome::Failed,
+            details: json!({ "schedule": schedule.id.0, "held_by_run": holder.id.0 }),
+        },
+    )?;
+    Ok(Some(run_id))
+}
+
+fn held_by(schedule: &Schedule, holder: &OpenRun) -> String {
+    let since = holder
+        .created_at
+        .to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    format!(
+        "{} has run {} {} since {since}",
+        schedule.described(),
+        holder.id.0,
+        holder.status.as_str()
+    )
+}

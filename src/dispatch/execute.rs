@@ -1,0 +1,287 @@
+//! Executing claimed runs, several at once: step 4 of the protocol.
+//!
+//! Each run is kept from the others: its own connection, its own lock, its own failure, and a panic
+//! in one ends that one as `failed` / `INTERNAL`.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::Claim;
+use crate::audit::{self, Event};
+use crate::backup_set::BackupSetId;
+use crate::error::{Error, Kind, Result};
+use crate::lock::{Owner, ScheduleLock};
+use crate::retention;
+use crate::run::{Ending, ErrorCode, Means, RunId, Status, backup};
+use crate::schedule::{Schedule, spread_offset};
+use crate::store::{self, Store};
+
+/// How often a run that waits for a schedule lock looks again.
+const LOCK_POLL: Duration = Duration::from_millis(100);
+
+/// A run of ours that is over.
+#[derive(Debug)]
+pub struct Executed {
+    /// The run.
+    pub run_id: RunId,
+    /// Its schedule.
+    pub schedule: Schedule,
+    /// How it ended.
+    pub ending: Ending,
+    /// The backup set it left.
+    pub backup_set: Option<BackupSetId>,
+    /// What went wrong beside it: its outcome could not be written, or retention failed.
+    pub trouble: Vec<Error>,
+}
+
+/// Executes `claims`, at most `jobs` at once, each at its offset within its schedule's spread;
+/// returns when all are over, in the order of their ids. `patience` is how long a run waits for its
+/// schedule lock.
+pub fn execute_all(
+    means: &Means,
+    owner: &Owner,
+    claims: Vec<Claim>,
+    jobs: usize,
+    patience: Duration,
+) -> Vec<Executed> {
+    let begun = means.clock.monotonic();
+    let mut waiting: Vec<(Duration, Claim)> = claims
+        .into_iter()
+        .map(|claim| (offset(&claim), claim))
+        .collect();
+    waiting.sort_by_key(|(offset, claim)| (*offset, claim.run_id));
+    let workers = jobs.clamp(1, waiting.len().max(1));
+    let queue = Mutex::new(VecDeque::from(waiting));
+    let over = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let next = queue
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .pop_front();
+                    let Some((offset, claim)) = next else { return };
+                    let passed = means.clock.monotonic().saturating_duration_since(begun);
+                    means
+                        .clock
+                        .sleep(offset.saturating_sub(passed), &means.stop);
+                    let executed = execute(means, owner, &claim, patience);
+                    over.lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push(executed);
+                }
+            });
+        }
+    });
+    let mut over = over.into_inner().unwrap_or_else(PoisonError::into_inner);
+    over.sort_by_key(|executed| executed.run_id);
+    over
+}
+
+fn offset(claim: &Claim) -> Duration {
+    match claim.slot {
+        Some(_) => spread_offset(claim.schedule.id, claim.schedule.settings.spread),
+        None => Duration::ZERO,
+    }
+}
+
+fn execute(means: &Means, owner: &Owner, claim: &Claim, patience: Duration) -> Executed {
+    let begun = means.clock.monotonic();
+    let attempt = AssertUnwindSafe(|| attempt(means, owner, claim, patience, begun));
+    match catch_unwind(attempt) {
+        Ok(Ok(executed)) => executed,
+        Ok(Err(error)) => close_failed(means, owner, claim, begun, &error),
+        Err(_) => {
+            let error = Error::internal(format!(
+                "run {} of {} panicked; this is a bug in tenantpilot",
+                claim.run_id.0,
+                claim.schedule.described()
+            ));
+            close_failed(means, owner, claim, begun, &error)
+        }
+    }
+}
+
+fn attempt(
+    means: &Means,
+    owner: &Owner,
+    claim: &Claim,
+    patience: Duration,
+    begun: Instant,
+) -> Result<Executed> {
+    let store = Store::open(&means.database)?;
+    let _lock = match take_lock(means, claim, patience)? {
+        Ok(lock) => lock,
+        Err(holder) => {
+            let message = format!(
+                "the lock of {} is held by {holder}",
+                claim.schedule.described()
+            );
+            let ending = Ending::because(Status::Skipped, ErrorCode::LockHeld, message);
+            return close(means, &store, owner, claim, begun, ending);
+        }
+    };
+    if let Some(error) = stopped(means) {
+        return Err(error);
+    }
+    let at = means.clock.now();
+    if !store.write(|tx| store::runs::start(tx, claim.run_id, owner, at))? {
+        let message = format!("{} has another running run", claim.schedule.described());
+        let ending = Ending::because(Status::Skipped, ErrorCode::LockHeld, message);
+        return close(means, &store, owner, claim, begun, ending);
+    }
+    let backed_up = backup::back_up(means, &store, owner, claim, begun)?;
+    let mut executed = Executed {
+        run_id: claim.run_id,
+        schedule: claim.schedule.clone(),
+        ending: backed_up.ending,
+        backup_set: backed_up.backup_set,
+        trouble: Vec::new(),
+    };
+    if executed.backup_set.is_some()
+        && let Err(error) =
+            retention::apply(&store, &claim.schedule, &means.actor, means.clock.now())
+    {
+        let error = error.during(format_args!("retention of {}", claim.schedule.described()));
+        executed.trouble.push(error);
+    }
+    Ok(executed)
+}
+
+/// The request to stop, as an error, if there is one.
+fn stopped(means: &Means) -> Option<Error> {
+    means
+        .stop
+        .requested()
+        .map(|_| Error::new(Kind::Canceled, "stopped by a signal"))
+}
+
+fn take_lock(
+    means: &Means,
+    claim: &Claim,
+    patience: Duration,
+) -> Result<Result<ScheduleLock, String>> {
+    let holder = format!("run {}, process {}", claim.run_id.0, std::process::id());
+    let begun = means.clock.monotonic();
+    loop {
+        match means.locks.schedule(claim.schedule.id, &holder)? {
+            Ok(lock) => return Ok(Ok(lock)),
+            Err(other) => {
+                let waited = means.clock.monotonic().saturating_duration_since(begun);
+                if waited >= patience || means.stop.requested().is_some() {
+                    return Ok(Err(other));
+                }
+                means
+                    .clock
+                    .sleep(LOCK_POLL.min(patience - waited), &means.stop);
+            }
+        }
+    }
+}
+
+/// Ends a run that left no backup set.
+fn close(
+    means: &Means,
+    store: &Store,
+    owner: &Owner,
+    claim: &Claim,
+    begun: Instant,
+    ending: Ending,
+) -> Result<Executed> {
+    let ended = store.write(|tx| finish(tx, means, owner, claim, begun, &ending))?;
+    if !ended {
+        return Err(lost(claim));
+    }
+    Ok(Executed {
+        run_id: claim.run_id,
+        schedule: claim.schedule.clone(),
+        ending,
+        backup_set: None,
+        trouble: Vec::new(),
+    })
+}
+
+/// Ends a run by an error that stopped it. Where even that cannot be written, the next dispatch
+/// will find the run without an owner.
+fn close_failed(
+    means: &Means,
+    owner: &Owner,
+    claim: &Claim,
+    begun: Instant,
+    error: &Error,
+) -> Executed {
+    let status = if error.kind() == Kind::Canceled {
+        Status::Canceled
+    } else {
+        Status::Failed
+    };
+    let ending = Ending::because(status, ErrorCode::from(error.kind()), error.message());
+    let closed = Store::open(&means.database)
+        .and_then(|store| close(means, &store, owner, claim, begun, ending.clone()));
+    closed.unwrap_or_else(|trouble| Executed {
+        run_id: claim.run_id,
+        schedule: claim.schedule.clone(),
+        ending,
+        backup_set: None,
+        trouble: vec![trouble.during(format_args!("recording run {}", claim.run_id.0))],
+    })
+}
+
+/// Writes the ending of an open run and its audit event; false when the run is not ours any more.
+pub(crate) fn finish(
+    tx: &rusqlite::Transaction<'_>,
+    means: &Means,
+    owner: &Owner,
+    claim: &Claim,
+    begun: Instant,
+    ending: &Ending,
+) -> Result<bool> {
+    let at = means.clock.now();
+    let took = means
+        .clock
+        .monotonic()
+        .saturating_duration_since(begun)
+        .as_millis();
+    let duration_ms = i64::try_from(took).unwrap_or(i64::MAX);
+    if !store::runs::finish(tx, claim.run_id, owner, ending, at, Some(duration_ms))? {
+        return Ok(false);
+    }
+    let outcome = match ending.status {
+        Status::Success => audit::Outcome::Ok,
+        Status::Partial => audit::Outcome::Partial,
+        _ => audit::Outcome::Failed,
+    };
+    store::audit::append(
+        tx,
+        &Event {
+            at,
+            actor: &means.actor,
+            action: "run.finish",
+            tenant: Some(claim.schedule.tenant_id),
+            object: format!("run {}", claim.run_id.0),
+            outcome,
+            details: json!({
+                "schedule": claim.schedule.id.0,
+                "status": ending.status.as_str(),
+                "error_code": ending.error_code.map(ErrorCode::as_str),
+            }),
+        },
+    )?;
+    Ok(true)
+}
+
+/// The run was closed by another process while we executed it; nothing it did may count.
+pub(crate) fn lost(claim: &Claim) -> Error {
+    Error::new(
+        Kind::Interrupted,
+        format!(
+            "run {} was closed by another process; what it read is not kept",
+            claim.run_id.0
+        ),
+    )
+}

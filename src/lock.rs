@@ -1,0 +1,318 @@
+//! File locks: one per schedule, one per process that answers for runs.
+//!
+//! The kernel gives up an advisory lock when its holder dies, so a lock cannot go stale and
+//! nothing here goes by a process id or an age. The text in a lock file is for messages only.
+//!
+//! - A *schedule lock* is held while one of the schedule's runs executes, and while its retention
+//!   is applied. Its file is never removed.
+//! - A *process lock* is held from before the first claim of a process to its end and proves that
+//!   the owner of a queued or running run lives. Its file is removed by its owner, or by whoever
+//!   finds the owner gone.
+//!
+//! Two windows, and what closes them:
+//! - A file is unlinked while somebody holds or takes its lock: another process could lock a new
+//!   file of the same name. So after taking a lock we compare the file we hold with the one that
+//!   now has the name, and begin again if they differ.
+//! - Two processes test whether a third is alive: each would take the other's test for the owner.
+//!   So tests take the lock shared, owners take it exclusively.
+//!
+//! The locks lie in a folder beside the database (`NAME-locks`, 0700), never on a network share.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Kind, Result, file_error};
+use crate::schedule::ScheduleId;
+
+/// The lock files that belong to one database.
+#[derive(Debug, Clone)]
+pub struct Locks {
+    folder: PathBuf,
+}
+
+/// The name under which a process answers for its runs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Owner(pub String);
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A held lock of a schedule; given up when dropped.
+#[derive(Debug)]
+pub struct ScheduleLock {
+    _file: File,
+}
+
+/// The held lock of this process; given up, and its file removed, when dropped.
+#[derive(Debug)]
+pub struct ProcessLock {
+    owner: Owner,
+    path: PathBuf,
+    _file: File,
+}
+
+impl ProcessLock {
+    /// The name to claim runs under.
+    pub fn owner(&self) -> &Owner {
+        &self.owner
+    }
+}
+
+impl Drop for ProcessLock {
+    fn drop(&mut self) {
+        // Whoever finds the file later finds it unlocked, and removes it then.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Locks {
+    /// The locks of the database at `database`.
+    pub fn beside(database: &Path) -> Self {
+        let mut name = database.file_name().unwrap_or_default().to_owned();
+        name.push("-locks");
+        Self {
+            folder: database.with_file_name(name),
+        }
+    }
+
+    /// The folder that holds them.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Takes the lock of a schedule, if it is free; else says who has it. `holder` is written into
+    /// the file for others to read.
+    pub fn schedule(&self, id: ScheduleId, holder: &str) -> Result<Result<ScheduleLock, String>> {
+        self.ensure_folder()?;
+        let path = self.folder.join(format!("schedule-{}", id.0));
+        loop {
+            let mut file = open(&path)?;
+            match try_lock(&file, &path)? {
+                Taken::No => {
+                    let mut text = String::new();
+                    let _ = file.take(200).read_to_string(&mut text);
+                    return Ok(Err(text.trim().to_owned()));
+                }
+                Taken::Yes if has_its_name(&file, &path)? => {
+                    let written = file
+                        .set_len(0)
+                        .and_then(|()| file.rewind())
+                        .and_then(|()| file.write_all(holder.as_bytes()));
+                    written.map_err(|error| file_error("write", &path, &error))?;
+                    return Ok(Ok(ScheduleLock { _file: file }));
+                }
+                Taken::Yes => {}
+            }
+        }
+    }
+
+    /// Takes a process lock under a fresh name.
+    pub fn process(&self) -> Result<ProcessLock> {
+        self.ensure_folder()?;
+        loop {
+            let owner = Owner(uuid::Uuid::new_v4().simple().to_string());
+            let path = self.process_path(&owner);
+            let file = open(&path)?;
+            // Between open and lock somebody may test it, find it unlocked and remove it.
+            if matches!(try_lock(&file, &path)?, Taken::Yes) && has_its_name(&file, &path)? {
+                return Ok(ProcessLock {
+                    owner,
+                    path,
+                    _file: file,
+                });
+            }
+        }
+    }
+
+    /// Whether the process that owns runs under this name still lives.
+    pub fn is_alive(&self, owner: &Owner) -> Result<bool> {
+        let path = self.process_path(owner);
+        match OpenOptions::new().read(true).open(&path) {
+            Ok(file) => is_locked(&file, &path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(file_error("open", &path, &error)),
+        }
+    }
+
+    /// Removes the files of processes that are gone.
+    pub fn sweep(&self) -> Result<()> {
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(file_error("read the folder", &self.folder, &error)),
+        };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            if let Some(owner) = name.to_str().and_then(|name| name.strip_prefix("process-"))
+                && !self.is_alive(&Owner(owner.to_owned()))?
+            {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+        Ok(())
+    }
+
+    fn process_path(&self, owner: &Owner) -> PathBuf {
+        self.folder.join(format!("process-{owner}"))
+    }
+
+    fn ensure_folder(&self) -> Result<()> {
+        match fs::DirBuilder::new().mode(0o700).create(&self.folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                Err(file_error("create the lock folder", &self.folder, &error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+enum Taken {
+    Yes,
+    No,
+}
+
+fn open(path: &Path) -> Result<File> {
+    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
+        return Err(Error::new(
+            Kind::Storage,
+            format!("lock file {} is a symbolic link", path.display()),
+        )
+        .hint(format!("remove it: rm {}", path.display())));
+    }
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| file_error("open the lock file", path, &error))
+}
+
+fn try_lock(file: &File, path: &Path) -> Result<Taken> {
+    match file.try_lock() {
+        Ok(()) => Ok(Taken::Yes),
+        Err(TryLockError::WouldBlock) => Ok(Taken::No),
+        Err(TryLockError::Error(error)) => Err(file_error("lock", path, &error)),
+    }
+}
+
+fn is_locked(file: &File, path: &Path) -> Result<bool> {
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(file_error("lock", path, &error)),
+    }
+}
+
+fn has_its_name(file: &File, path: &Path) -> Result<bool> {
+    let held = file
+        .metadata()
+        .map_err(|error| file_error("look at", path, &error))?;
+    match fs::symlink_metadata(path) {
+        Ok(named) => Ok((held.dev(), held.ino()) == (named.dev(), named.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(file_error("look at", path, &error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn locks() -> (tempfile::TempDir, Locks) {
+        let folder = tempfile::tempdir().unwrap();
+        let locks = Locks::beside(&folder.path().join("tp.db"));
+        (folder, locks)
+    }
+
+    #[test]
+    fn a_schedule_lock_is_exclusive_and_names_its_holder() {
+        let (_folder, locks) = locks();
+        let held = locks
+            .schedule(ScheduleId(7), "run 12, process 34")
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            locks.schedule(ScheduleId(7), "me").unwrap().unwrap_err(),
+            "run 12, process 34"
+        );
+        assert!(
+            locks.schedule(ScheduleId(8), "me").unwrap().is_ok(),
+            "another schedule is free"
+        );
+        drop(held);
+        assert!(locks.schedule(ScheduleId(7), "me").unwrap().is_ok());
+    }
+
+    #[test]
+    fn a_process_is_alive_for_as_long_as_it_holds_its_lock() {
+        let (_folder, locks) = locks();
+        let process = locks.process().unwrap();
+        let owner = process.owner().clone();
+        assert!(locks.is_alive(&owner).unwrap());
+        locks.sweep().unwrap();
+        assert!(
+            locks.is_alive(&owner).unwrap(),
+            "a sweep leaves the living alone"
+        );
+        drop(process);
+        assert!(!locks.is_alive(&owner).unwrap());
+        assert!(!locks.is_alive(&Owner("never".to_owned())).unwrap());
+    }
+
+    #[test]
+    fn a_file_left_by_a_dead_process_is_swept() {
+        let (_folder, locks) = locks();
+        drop(locks.process().unwrap());
+        let left = locks.folder().join("process-left");
+        File::create(&left).unwrap();
+        assert!(!locks.is_alive(&Owner("left".to_owned())).unwrap());
+        locks.sweep().unwrap();
+        assert!(!left.exists());
+    }
+
+    #[test]
+    fn testers_do_not_take_each_other_for_the_owner() {
+        let (_folder, locks) = locks();
+        drop(locks.process().unwrap());
+        let path = locks.folder().join("process-dead");
+        let tester = File::create(&path).unwrap();
+        tester.try_lock_shared().unwrap();
+        assert!(!locks.is_alive(&Owner("dead".to_owned())).unwrap());
+    }
+
+    #[test]
+    fn a_lock_on_a_file_that_lost_its_name_does_not_count() {
+        let (_folder, locks) = locks();
+        let held = locks.schedule(ScheduleId(1), "first").unwrap().unwrap();
+        let path = locks.folder().join("schedule-1");
+        let file = open(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        assert!(!has_its_name(&file, &path).unwrap());
+        File::create(&path).unwrap();
+        assert!(
+            !has_its_name(&file, &path).unwrap(),
+            "a new file of that name is another"
+        );
+        drop(held);
+    }
+
+    #[test]
+    fn a_symbolic_link_is_refused_and_its_target_left_alone() {
+        let (folder, locks) = locks();
+        drop(locks.process().unwrap());
+        let victim = folder.path().join("victim");
+        fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, locks.folder().join("schedule-5")).unwrap();
+        let error = locks.schedule(ScheduleId(5), "me").unwrap_err();
+        assert_eq!(error.kind(), Kind::Storage);
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+    }
+}

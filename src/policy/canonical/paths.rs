@@ -1,0 +1,90 @@
+//! The paths of a row that still matter at one place of a document.
+
+use crate::policy::catalogue::{self, PolicyType};
+
+/// What the row says about the place where we are and everything below it.
+pub(super) struct Paths<'a> {
+    /// The rest of each path from here on, and what it means for the place it ends at.
+    open: Vec<(&'a str, Meaning)>,
+    /// Whether only the `id` counts here.
+    referred: bool,
+    /// The key of the elements, if this is an array without an order.
+    set: Option<&'static [&'static str]>,
+    /// Whether this is an element of such an array, and its `id` a generated one.
+    generated_id: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Meaning {
+    Volatile,
+    Referred,
+    Set(&'static [&'static str]),
+}
+
+impl Paths<'static> {
+    /// At the top of a document of `row`.
+    pub(super) fn of(row: &PolicyType) -> Self {
+        let volatile = catalogue::VOLATILE.iter().chain(row.volatile);
+        let sets = catalogue::SETS.iter().chain(row.sets);
+        let open = volatile
+            .map(|path| (*path, Meaning::Volatile))
+            .chain(row.referred.iter().map(|path| (*path, Meaning::Referred)))
+            .chain(sets.map(|set| (set.path, Meaning::Set(set.key))))
+            .collect();
+        Self {
+            open,
+            referred: false,
+            set: None,
+            generated_id: false,
+        }
+    }
+}
+
+impl<'a> Paths<'a> {
+    /// At a property, or with `[]` at the elements of the array here.
+    pub(super) fn below(&self, name: &str) -> Paths<'a> {
+        let mut below = Paths {
+            open: Vec::new(),
+            referred: false,
+            set: None,
+            generated_id: name == "[]" && self.set.is_some_and(|key| !key.contains(&"id")),
+        };
+        for (path, meaning) in &self.open {
+            match after(path, name) {
+                None => {}
+                Some("") => match meaning {
+                    Meaning::Volatile => {}
+                    Meaning::Referred => below.referred = true,
+                    Meaning::Set(key) => below.set = Some(key),
+                },
+                Some(rest) => below.open.push((rest, *meaning)),
+            }
+        }
+        below
+    }
+
+    /// Whether a property of the object here does not count.
+    pub(super) fn drops(&self, name: &str) -> bool {
+        (self.referred && name != "id")
+            || (self.generated_id && name == "id")
+            || catalogue::DATES.contains(&name)
+            || self
+                .open
+                .iter()
+                .any(|(path, meaning)| matches!(meaning, Meaning::Volatile) && *path == name)
+    }
+
+    /// The key of the elements, if the array here has no order.
+    pub(super) fn set_key(&self) -> Option<&'static [&'static str]> {
+        self.set
+    }
+}
+
+/// What is left of `path` after its first step, if that step is `name`.
+fn after<'a>(path: &'a str, name: &str) -> Option<&'a str> {
+    let rest = path.strip_prefix(name)?;
+    if rest.is_empty() || rest.starts_with("[]") {
+        return Some(rest);
+    }
+    rest.strip_prefix('/')
+}

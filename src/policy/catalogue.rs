@@ -1,0 +1,308 @@
+//! The table of policy types: what exists, where it is read, with which permission, what to leave
+//! out when two copies are compared, and in which order a restore must go.
+//!
+//! Policy types are data. This module and its folder are the only place that names an endpoint;
+//! `run/read.rs` carries out what a row says and knows none by name.
+//!
+//! How a row is read, in this order:
+//! 1. The list at `path`, with `query` and every [`Via::Expanded`] part expanded, unless
+//!    `read_each`. A path with `{parent}` is listed once per object of the collection before it.
+//! 2. With `read_each`, each object alone, there with the expanded parts.
+//! 3. Every part that is still missing, from its own path below the object.
+//!
+//! Paths *into* documents ([`PolicyType::volatile`] and its neighbours) are property names joined by
+//! `/`; `[]` after a name goes through the elements of an array: `settings[]/id`.
+//!
+//! Invariants, held by tests over the whole table: keys are unique; rows that share a path ask for
+//! the same list, at most one of them takes the rest, and no `@odata.type` is taken twice; every
+//! permission is one that exists.
+
+mod apps;
+mod compliance;
+mod configuration;
+mod enrollment;
+mod entra;
+pub mod requests;
+mod scripts;
+mod tenant;
+
+use crate::graph::{ServiceGroup, Version};
+
+/// One row: a policy type that a user can select.
+#[derive(Debug, Clone, Copy)]
+pub struct PolicyType {
+    /// What the user types; stable for ever.
+    pub key: &'static str,
+    /// What the user reads.
+    pub label: &'static str,
+    /// The platforms it is for, in the words of [`platform_word`]; empty where the question makes
+    /// no sense.
+    pub platforms: &'static [&'static str],
+    /// The API version of its paths.
+    pub version: Version,
+    /// Whose limits its requests count against.
+    pub group: ServiceGroup,
+    /// The list, or the one object of a [`Shape::Single`]; `{parent}` stands for the id of an
+    /// object of the collection before it.
+    pub path: &'static str,
+    /// Where one object is read by its id, if that is not below `path`.
+    pub object_path: Option<&'static str>,
+    /// A list or one object.
+    pub shape: Shape,
+    /// Which objects of the list are of this type.
+    pub members: Members,
+    /// Query options of the list and of reads of one object, `$expand` apart.
+    pub query: &'static [(&'static str, &'static str)],
+    /// Whether the list leaves something out that a read of the object gives.
+    pub read_each: bool,
+    /// What Graph keeps in collections of its own and belongs to the object.
+    pub parts: &'static [Part],
+    /// The property that holds the name.
+    pub name: &'static str,
+    /// How an object tells its platform.
+    pub platform: Platform,
+    /// Any one of these is enough to read; the least first.
+    pub read_permissions: &'static [&'static str],
+    /// All of these are needed to restore.
+    pub restore_permissions: &'static [&'static str],
+    /// Whether `default` selects it.
+    pub default: bool,
+    /// Whether other types refer to it, so that it comes along.
+    pub foundation: bool,
+    /// Why it cannot be read without a signed-in user, if so.
+    pub not_app_only: Option<&'static str>,
+    /// Paths that change without the policy changing, beside [`VOLATILE`] and [`DATES`].
+    pub volatile: &'static [&'static str],
+    /// Paths of expanded objects that are only referred to: nothing but their `id` counts.
+    pub referred: &'static [&'static str],
+    /// Arrays without an order, beside [`SETS`].
+    pub sets: &'static [Set],
+    /// Names of properties, at any depth, whose value is a secret and never kept in clear.
+    pub redacted: &'static [&'static str],
+    /// When a restore has its turn, lower first; nothing where it cannot be restored.
+    pub restore_step: Option<u16>,
+}
+
+/// Whether a path is a list or one object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// A list of objects with ids.
+    List,
+    /// One object; its id is the key of the policy type where Graph gives none.
+    Single,
+}
+
+/// Which objects of a list are of a type, by the last part of their `@odata.type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Members {
+    /// Each of them: the list is not shared.
+    All,
+    /// Those of these types.
+    Types(&'static [&'static str]),
+    /// Those that no other row of the list names: this is the general row of a shared list. An
+    /// object of a type that is not among these either is kept with a warning.
+    Rest(&'static [&'static str]),
+}
+
+/// A collection below an object that belongs into its document under the same name.
+#[derive(Debug, Clone, Copy)]
+pub struct Part {
+    /// The name of the property and of the path segment.
+    pub property: &'static str,
+    /// Whether it can be expanded.
+    pub via: Via,
+    /// Single objects to expand in each of its elements.
+    pub expand: &'static [&'static str],
+    /// Collections below each of its elements.
+    pub parts: &'static [Self],
+    /// The object's property that says how many elements there are.
+    pub count: Option<&'static str>,
+}
+
+/// How a part is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    /// Expanded by the request that gives what it belongs to.
+    Expanded,
+    /// From its own path only.
+    Path,
+}
+
+/// How an object tells its platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Platform {
+    /// It does not.
+    Never,
+    /// Always this one.
+    Always(&'static str),
+    /// By a property of this name.
+    Property(&'static str),
+    /// By the beginning of its `@odata.type`.
+    Type,
+}
+
+/// An array whose order means nothing. The generated `id` of its elements does not count unless it
+/// is in the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Set {
+    /// Where the array is.
+    pub path: &'static str,
+    /// Paths below an element that tell elements apart; empty for plain values.
+    pub key: &'static [&'static str],
+}
+
+/// Properties of an object that never count, wherever no deeper meaning hides behind the name.
+pub const VOLATILE: &[&str] = &["isAssigned", "supportsScopeTags"];
+
+/// Dates that the service sets by itself; they do not count at any depth.
+pub const DATES: &[&str] = &[
+    "createdDateTime",
+    "creationDateTime",
+    "lastModifiedDateTime",
+    "lastUpdateDateTime",
+    "modifiedDateTime",
+];
+
+/// The counter that the service raises with each change; at the top, and only as a number, since a
+/// version in text may be somebody's decision.
+pub const COUNTER: &str = "version";
+
+/// Arrays without an order that many types have.
+pub const SETS: &[Set] = &[
+    Set {
+        path: "assignments",
+        key: &[
+            "target/@odata.type",
+            "target/groupId",
+            "intent",
+            "target/deviceAndAppManagementAssignmentFilterId",
+            "target/deviceAndAppManagementAssignmentFilterType",
+        ],
+    },
+    Set {
+        path: "roleScopeTagIds",
+        key: &[],
+    },
+    Set {
+        path: "roleScopeTags",
+        key: &[],
+    },
+];
+
+/// Assignments that Graph expands.
+const ASSIGNMENTS: Part = Part {
+    property: "assignments",
+    via: Via::Expanded,
+    expand: &[],
+    parts: &[],
+    count: None,
+};
+
+/// Assignments that have to be read from their own path.
+const ASSIGNMENTS_APART: Part = Part {
+    via: Via::Path,
+    ..ASSIGNMENTS
+};
+
+/// What most rows have in common.
+const PLAIN: PolicyType = PolicyType {
+    key: "",
+    label: "",
+    platforms: &[],
+    version: Version::Beta,
+    group: ServiceGroup::DeviceConfiguration,
+    path: "",
+    object_path: None,
+    shape: Shape::List,
+    members: Members::All,
+    query: &[],
+    read_each: false,
+    parts: &[],
+    name: "displayName",
+    platform: Platform::Never,
+    read_permissions: &["DeviceManagementConfiguration.Read.All"],
+    restore_permissions: &["DeviceManagementConfiguration.ReadWrite.All"],
+    default: true,
+    foundation: false,
+    not_app_only: None,
+    volatile: &[],
+    referred: &[],
+    sets: &[],
+    redacted: &[],
+    restore_step: Some(100),
+};
+
+/// The whole table, in the order in which it is read.
+pub fn all() -> impl Iterator<Item = &'static PolicyType> {
+    configuration::ROWS
+        .iter()
+        .chain(&compliance::ROWS)
+        .chain(&scripts::ROWS)
+        .chain(&enrollment::ROWS)
+        .chain(&apps::ROWS)
+        .chain(&tenant::ROWS)
+        .chain(&entra::ROWS)
+}
+
+/// The row of that key.
+pub fn find(key: &str) -> Option<&'static PolicyType> {
+    all().find(|row| row.key == key)
+}
+
+/// The key that was probably meant.
+pub fn suggest(key: &str) -> Option<&'static str> {
+    let wanted = key.to_lowercase();
+    all()
+        .map(|row| {
+            let likeness = strsim::jaro_winkler(&wanted, &row.key.to_lowercase());
+            (row.key, likeness)
+        })
+        .filter(|(_, likeness)| *likeness >= 0.8)
+        .max_by(|(_, one), (_, other)| one.total_cmp(other))
+        .map(|(key, _)| key)
+}
+
+impl PolicyType {
+    /// The rows that are read from the same list, this one among them.
+    pub fn sharing(&self) -> impl Iterator<Item = &'static Self> {
+        let (version, path) = (self.version, self.path);
+        all().filter(move |row| row.version == version && row.path == path)
+    }
+
+    /// Whether it is the general row of a shared list.
+    pub fn is_general(&self) -> bool {
+        matches!(self.members, Members::Rest(_))
+    }
+
+    /// Whether it names this `@odata.type`. A general row names those it is known to hold.
+    pub fn names(&self, odata_type: &str) -> bool {
+        match self.members {
+            Members::All => true,
+            Members::Types(names) | Members::Rest(names) => names.contains(&short_type(odata_type)),
+        }
+    }
+}
+
+/// An `@odata.type` without its namespace. The leading `#` is sometimes left out.
+pub fn short_type(odata_type: &str) -> &str {
+    let name = odata_type.strip_prefix('#').unwrap_or(odata_type);
+    name.strip_prefix("microsoft.graph.").unwrap_or(name)
+}
+
+/// One word per platform, for what Graph calls by many.
+pub fn platform_word(graph: &str) -> Option<&str> {
+    let name = graph.to_ascii_lowercase();
+    let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+    Some(match name.as_str() {
+        "" | "none" | "all" | "allplatforms" | "unknown" | "unknownfuturevalue" => return None,
+        _ if begins(&["windows", "editionupgrade", "sharedpc"]) => "windows",
+        _ if begins(&["mac"]) => "macos",
+        _ if begins(&["ios"]) => "ios",
+        _ if begins(&["android", "aosp"]) => "android",
+        _ if begins(&["linux"]) => "linux",
+        _ => graph,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,303 @@
+//! What is kept of an object: Graph's own bytes, with the extra reads put in where Graph itself
+//! would put them when expanded.
+//!
+//! Pure. Everything is done on the text, so that numbers, order, white space and escapes stay as
+//! they came: a property is set by replacing its value or by appending before the closing brace,
+//! elements of an array are joined as they are, and `x@odata.nextLink` goes when `x` is whole.
+//!
+//! One thing is changed on purpose: a secret in plain sight becomes a digest ([`redaction`]).
+//!
+//! Nothing here panics on anything a server may send; what cannot be used is a [`Flaw`].
+
+pub mod redaction;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserializer as _;
+use serde::de::{MapAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::Document;
+use super::catalogue::{self, Platform, PolicyType};
+use redaction::RedactionKey;
+
+/// Why an object cannot be used as it came: one line for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Flaw(pub String);
+
+impl Flaw {
+    fn new(message: impl fmt::Display) -> Self {
+        Self(message.to_string())
+    }
+}
+
+/// A JSON object as text, with the places of its own properties.
+#[derive(Debug)]
+pub struct Object<'a> {
+    text: &'a str,
+    members: Vec<(String, &'a RawValue)>,
+}
+
+impl<'a> Object<'a> {
+    /// Finds the properties of the object that is all of `text`.
+    pub fn parse(text: &'a str) -> Result<Self, Flaw> {
+        let text = text.trim_matches([' ', '\t', '\r', '\n']);
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let members = reader
+            .deserialize_map(Members)
+            .and_then(|members| reader.end().map(|()| members))
+            .map_err(|error| Flaw::new(format_args!("not a JSON object: {error}")))?;
+        Ok(Self { text, members })
+    }
+
+    /// The text of a property's value. Of two with one name the last counts.
+    pub fn get(&self, name: &str) -> Option<&'a str> {
+        let found = self.members.iter().rev().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.get())
+    }
+
+    /// A property that holds text; nothing if it is missing or null.
+    pub fn string(&self, name: &str) -> Result<Option<String>, Flaw> {
+        let Some(text) = self.get(name) else {
+            return Ok(None);
+        };
+        serde_json::from_str(text)
+            .map_err(|error| Flaw::new(format_args!("{name} is not text: {error}")))
+    }
+
+    /// The object's id; every object of a list has one.
+    pub fn id(&self) -> Result<String, Flaw> {
+        let id = self.string("id")?.filter(|id| !id.is_empty());
+        id.ok_or_else(|| Flaw::new("it has no id"))
+    }
+
+    /// The elements of an array; nothing if the property is missing or no array.
+    pub fn array(&self, name: &str) -> Option<Vec<&'a RawValue>> {
+        self.get(name)
+            .and_then(|text| serde_json::from_str(text).ok())
+    }
+
+    /// The text with `property` set to these elements, and without the link to more of them.
+    pub fn with_array<T: AsRef<str>>(&self, property: &str, elements: &[T]) -> String {
+        let texts: Vec<&str> = elements.iter().map(AsRef::as_ref).collect();
+        let array = format!("[{}]", texts.join(","));
+        let link = next_link(property);
+        let mut changed = BTreeMap::new();
+        let mut appended = Some((property, array.as_str()));
+        for (at, (name, _)) in self.members.iter().enumerate().rev() {
+            if *name == link {
+                changed.insert(at, None);
+            } else if name == property
+                && let Some((_, array)) = appended.take()
+            {
+                changed.insert(at, Some(array));
+            }
+        }
+        self.rewritten(&changed, appended)
+    }
+
+    /// The text with the values at these places replaced or taken out, and one property appended.
+    fn rewritten(
+        &self,
+        changed: &BTreeMap<usize, Option<&str>>,
+        appended: Option<(&str, &str)>,
+    ) -> String {
+        let mut text = String::with_capacity(self.text.len());
+        let mut from = 0;
+        let mut kept = 0_usize;
+        for (at, (_, value)) in self.members.iter().enumerate() {
+            let (start, end) = self.span(value);
+            match changed.get(&at) {
+                Some(None) if kept == 0 => {
+                    // Nothing is before it, so the comma to take out is the one after it.
+                    text.push_str(if from == 0 { "{" } else { "" });
+                    from = self.after_comma(end);
+                }
+                Some(None) => from = end,
+                Some(Some(replacement)) => {
+                    text.push_str(self.text.get(from..start).unwrap_or_default());
+                    text.push_str(replacement);
+                    from = end;
+                    kept += 1;
+                }
+                None => {
+                    text.push_str(self.text.get(from..end).unwrap_or_default());
+                    from = end;
+                    kept += 1;
+                }
+            }
+        }
+        if let Some((name, value)) = appended {
+            if from == 0 {
+                text.push('{');
+                from = 1;
+            }
+            let comma = if kept == 0 { "" } else { "," };
+            text.push_str(&format!("{comma}\"{name}\":{value}"));
+        }
+        text.push_str(self.text.get(from..).unwrap_or_default());
+        text
+    }
+
+    /// Where a value lies in the text: it was borrowed from it.
+    fn span(&self, value: &RawValue) -> (usize, usize) {
+        let start = value
+            .get()
+            .as_ptr()
+            .addr()
+            .saturating_sub(self.text.as_ptr().addr());
+        (start, start.saturating_add(value.get().len()))
+    }
+
+    fn after_comma(&self, end: usize) -> usize {
+        let rest = self.text.get(end..).unwrap_or_default();
+        let blank = rest.len() - rest.trim_start_matches([' ', '\t', '\r', '\n']).len();
+        let comma = usize::from(rest.get(blank..).is_some_and(|rest| rest.starts_with(',')));
+        end + blank + comma
+    }
+}
+
+/// Borrows the values of an object in their order.
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Vec<(String, &'de RawValue)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(members)
+    }
+}
+
+/// The annotation with which Graph says that an expanded collection goes on elsewhere.
+pub fn next_link(property: &str) -> String {
+    format!("{property}@odata.nextLink")
+}
+
+/// The platform an object is for, in the words of [`catalogue::platform_word`], sorted and joined by
+/// commas where there are several.
+pub fn platform(row: &PolicyType, object: &Object<'_>) -> Option<String> {
+    let told = match row.platform {
+        Platform::Never => None,
+        Platform::Always(platform) => Some(platform.to_owned()),
+        Platform::Property(name) => object.string(name).ok().flatten(),
+        Platform::Type => {
+            let odata_type = object.string("@odata.type").ok().flatten()?;
+            // A type tells a platform only by a beginning that we know.
+            let name = catalogue::short_type(&odata_type);
+            return catalogue::platform_word(name)
+                .filter(|word| *word != name)
+                .map(str::to_owned);
+        }
+    }?;
+    let words: std::collections::BTreeSet<&str> = told
+        .split(',')
+        .filter_map(|name| catalogue::platform_word(name.trim()))
+        .collect();
+    let words: Vec<&str> = words.into_iter().collect();
+    (!words.is_empty()).then(|| words.join(","))
+}
+
+/// Makes the document of an object whose extra reads are in place. `warnings` are those that came up
+/// while it was read.
+pub fn finish(
+    row: &'static PolicyType,
+    object: String,
+    mut warnings: Vec<String>,
+    key: &RedactionKey,
+) -> Result<Document, Flaw> {
+    let (id, name, platform) = {
+        let parsed = Object::parse(&object)?;
+        let id = match row.shape {
+            catalogue::Shape::List => parsed.id()?,
+            catalogue::Shape::Single => parsed.id().unwrap_or_else(|_| row.key.to_owned()),
+        };
+        let name = parsed.string(row.name)?.unwrap_or_default();
+        (id, name, platform(row, &parsed))
+    };
+    let redacted = redaction::redact(row, &id, &object, key)?;
+    let text = redacted.text.unwrap_or(object);
+    let value: Value = serde_json::from_str(&text)
+        .map_err(|error| Flaw::new(format_args!("it cannot be parsed: {error}")))?;
+    warnings.extend(observe(&value));
+    warnings.extend(count(redacted.values, "kept as a digest only"));
+    Ok(Document {
+        policy_type: row.key,
+        id,
+        name,
+        platform,
+        bytes: text.into_bytes(),
+        warnings,
+    })
+}
+
+/// What the reader of a backup has to know about an object.
+fn observe(object: &Value) -> Vec<String> {
+    let mut seen = Seen::default();
+    seen.walk(object);
+    let mut warnings = Vec::new();
+    if seen.unknown_enum {
+        warnings
+            .push("holds a value this Graph version does not tell (unknownFutureValue)".to_owned());
+    }
+    if odata_type(object) == Some("unsupportedDeviceConfiguration") {
+        warnings.push(
+            "Graph gives no content for this profile (unsupportedDeviceConfiguration)".to_owned(),
+        );
+    }
+    warnings.extend(count(seen.secrets, "not captured"));
+    warnings
+}
+
+fn count(secrets: usize, fate: &str) -> Option<String> {
+    match secrets {
+        0 => None,
+        1 => Some(format!("1 secret {fate}")),
+        several => Some(format!("{several} secrets {fate}")),
+    }
+}
+
+fn odata_type(value: &Value) -> Option<&str> {
+    let odata_type = value.get("@odata.type")?.as_str()?;
+    Some(catalogue::short_type(odata_type))
+}
+
+#[derive(Default)]
+struct Seen {
+    unknown_enum: bool,
+    secrets: usize,
+}
+
+impl Seen {
+    /// Depth is bounded by the parser.
+    fn walk(&mut self, value: &Value) {
+        match value {
+            Value::String(text) => self.unknown_enum |= text == "unknownFutureValue",
+            Value::Array(elements) => elements.iter().for_each(|element| self.walk(element)),
+            Value::Object(members) => {
+                // An encrypted OMA-URI value, or a secret of the settings catalog.
+                let encrypted = members.contains_key("omaUri")
+                    && members.get("isEncrypted") == Some(&Value::Bool(true));
+                let sealed = odata_type(value)
+                    == Some("deviceManagementConfigurationSecretSettingValue")
+                    && members.get("value").is_some_and(|value| !value.is_null());
+                self.secrets += usize::from(encrypted || sealed);
+                members.values().for_each(|member| self.walk(member));
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

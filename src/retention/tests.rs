@@ -1,0 +1,140 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// Sets from a picture, oldest first: `c` complete, `p` partial, `C`/`P` pinned, `x` complete and
+/// expired a day ago, `y` partial and expired a month ago, `z` complete and expired a month ago.
+fn sets(picture: &str) -> Vec<Candidate> {
+    (1..)
+        .zip(picture.chars())
+        .map(|(n, shape)| Candidate {
+            id: BackupSetId(n),
+            time: now() - TimeDelta::seconds(86_400 * (100 - n)),
+            status: if "pPy".contains(shape) {
+                SetStatus::Partial
+            } else {
+                SetStatus::Complete
+            },
+            pinned: "CP".contains(shape),
+            expired_at: match shape {
+                'x' => Some(now() - TimeDelta::seconds(86_400)),
+                'y' | 'z' => Some(now() - TimeDelta::seconds(86_400 * 30)),
+                _ => None,
+            },
+        })
+        .collect()
+}
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_790_000_000, 0).unwrap()
+}
+
+/// What becomes of each set, oldest first: `k`eep, `e`xpire, `p`urge.
+fn decided(picture: &str, keep_last: u32) -> String {
+    let mut items = plan(&sets(picture), keep_last, now());
+    items.sort_by_key(|item| item.id);
+    items
+        .iter()
+        .map(|item| match item.decision {
+            Decision::Keep => 'k',
+            Decision::Expire => 'e',
+            Decision::Purge => 'p',
+        })
+        .collect()
+}
+
+#[test]
+fn the_last_n_complete_sets_stay() {
+    assert_eq!(decided("ccccc", 2), "eeekk");
+    assert_eq!(decided("cc", 5), "kk");
+    assert_eq!(decided("", 5), "");
+}
+
+#[test]
+fn a_partial_set_never_pushes_out_a_complete_one() {
+    assert_eq!(decided("ccppp", 2), "kkekk");
+    assert_eq!(decided("cpppp", 1), "keeek", "one of either kind");
+    assert_eq!(
+        decided("pppp", 2),
+        "eekk",
+        "there need not be a complete one"
+    );
+}
+
+#[test]
+fn the_newest_complete_set_stays_whatever_came_after_it() {
+    assert_eq!(decided("cpppppp", 2), "keeeekk");
+    assert_eq!(decided("ccz", 0), "ekp", "N below 1 counts as 1");
+}
+
+#[test]
+fn pinned_sets_stay() {
+    assert_eq!(decided("CPccc", 1), "kkeek");
+}
+
+#[test]
+fn an_expired_set_is_purged_after_its_week_unless_it_is_the_last_complete_one() {
+    assert_eq!(decided("zyxc", 1), "ppkk");
+    assert_eq!(decided("zypp", 1), "kpek", "the only complete set there is");
+    assert_eq!(decided("zzp", 1), "pkk", "of two, the newer");
+}
+
+#[test]
+fn a_clock_that_went_back_purges_nothing_early() {
+    let mut sets = sets("cc");
+    sets[0].expired_at = Some(now() + TimeDelta::seconds(86_400 * 400));
+    let items = plan(&sets, 1, now());
+    assert!(
+        items.iter().all(|item| item.decision == Decision::Keep),
+        "{items:?}"
+    );
+}
+
+#[test]
+fn each_line_says_by_which_rule() {
+    let reasons: Vec<String> = plan(&sets("zcpCc"), 2, now())
+        .into_iter()
+        .map(|item| item.reason)
+        .collect();
+    assert_eq!(
+        reasons,
+        [
+            "newest complete backup set",
+            "pinned",
+            "number 3 and partial, 2 stay",
+            "number 3 of the complete, 2 stay",
+            "expired 2026-08-22T14:13:20Z",
+        ]
+    );
+}
+
+proptest! {
+    #[test]
+    fn the_last_good_sets_and_the_pinned_ones_always_survive(
+        picture in "[cpCPxyz]{0,40}", keep_last in 0_u32..10,
+    ) {
+        let sets = sets(&picture);
+        let items = plan(&sets, keep_last, now());
+        prop_assert_eq!(items.len(), sets.len());
+        let kept = |id| items.iter().any(|item| item.id == id && item.decision == Decision::Keep);
+        let complete: Vec<_> =
+            sets.iter().rev().filter(|set| set.status == SetStatus::Complete).collect();
+        let live: Vec<_> =
+            complete.iter().filter(|set| set.expired_at.is_none()).copied().collect();
+        for set in live.iter().take(keep_last.max(1) as usize) {
+            prop_assert!(kept(set.id), "one of the last {} complete", keep_last);
+        }
+        if let Some(newest) = live.first().or(complete.first()) {
+            prop_assert!(kept(newest.id), "the newest complete");
+        }
+        for set in sets.iter().filter(|set| set.pinned) {
+            prop_assert!(kept(set.id), "pinned");
+        }
+        for item in &items {
+            let set = sets.iter().find(|set| set.id == item.id).unwrap();
+            if item.decision == Decision::Purge {
+                prop_assert!(set.expired_at.is_some(), "nothing goes that was not hidden first");
+            }
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! From the first token to the recorded outcome: the one place, with restore, where Graph and the
+//! store meet.
+//!
+//! - Documents are stored as they arrive, in short transactions, so that memory stays bounded and
+//!   nobody waits long for the write lock. No set reaches them yet.
+//! - The lists, the manifest, the backup set, the outcome of the run and its audit event are one
+//!   last transaction. Either all of that is there, or the run is not a success.
+//! - What changed is counted against the newest backup set of the schedule in which the policy type
+//!   was complete; "removed" is said only of a type that is complete in both.
+
+mod changes;
+mod collect;
+mod verdict;
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use rusqlite::Transaction;
+use serde_json::json;
+
+use self::changes::Baselines;
+use self::collect::{Collected, Collector};
+use self::verdict::Verdict;
+use super::read;
+use super::summary::{Summary, TypeSummary};
+use super::{Ending, ErrorCode, Means, Status};
+use crate::audit::{Event, Outcome as AuditOutcome};
+use crate::backup_set::{BackupSetId, ContentHash, Manifest, ManifestType, TypeList};
+use crate::dispatch::{Claim, finish, lost};
+use crate::error::{Error, Result};
+use crate::graph::{Graph as _, Traffic};
+use crate::lock::Owner;
+use crate::policy::Outcome;
+use crate::policy::document::redaction::RedactionKey;
+use crate::policy::selection::{self, Selection};
+use crate::secret::database_key;
+use crate::slot::Slot;
+use crate::store::backup_sets::{self, NewSet};
+use crate::store::contents::{self, Reader};
+use crate::store::{self, Store};
+use crate::tenant::TenantId;
+
+/// How many requests of one tenant are under way at once.
+const IN_FLIGHT: usize = 10;
+
+/// A run that is over, by its own account in the store.
+#[derive(Debug)]
+pub struct BackedUp {
+    /// How it ended.
+    pub ending: Ending,
+    /// The backup set it left.
+    pub backup_set: Option<BackupSetId>,
+}
+
+/// A running run of ours.
+struct Running<'a> {
+    means: &'a Means,
+    store: &'a Store,
+    owner: &'a Owner,
+    claim: &'a Claim,
+    begun: Instant,
+}
+
+/// Carries out a running run and records how it ended. An error means that it is not recorded.
+pub fn back_up(
+    means: &Means,
+    store: &Store,
+    owner: &Owner,
+    claim: &Claim,
+    begun: Instant,
+) -> Result<BackedUp> {
+    let run = Running {
+        means,
+        store,
+        owner,
+        claim,
+        begun,
+    };
+    let settings = &claim.schedule.settings;
+    let select = |foundations| {
+        selection::select(&settings.policy_types, &settings.exclude_types, foundations)
+    };
+    if select(false).types.is_empty() {
+        return run.end_without_set(nothing_known(claim, select(false)));
+    }
+    let selection = select(settings.include_foundations);
+    let tenant = store::tenants::get(store.read(), claim.schedule.tenant_id)?;
+    let deadline = begun.checked_add(settings.max_runtime).unwrap_or(begun);
+    let client = means.connector.client(&tenant, deadline)?;
+    let key = RedactionKey::new(database_key::of_tenant(&means.database, tenant.id)?);
+    let wanted: BTreeSet<&str> = selection.types.iter().map(|row| row.key).collect();
+    let mut collector = Collector::new(store, tenant.id, &wanted)?;
+    let ended = read::read_types(&client, &selection.types, IN_FLIGHT, &key, &mut |event| {
+        collector.take(event)
+    })?;
+    let collected = collector.finish()?;
+    let verdict = verdict::judge(&collected, &selection.unknown, ended.as_ref());
+    let summary = run.summarize(&collected, &selection, client.traffic(), &wanted)?;
+    match verdict {
+        Verdict::NoSet(ending) => run.end_without_set(Ending {
+            summary: Some(summary),
+            ..ending
+        }),
+        Verdict::Set(ending) => run.end_with_set(
+            collected,
+            &selection,
+            Ending {
+                summary: Some(summary),
+                ..ending
+            },
+        ),
+    }
+}
+
+fn nothing_known(claim: &Claim, selection: Selection) -> Ending {
+    let message = format!(
+        "no policy type of {} is known to this tenantpilot: {}",
+        claim.schedule.described(),
+        selection.unknown.join(", ")
+    );
+    let summary = Summary {
+        unknown_policy_types: selection.unknown,
+        ..Summary::default()
+    };
+    Ending {
+        summary: Some(summary),
+        ..Ending::because(Status::Skipped, ErrorCode::UnknownPolicyType, message)
+    }
+}
+
+impl Running<'_> {
+    fn tenant_id(&self) -> TenantId {
+        self.claim.schedule.tenant_id
+    }
+
+    fn summarize(
+        &self,
+        collected: &Collected,
+        selection: &Selection,
+        traffic: Traffic,
+        wanted: &BTreeSet<&str>,
+    ) -> Result<Summary> {
+        let reader = Reader::new(self.store.read(), self.tenant_id());
+        let baselines = Baselines::load(&reader, self.claim.schedule.id, wanted)?;
+        let mut summary = Summary {
+            warnings: collected.warnings(),
+            unknown_policy_types: selection.unknown.clone(),
+            requests: traffic.requests,
+            retries: traffic.retries,
+            throttled_ms: traffic.throttled_ms,
+            bytes: traffic.bytes,
+            ..Summary::default()
+        };
+        for reading in &collected.readings {
+            let row = reading.policy_type;
+            let changes = baselines.changes(&reader, row, reading.outcome, &collected.of(row.key));
+            let backed_up = collected.of(row.key).len() as u64;
+            summary.policies_total += reading.listed;
+            summary.policies_backed_up += backed_up;
+            summary.errors_count += match reading.outcome {
+                Outcome::Complete | Outcome::NotOffered => reading.failed,
+                _ => reading.failed.max(1),
+            };
+            summary.type_breakdown.insert(
+                row.key.to_owned(),
+                TypeSummary {
+                    outcome: reading.outcome.as_str().to_owned(),
+                    total: reading.listed,
+                    backed_up,
+                    added: changes.added,
+                    changed: changes.changed,
+                    removed: changes.removed,
+                    unchanged: changes.unchanged,
+                    error: reading.reason.clone(),
+                },
+            );
+        }
+        for key in &selection.unknown {
+            summary.errors_count += 1;
+            let outcome = Outcome::Unknown.as_str().to_owned();
+            let error = Some("this tenantpilot does not know it".to_owned());
+            let entry = TypeSummary {
+                outcome,
+                error,
+                ..TypeSummary::default()
+            };
+            summary.type_breakdown.insert(key.clone(), entry);
+        }
+        Ok(summary)
+    }
+
+    fn end_without_set(&self, ending: Ending) -> Result<BackedUp> {
+        let ours = self
+            .store
+            .write(|tx| finish(tx, self.means, self.owner, self.claim, self.begun, &ending))?;
+        if !ours {
+            return Err(lost(self.claim));
+        }
+        Ok(BackedUp {
+            ending,
+            backup_set: None,
+        })
+    }
+
+    fn end_with_set(
+        &self,
+        collected: Collected,
+        selection: &Selection,
+        ending: Ending,
+    ) -> Result<BackedUp> {
+        let (types, lists) = manifest_types(collected, &selection.unknown)?;
+        let manifest = Manifest::new(types)
+            .map_err(|reason| Error::internal(format!("the manifest makes no sense: {reason}")))?;
+        let previous = self.previous_bases(&lists)?;
+        let id = self.store.write(|tx| {
+            if !finish(tx, self.means, self.owner, self.claim, self.begun, &ending)? {
+                return Err(lost(self.claim));
+            }
+            self.insert_set(tx, &manifest, &lists, &previous)
+        })?;
+        Ok(BackedUp {
+            ending,
+            backup_set: Some(id),
+        })
+    }
+
+    /// What the new lists and the manifest are stored as differences of.
+    fn previous_bases(&self, lists: &[TypeList]) -> Result<Previous> {
+        let reader = Reader::new(self.store.read(), self.tenant_id());
+        let wanted: BTreeSet<&str> = lists.iter().map(TypeList::policy_type).collect();
+        let filter = backup_sets::Filter {
+            schedule: Some(self.claim.schedule.id),
+            limit: Some(1),
+            ..backup_sets::Filter::default()
+        };
+        Ok(Previous {
+            lists: backup_sets::latest_lists(&reader, &wanted)?
+                .into_iter()
+                .map(|(key, known)| (key, known.list))
+                .collect(),
+            manifest: backup_sets::list_sets(self.store.read(), &filter)?
+                .first()
+                .map(|set| set.root_hash),
+        })
+    }
+
+    fn insert_set(
+        &self,
+        tx: &Transaction<'_>,
+        manifest: &Manifest,
+        lists: &[TypeList],
+        previous: &Previous,
+    ) -> Result<BackupSetId> {
+        let (tenant_id, schedule) = (self.tenant_id(), &self.claim.schedule);
+        for list in lists {
+            let base = previous.lists.get(list.policy_type());
+            contents::put(tx, tenant_id, &list.encode(), base)?;
+        }
+        let put = contents::put(
+            tx,
+            tenant_id,
+            &manifest.encode(),
+            previous.manifest.as_ref(),
+        )?;
+        let now = self.means.clock.now();
+        let set = NewSet {
+            tenant_id,
+            schedule_id: schedule.id,
+            run_id: self.claim.run_id.0,
+            time: self.claim.slot.map_or(now, Slot::instant),
+            created_at: now,
+            root_hash: put.hash,
+        };
+        let id = backup_sets::insert(tx, &set)?;
+        store::audit::append(
+            tx,
+            &Event {
+                at: now,
+                actor: &self.means.actor,
+                action: "backup_set.add",
+                tenant: Some(tenant_id),
+                object: format!("backup set {id}"),
+                outcome: AuditOutcome::Ok,
+                details: json!({ "run": self.claim.run_id.0, "root_hash": put.hash.to_string() }),
+            },
+        )?;
+        Ok(id)
+    }
+}
+
+/// Addresses of what came before, by policy type.
+struct Previous {
+    lists: std::collections::BTreeMap<String, ContentHash>,
+    manifest: Option<ContentHash>,
+}
+
+fn manifest_types(
+    collected: Collected,
+    unknown: &[String],
+) -> Result<(Vec<ManifestType>, Vec<TypeList>)> {
+    let (mut types, mut lists) = (Vec::new(), Vec::new());
+    let Collected {
+        readings,
+        mut entries,
+        mut unread,
+    } = collected;
+    for reading in readings {
+        let key = reading.policy_type.key;
+        let found: Vec<_> = entries
+            .remove(key)
+            .unwrap_or_default()
+            .into_values()
+            .collect();
+        let mut list_hash = None;
+        let policies = found.len() as u64;
+        // A type of which nothing was read has no list: it says nothing about the tenant.
+        if reading.outcome == Outcome::Complete || !found.is_empty() {
+            let list = TypeList::new(key, found)
+                .map_err(|id| Error::internal(format!("{key} {id} was collected twice")))?;
+            list_hash = Some(ContentHash::of(&list.encode()));
+            lists.push(list);
+        }
+        types.push(ManifestType {
+            policy_type: key.to_owned(),
+            outcome: reading.outcome,
+            error_code: verdict::code_of(&reading).map(|code| code.as_str().to_owned()),
+            reason: reading.reason,
+            pages: reading.pages,
+            listed: reading.listed,
+            policies,
+            list: list_hash,
+            unread: unread.remove(key).unwrap_or_default(),
+        });
+    }
+    types.extend(unknown.iter().map(|key| ManifestType {
+        policy_type: key.clone(),
+        outcome: Outcome::Unknown,
+        reason: Some("this tenantpilot does not know it".to_owned()),
+        error_code: Some(ErrorCode::UnknownPolicyType.as_str().to_owned()),
+        pages: 0,
+        listed: 0,
+        policies: 0,
+        list: None,
+        unread: Vec::new(),
+    }));
+    Ok((types, lists))
+}

@@ -1,0 +1,171 @@
+//! Takes in what is read and stores it as it comes.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::backup_set::{ContentHash, ListEntry, TypeList, UnreadPolicy};
+use crate::error::Result;
+use crate::policy::Document;
+use crate::run::read::{Event, Reading};
+use crate::store::Store;
+use crate::store::backup_sets;
+use crate::store::contents::{self, Reader};
+use crate::tenant::TenantId;
+
+/// So many documents, or
+const BATCH_DOCUMENTS: usize = 64;
+/// so many bytes of them, are stored in one transaction.
+const BATCH_BYTES: usize = 2 << 20;
+
+/// Everything that was read, without the documents themselves.
+#[derive(Debug, Default)]
+pub(super) struct Collected {
+    /// What became of each policy type.
+    pub readings: Vec<Reading>,
+    /// By policy type and id, what its list will say.
+    pub entries: BTreeMap<&'static str, BTreeMap<String, ListEntry>>,
+    /// By policy type, what could not be read.
+    pub unread: BTreeMap<&'static str, Vec<UnreadPolicy>>,
+}
+
+impl Collected {
+    /// The policies of a type.
+    pub fn of(&self, key: &str) -> Vec<&ListEntry> {
+        self.entries
+            .get(key)
+            .map(|entries| entries.values().collect())
+            .unwrap_or_default()
+    }
+
+    /// Whether any policy was read.
+    pub fn has_policies(&self) -> bool {
+        self.entries.values().any(|entries| !entries.is_empty())
+    }
+
+    /// What the reader of the backup has to know, one line per type and remark.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for reading in &self.readings {
+            let key = reading.policy_type.key;
+            warnings.extend(
+                reading
+                    .warnings
+                    .iter()
+                    .map(|warning| format!("{key}: {warning}")),
+            );
+            let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+            for entry in self.of(key) {
+                for warning in &entry.warnings {
+                    *counts.entry(warning.as_str()).or_default() += 1;
+                }
+            }
+            warnings.extend(counts.into_iter().map(|(warning, count)| match count {
+                1 => format!("{key}: 1 policy: {warning}"),
+                n => format!("{key}: {n} policies: {warning}"),
+            }));
+        }
+        warnings
+    }
+}
+
+/// Feeds the store.
+pub(super) struct Collector<'a> {
+    store: &'a Store,
+    tenant: TenantId,
+    bases: HashMap<String, HashMap<String, ContentHash>>,
+    collected: Collected,
+    batch: Vec<Document>,
+    batch_bytes: usize,
+}
+
+impl<'a> Collector<'a> {
+    pub fn new(store: &'a Store, tenant: TenantId, wanted: &BTreeSet<&str>) -> Result<Self> {
+        let reader = Reader::new(store.read(), tenant);
+        let mut bases = HashMap::new();
+        for (key, known) in backup_sets::latest_lists(&reader, wanted)? {
+            // An unreadable earlier list costs space, not the run.
+            let Ok(bytes) = reader.read(&known.list) else {
+                continue;
+            };
+            let Ok(list) = TypeList::parse(&bytes) else {
+                continue;
+            };
+            let hashes = list
+                .entries()
+                .iter()
+                .map(|entry| (entry.id.clone(), entry.hash));
+            bases.insert(key, hashes.collect());
+        }
+        Ok(Self {
+            store,
+            tenant,
+            bases,
+            collected: Collected::default(),
+            batch: Vec::new(),
+            batch_bytes: 0,
+        })
+    }
+
+    pub fn take(&mut self, event: Event) -> Result<()> {
+        match event {
+            Event::Document(document) => {
+                self.batch_bytes += document.bytes.len();
+                self.batch.push(document);
+                if self.batch.len() >= BATCH_DOCUMENTS || self.batch_bytes >= BATCH_BYTES {
+                    self.flush()?;
+                }
+            }
+            Event::Unread(unread) => {
+                self.collected
+                    .unread
+                    .entry(unread.policy_type)
+                    .or_default()
+                    .push(UnreadPolicy {
+                        id: unread.id,
+                        name: unread.name,
+                        reason: unread.reason,
+                    });
+            }
+            Event::Reading(reading) => self.collected.readings.push(reading),
+        }
+        Ok(())
+    }
+
+    pub fn finish(mut self) -> Result<Collected> {
+        self.flush()?;
+        Ok(self.collected)
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.batch_bytes = 0;
+        let batch = std::mem::take(&mut self.batch);
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.store.write(|tx| {
+            batch.iter().try_for_each(|document| {
+                let base = self
+                    .bases
+                    .get(document.policy_type)
+                    .and_then(|of| of.get(&document.id));
+                contents::put(tx, self.tenant, &document.bytes, base).map(|_| ())
+            })
+        })?;
+        for document in batch {
+            let entry = ListEntry {
+                bytes: document.bytes.len() as u64,
+                hash: ContentHash::of(&document.bytes),
+                id: document.id.clone(),
+                name: document.name,
+                platform: document.platform,
+                warnings: document.warnings,
+            };
+            let entries = self
+                .collected
+                .entries
+                .entry(document.policy_type)
+                .or_default();
+            entries.insert(document.id, entry);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,390 @@
+//! Reading policy types out of a tenant: their lists, page by page, and what belongs to each object.
+//!
+//! It knows Graph and the catalogue and nothing of the store: what was read goes to a sink, on the
+//! calling thread, while reading goes on. A bounded number of threads make the requests; they hand
+//! over through a bounded channel, so that what waits in memory is a page per list in flight and a
+//! few documents, however many policies there are.
+//!
+//! What it answers for:
+//! - A type is [`Outcome::Complete`] only if its list was read to the last page and every object in
+//!   it to the last part. Everything else has a reason.
+//! - A list that several types share is read once. An object whose `@odata.type` no row names goes
+//!   to the general row with a warning. A broken item makes all types of its list incomplete: of
+//!   which one it was cannot be told.
+//! - An object that Graph itself does not find any more was deleted after it was listed: a warning.
+//! - A fault that ends the run ends the reading; a failing sink does too. No thread outlives the
+//!   call.
+
+mod collection;
+mod object;
+mod parts;
+mod queue;
+mod tally;
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use crate::error::{Error, Result};
+use crate::graph::{self, Fault, Graph};
+use crate::policy::catalogue::PolicyType;
+use crate::policy::document::redaction::RedactionKey;
+use crate::policy::{Document, Outcome, Unread};
+
+use collection::{Collection, Found, Listed, collections};
+use object::{Done, Pending, Reader, needs_nothing};
+use queue::{Queue, StopOnDrop, StopOnPanic, Work};
+use tally::{ListEnd, Tally};
+
+/// What the sink is told, as it happens.
+#[derive(Debug)]
+pub enum Event {
+    /// A policy was read. One that its list gave twice with different content comes twice; the
+    /// later event of a policy takes the place of the earlier.
+    Document(Document),
+    /// A policy was listed and could not be read.
+    Unread(Unread),
+    /// Nothing more of this type will come.
+    Reading(Reading),
+}
+
+/// What became of one policy type.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// The type.
+    pub policy_type: &'static PolicyType,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why it is not complete.
+    pub reason: Option<String>,
+    /// What went wrong with Graph, if that was it.
+    pub fault: Option<Fault>,
+    /// Permissions of which one has to be granted, where one is missing; the least first.
+    pub permissions: Vec<String>,
+    /// What to type next, if we know.
+    pub hint: Option<String>,
+    /// Pages of the list that were read.
+    pub pages: u64,
+    /// Policies that the list gave, as far as they were looked at.
+    pub listed: u64,
+    /// Policies that were read.
+    pub read: u64,
+    /// Policies that could not be read.
+    pub failed: u64,
+    /// What is worth knowing though nothing failed.
+    pub warnings: Vec<String>,
+}
+
+/// Reads these policy types with at most `in_flight` requests at a time. Every type has exactly one
+/// [`Event::Reading`]. Returns the error that ended the reading early, if one did; fails only where
+/// the sink fails.
+pub fn read_types(
+    graph: &dyn Graph,
+    types: &[&'static PolicyType],
+    in_flight: usize,
+    key: &RedactionKey,
+    sink: &mut dyn FnMut(Event) -> Result<()>,
+) -> Result<Option<graph::Error>> {
+    let threads = in_flight.max(1);
+    let collections = collections(types);
+    let queue = Queue::new(collections.len(), threads);
+    let worker = Worker {
+        reader: Reader { graph, key },
+        collections: &collections,
+        queue: &queue,
+    };
+    thread::scope(|scope| {
+        let _stop = StopOnDrop(&queue);
+        let (sender, receiver) = sync_channel(threads);
+        for number in 0..threads {
+            let sender = sender.clone();
+            let spawned = thread::Builder::new().spawn_scoped(scope, || worker.work(sender));
+            // Fewer threads are slower and no failure; none at all are.
+            if let (Err(error), 0) = (spawned, number) {
+                return Err(Error::internal(format!("cannot start a thread: {error}")));
+            }
+        }
+        drop(sender);
+        Collector::new(&collections, &queue, sink).collect(&receiver)
+    })
+}
+
+/// What a thread tells the calling one.
+enum Message {
+    /// An object is done.
+    Object {
+        collection: usize,
+        row: &'static PolicyType,
+        again: bool,
+        done: Done,
+    },
+    /// An item of a list is broken.
+    Broken { collection: usize, unread: Unread },
+    /// A list ended after so many objects and broken items.
+    Listed {
+        collection: usize,
+        handed: u64,
+        listed: Listed,
+    },
+}
+
+/// What every thread does.
+struct Worker<'a> {
+    reader: Reader<'a>,
+    collections: &'a [Collection],
+    queue: &'a Queue,
+}
+
+impl Worker<'_> {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the channel ends with its last sender"
+    )]
+    fn work(&self, sender: SyncSender<Message>) {
+        let _stop = StopOnPanic(self.queue);
+        while let Some(work) = self.queue.next() {
+            let wanted = match work {
+                Work::List(place) => self.list(place, &sender),
+                Work::Object(pending) => self.object(&pending, &sender),
+            };
+            if !wanted {
+                self.queue.stop();
+            }
+        }
+    }
+
+    /// Reads a list; says whether anybody still wants to know.
+    fn list(&self, place: usize, sender: &SyncSender<Message>) -> bool {
+        let Some(collection) = self.collections.get(place) else {
+            return true;
+        };
+        let mut handed = 0;
+        let listed = collection.list(self.reader.graph, &mut |found| {
+            handed += 1;
+            self.found(place, found, sender) && !self.queue.stopped()
+        });
+        let Some(listed) = listed else {
+            return false;
+        };
+        if listed
+            .error
+            .as_ref()
+            .is_some_and(|error| error.fault.ends_run())
+        {
+            self.queue.stop();
+        }
+        let message = Message::Listed {
+            collection: place,
+            handed,
+            listed,
+        };
+        sender.send(message).is_ok()
+    }
+
+    fn found(&self, collection: usize, found: Found, sender: &SyncSender<Message>) -> bool {
+        match found {
+            Found::Broken(unread) => sender.send(Message::Broken { collection, unread }).is_ok(),
+            Found::Object(pending) if needs_nothing(&pending) => self.object(&pending, sender),
+            Found::Object(pending) => match self.queue.offer(pending) {
+                Ok(()) => true,
+                Err(pending) => self.object(&pending, sender),
+            },
+        }
+    }
+
+    fn object(&self, pending: &Pending, sender: &SyncSender<Message>) -> bool {
+        let done = self.reader.read(pending);
+        if matches!(done, Done::Ended(_)) {
+            self.queue.stop();
+        }
+        let message = Message::Object {
+            collection: pending.collection,
+            row: pending.row,
+            again: pending.again,
+            done,
+        };
+        sender.send(message).is_ok()
+    }
+}
+
+/// The calling thread's side: counts, and feeds the sink.
+struct Collector<'a> {
+    queue: &'a Queue,
+    sink: &'a mut dyn FnMut(Event) -> Result<()>,
+    progress: Vec<Progress>,
+    ended: Option<graph::Error>,
+}
+
+/// How far a collection is.
+struct Progress {
+    tallies: Vec<Tally>,
+    /// Objects and broken items that are done.
+    done: u64,
+    /// How many there are and how the list ended, once it has.
+    listed: Option<(u64, Listed)>,
+}
+
+impl<'a> Collector<'a> {
+    fn new(
+        collections: &[Collection],
+        queue: &'a Queue,
+        sink: &'a mut dyn FnMut(Event) -> Result<()>,
+    ) -> Self {
+        let progress = |collection: &Collection| Progress {
+            tallies: collection.rows.iter().map(|row| Tally::new(row)).collect(),
+            done: 0,
+            listed: None,
+        };
+        Self {
+            queue,
+            sink,
+            progress: collections.iter().map(progress).collect(),
+            ended: None,
+        }
+    }
+
+    fn collect(mut self, messages: &Receiver<Message>) -> Result<Option<graph::Error>> {
+        for message in messages {
+            let place = match message {
+                Message::Object {
+                    collection,
+                    row,
+                    again,
+                    done,
+                } => {
+                    self.object(collection, row, again, done)?;
+                    collection
+                }
+                Message::Broken { collection, unread } => {
+                    self.broken(collection, unread)?;
+                    collection
+                }
+                Message::Listed {
+                    collection,
+                    handed,
+                    listed,
+                } => {
+                    self.listed(collection, handed, listed);
+                    collection
+                }
+            };
+            self.close(place)?;
+        }
+        self.close_unfinished()?;
+        Ok(self.ended)
+    }
+
+    fn object(
+        &mut self,
+        place: usize,
+        row: &'static PolicyType,
+        again: bool,
+        done: Done,
+    ) -> Result<()> {
+        let Some(progress) = self.progress.get_mut(place) else {
+            return Ok(());
+        };
+        let tally = progress
+            .tallies
+            .iter_mut()
+            .find(|tally| tally.row().key == row.key);
+        let Some(tally) = tally else {
+            return Ok(());
+        };
+        let event = match done {
+            Done::Ended(error) => {
+                self.ended.get_or_insert(error);
+                return Ok(());
+            }
+            Done::Read { document, flaw } => {
+                tally.read(&document.id, &document.name, flaw.as_deref(), again);
+                Some(Event::Document(document))
+            }
+            Done::Failed { unread, error } => {
+                tally.failed(&unread, error, again);
+                Some(Event::Unread(unread))
+            }
+            Done::Gone { id, name } => {
+                tally.gone(&id, &name);
+                None
+            }
+        };
+        progress.done += 1;
+        event.map_or(Ok(()), |event| (self.sink)(event))
+    }
+
+    fn broken(&mut self, place: usize, unread: Unread) -> Result<()> {
+        let Some(progress) = self.progress.get_mut(place) else {
+            return Ok(());
+        };
+        let doubt = format!("an item of the list is broken: {}", unread.reason);
+        for tally in &mut progress.tallies {
+            tally.doubt(&doubt);
+            if tally.row().key == unread.policy_type {
+                tally.failed(&unread, None, false);
+            }
+        }
+        progress.done += 1;
+        (self.sink)(Event::Unread(unread))
+    }
+
+    fn listed(&mut self, place: usize, handed: u64, listed: Listed) {
+        if let Some(error) = listed.error.as_ref().filter(|error| error.fault.ends_run()) {
+            // Of several the first is why; what follows it is stopped only because of it.
+            self.ended.get_or_insert_with(|| error.clone());
+            return;
+        }
+        if let Some(progress) = self.progress.get_mut(place) {
+            progress.listed = Some((handed, listed));
+        }
+    }
+
+    /// Concludes a collection if everything of it is done.
+    fn close(&mut self, place: usize) -> Result<()> {
+        let Some(progress) = self.progress.get_mut(place) else {
+            return Ok(());
+        };
+        let Some((handed, listed)) = &mut progress.listed else {
+            return Ok(());
+        };
+        if progress.done < *handed {
+            return Ok(());
+        }
+        if !listed.again.is_empty() {
+            let again = std::mem::take(&mut listed.again);
+            *handed += again.len() as u64;
+            self.queue.put(again);
+            return Ok(());
+        }
+        let end = match &listed.error {
+            None => ListEnd::Whole(listed.pages),
+            Some(error) => ListEnd::Failed(listed.pages, error),
+        };
+        for tally in std::mem::take(&mut progress.tallies) {
+            (self.sink)(Event::Reading(tally.conclude(end)))?;
+        }
+        self.queue.close_one();
+        progress.listed = None;
+        Ok(())
+    }
+
+    /// Concludes what the end of the reading left open.
+    fn close_unfinished(&mut self) -> Result<()> {
+        let unfinished = self
+            .progress
+            .iter_mut()
+            .flat_map(|progress| progress.tallies.drain(..));
+        for tally in unfinished {
+            let Some(error) = &self.ended else {
+                return Err(Error::internal(format!(
+                    "reading policy type {} ended without a reason",
+                    tally.row().key
+                )));
+            };
+            (self.sink)(Event::Reading(tally.conclude(ListEnd::Unreached(error))))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,271 @@
+//! One list of Graph and the policy types that share it.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use super::object::Pending;
+use super::parts;
+use crate::graph::page::{self, Item};
+use crate::graph::{Error, Fault, Graph, Request};
+use crate::policy::Unread;
+use crate::policy::catalogue::{Members, PolicyType, Shape};
+use crate::policy::document::Object;
+
+/// The selected policy types of one list.
+pub(super) struct Collection {
+    /// Where it is among the collections.
+    place: usize,
+    /// The types, in the order in which they were selected.
+    pub(super) rows: Vec<&'static PolicyType>,
+}
+
+/// What a list gives, one by one.
+pub(super) enum Found {
+    /// An object of a selected type.
+    Object(Pending),
+    /// Something of which not even the type can be told.
+    Broken(Unread),
+}
+
+/// How the reading of a list ended.
+pub(super) struct Listed {
+    /// Pages that were read.
+    pub(super) pages: u64,
+    /// Why there are no more, unless it was the last.
+    pub(super) error: Option<Error>,
+    /// Objects that came a second time with other content: of each the last.
+    pub(super) again: Vec<Pending>,
+}
+
+/// What takes over the things a list gives; says whether it wants more.
+pub(super) type OnFound<'a> = dyn FnMut(Found) -> bool + 'a;
+
+/// Puts the types that share a list together.
+pub(super) fn collections(types: &[&'static PolicyType]) -> Vec<Collection> {
+    let mut collections: Vec<Collection> = Vec::new();
+    for row in types {
+        let place = collections.len();
+        let shared = collections.iter_mut().find(|collection| {
+            let mut rows = collection.rows.iter();
+            rows.any(|other| other.version == row.version && other.path == row.path)
+        });
+        match shared {
+            Some(collection) => collection.rows.push(row),
+            None => collections.push(Collection {
+                place,
+                rows: vec![row],
+            }),
+        }
+    }
+    collections
+}
+
+impl Collection {
+    /// Reads the list and hands over what it gives. Nothing if somebody did not want more: why is
+    /// known there, not here.
+    pub(super) fn list(&self, graph: &dyn Graph, on_found: &mut OnFound<'_>) -> Option<Listed> {
+        let mut listing = Listing {
+            collection: self,
+            seen: HashMap::new(),
+            again: HashMap::new(),
+            pages: 0,
+            halted: false,
+            on_found,
+        };
+        let error = listing.read(graph).err();
+        (!listing.halted).then(|| Listed {
+            pages: listing.pages,
+            error,
+            again: listing.again.into_values().collect(),
+        })
+    }
+
+    /// The type under which a broken item is recorded.
+    fn catch_all(&self) -> Option<&'static PolicyType> {
+        let general = self.rows.iter().find(|row| row.is_general());
+        general.or(self.rows.first()).copied()
+    }
+
+    /// The selected type of an object, with a warning where it is a stopgap; nothing if its type is
+    /// not selected.
+    fn row_of(&self, odata_type: Option<&str>) -> Option<(&'static PolicyType, Option<String>)> {
+        let first = self.rows.first()?;
+        if first.members == Members::All {
+            return Some((first, None));
+        }
+        let named = odata_type.and_then(|name| first.sharing().find(|row| row.names(name)));
+        if let Some(named) = named {
+            let row = self.rows.iter().find(|row| row.key == named.key)?;
+            return Some((row, None));
+        }
+        let row = self.rows.iter().find(|row| row.is_general())?;
+        let warning = match odata_type {
+            Some(name) => format!("kept under {}: its type {name} is not known", row.key),
+            None => format!("kept under {}: it does not tell its type", row.key),
+        };
+        Some((row, Some(warning)))
+    }
+}
+
+/// A list that is being read.
+struct Listing<'a, 'b> {
+    collection: &'a Collection,
+    /// The ids so far, each with a fingerprint of its content.
+    seen: HashMap<String, u64>,
+    again: HashMap<String, Pending>,
+    pages: u64,
+    halted: bool,
+    on_found: &'a mut OnFound<'b>,
+}
+
+impl Listing<'_, '_> {
+    fn read(&mut self, graph: &dyn Graph) -> Result<(), Error> {
+        let Some(row) = self.collection.rows.first() else {
+            return Ok(());
+        };
+        let Some(parents) = row.parents() else {
+            return self.read_below(graph, row, None);
+        };
+        let mut ids = Vec::new();
+        page::read_all(graph, &parents, |items| {
+            for item in items {
+                ids.push(parent_id(&parents, item)?);
+            }
+            Ok(())
+        })?;
+        for id in ids {
+            self.read_below(graph, row, Some(&id))?;
+        }
+        Ok(())
+    }
+
+    /// The list, or the single object, below one parent or below none. Where Graph refuses it as it
+    /// is, once more without expansions: every part then comes from its own path.
+    fn read_below(
+        &mut self,
+        graph: &dyn Graph,
+        row: &'static PolicyType,
+        parent: Option<&str>,
+    ) -> Result<(), Error> {
+        let request = |expanded: bool| match row.shape {
+            Shape::List => row.list(parent, expanded),
+            Shape::Single => row.object(parent, row.key, expanded),
+        };
+        let (Some(expanded), Some(plain)) = (request(true), request(false)) else {
+            let flaw = parts::unusable(parent.unwrap_or_default());
+            return Err(Error::new(Fault::BadResponse, flaw));
+        };
+        let before = self.pages;
+        match self.read_pages(graph, row, parent, &expanded) {
+            Err(error)
+                if error.fault == Fault::Refused && before == self.pages && expanded != plain =>
+            {
+                self.read_pages(graph, row, parent, &plain)
+            }
+            other => other,
+        }
+    }
+
+    fn read_pages(
+        &mut self,
+        graph: &dyn Graph,
+        row: &PolicyType,
+        parent: Option<&str>,
+        request: &Request,
+    ) -> Result<(), Error> {
+        match row.shape {
+            Shape::List => {
+                page::read_all(graph, request, |items| self.page(items, parent)).map(|_| ())
+            }
+            Shape::Single => self.page(&[Item::of(&graph.get(request)?)], parent),
+        }
+    }
+
+    fn page(&mut self, items: &[Item<'_>], parent: Option<&str>) -> Result<(), Error> {
+        self.pages += 1;
+        for item in items {
+            let found = match item {
+                Item::Whole(bytes) => match self.object(bytes, parent) {
+                    Ok(Some(pending)) => Found::Object(pending),
+                    Ok(None) => continue,
+                    Err(reason) => self.broken(String::new(), String::new(), reason),
+                },
+                Item::Broken(broken) => self.broken(
+                    broken.id().unwrap_or_default(),
+                    broken.name().unwrap_or_default(),
+                    broken.reason().to_owned(),
+                ),
+            };
+            if !(self.on_found)(found) {
+                self.halted = true;
+                return Err(Error::new(Fault::Canceled, "reading was stopped"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The object of an item, if its type is selected and it is not one we have.
+    fn object(&mut self, bytes: &[u8], parent: Option<&str>) -> Result<Option<Pending>, String> {
+        let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+        let object = Object::parse(text).map_err(|flaw| flaw.0)?;
+        let odata_type = object.string("@odata.type").map_err(|flaw| flaw.0)?;
+        let Some((row, warning)) = self.collection.row_of(odata_type.as_deref()) else {
+            return Ok(None);
+        };
+        let mut pending = Pending {
+            collection: self.collection.place,
+            row,
+            parent: parent.map(str::to_owned),
+            item: text.to_owned(),
+            warnings: warning.into_iter().collect(),
+            again: false,
+        };
+        let Ok(id) = object.id() else {
+            return Ok(Some(pending));
+        };
+        match self.seen.entry(id) {
+            Entry::Vacant(new) => {
+                new.insert(fingerprint(text));
+                Ok(Some(pending))
+            }
+            Entry::Occupied(old) if *old.get() == fingerprint(text) => Ok(None),
+            Entry::Occupied(mut old) => {
+                old.insert(fingerprint(text));
+                pending.again = true;
+                let warning = "its list gave it twice with different content; this is the last";
+                pending.warnings.push(warning.to_owned());
+                self.again.insert(old.key().clone(), pending);
+                Ok(None)
+            }
+        }
+    }
+
+    fn broken(&self, id: String, name: String, reason: String) -> Found {
+        Found::Broken(Unread {
+            policy_type: self.collection.catch_all().map_or("", |row| row.key),
+            id,
+            name,
+            reason,
+        })
+    }
+}
+
+fn parent_id(request: &Request, item: &Item<'_>) -> Result<String, Error> {
+    let id = match item {
+        Item::Whole(bytes) => std::str::from_utf8(bytes)
+            .ok()
+            .and_then(|text| Object::parse(text).and_then(|object| object.id()).ok()),
+        Item::Broken(broken) => broken.id(),
+    };
+    id.ok_or_else(|| {
+        let message = format!("an object of {} has no id", request.path);
+        Error::new(Fault::BadResponse, message)
+    })
+}
+
+fn fingerprint(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,221 @@
+//! One object: the reads that its list left open, put together into its document.
+
+use serde_json::value::RawValue;
+
+use super::parts::{self, Trouble};
+use crate::graph::{Error, Fault, Graph};
+use crate::policy::catalogue::{PolicyType, Shape};
+use crate::policy::document::redaction::RedactionKey;
+use crate::policy::document::{self, Flaw, Object};
+use crate::policy::{Document, Unread};
+
+/// An object of a list that is not read to its end.
+#[derive(Debug)]
+pub(super) struct Pending {
+    /// The place of its collection.
+    pub(super) collection: usize,
+    /// Its policy type.
+    pub(super) row: &'static PolicyType,
+    /// The id of the object below which its list is.
+    pub(super) parent: Option<String>,
+    /// What the list gave.
+    pub(super) item: String,
+    /// What came up so far.
+    pub(super) warnings: Vec<String>,
+    /// Whether the list gave it before, with other content.
+    pub(super) again: bool,
+}
+
+/// What became of an object.
+pub(super) enum Done {
+    /// It was read; with a flaw, not as Graph says it should be.
+    Read {
+        document: Document,
+        flaw: Option<String>,
+    },
+    /// It could not be read.
+    Failed {
+        unread: Unread,
+        error: Option<Error>,
+    },
+    /// It was deleted after the list was read.
+    Gone { id: String, name: String },
+    /// Nothing else in this run can succeed either.
+    Ended(Error),
+}
+
+/// Reads objects.
+pub(super) struct Reader<'a> {
+    pub(super) graph: &'a dyn Graph,
+    pub(super) key: &'a RedactionKey,
+}
+
+impl Reader<'_> {
+    /// Reads what is open of an object.
+    pub(super) fn read(&self, pending: &Pending) -> Done {
+        let trouble = match self.document(pending) {
+            Ok((document, flaw)) => return Done::Read { document, flaw },
+            Err(trouble) => trouble,
+        };
+        let (id, name) = labels(pending);
+        let (reason, error) = match trouble {
+            Trouble::Gone => return Done::Gone { id, name },
+            Trouble::Graph(error) if error.fault.ends_run() => return Done::Ended(error),
+            Trouble::Graph(error) => (why(pending.row, &error), Some(error)),
+            Trouble::Flaw(flaw) => (flaw.0, None),
+        };
+        let unread = Unread {
+            policy_type: pending.row.key,
+            id,
+            name,
+            reason,
+        };
+        Done::Failed { unread, error }
+    }
+
+    fn document(&self, pending: &Pending) -> Result<(Document, Option<String>), Trouble> {
+        let row = pending.row;
+        let own = Own::of(pending)?;
+        let text = if row.read_each {
+            self.whole(row, &own)?
+        } else {
+            pending.item.clone()
+        };
+        let mut text = self.assembled(row, &own, text)?;
+        let mut flaw = short(row, &text)?;
+        if flaw.is_some() {
+            // It may have been changed between the two reads; once more from the start.
+            let whole = self.whole(row, &own)?;
+            text = self.assembled(row, &own, whole)?;
+            flaw = short(row, &text)?;
+        }
+        let mut warnings = pending.warnings.clone();
+        warnings.extend(flaw.clone());
+        let document = document::finish(row, text, warnings, self.key)?;
+        Ok((document, flaw))
+    }
+
+    /// The object read alone. Gone means that Graph does not have it any more.
+    fn whole(&self, row: &PolicyType, own: &Own<'_>) -> Result<String, Trouble> {
+        let request = |expanded| {
+            row.object(own.parent, &own.id, expanded)
+                .ok_or_else(|| parts::unusable(&own.id))
+        };
+        let (expanded, plain) = (request(true)?, request(false)?);
+        let answer = match self.graph.get(&expanded) {
+            Err(error) if error.fault == Fault::Refused && expanded != plain => {
+                self.graph.get(&plain)
+            }
+            answer => answer,
+        };
+        match answer {
+            Ok(body) => Ok(object_text(&body)?),
+            Err(error) if is_gone(&error) && row.shape == Shape::List => Err(Trouble::Gone),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The object with every part in place. A part that is not found is a failure, unless the
+    /// object itself is gone.
+    fn assembled(&self, row: &PolicyType, own: &Own<'_>, text: String) -> Result<String, Trouble> {
+        match parts::in_place(self.graph, row, &own.place, text) {
+            Err(Trouble::Graph(error)) if is_gone(&error) => match self.whole(row, own) {
+                Err(Trouble::Gone) => Err(Trouble::Gone),
+                Err(Trouble::Graph(other)) if other.fault.ends_run() => Err(other.into()),
+                _ => Err(error.into()),
+            },
+            other => other,
+        }
+    }
+}
+
+/// Where an object is.
+struct Own<'a> {
+    parent: Option<&'a str>,
+    id: String,
+    place: String,
+}
+
+impl<'a> Own<'a> {
+    fn of(pending: &'a Pending) -> Result<Self, Flaw> {
+        let row = pending.row;
+        let object = Object::parse(&pending.item)?;
+        let id = match row.shape {
+            Shape::List => object.id()?,
+            Shape::Single => object.id().unwrap_or_else(|_| row.key.to_owned()),
+        };
+        let parent = pending.parent.as_deref();
+        let place = row
+            .object_place(parent, &id)
+            .ok_or_else(|| parts::unusable(&id))?;
+        Ok(Self { parent, id, place })
+    }
+}
+
+/// Whether an object is as its list gave it, without any further read.
+pub(super) fn needs_nothing(pending: &Pending) -> bool {
+    !pending.row.read_each
+        && Object::parse(&pending.item)
+            .and_then(|object| parts::all_whole(&object, pending.row.parts))
+            // A flawed object needs nothing either: it fails as it is.
+            .unwrap_or(true)
+}
+
+/// Id and label of an object, as far as they can be told.
+fn labels(pending: &Pending) -> (String, String) {
+    let Ok(object) = Object::parse(&pending.item) else {
+        return Default::default();
+    };
+    // A label that is no text is still one, as Graph wrote it.
+    let name = object
+        .string(pending.row.name)
+        .unwrap_or_else(|_| object.get(pending.row.name).map(str::to_owned));
+    (object.id().unwrap_or_default(), name.unwrap_or_default())
+}
+
+/// Why Graph did not give an object, with the permission that is missing.
+fn why(row: &PolicyType, error: &Error) -> String {
+    let missing = missing_permissions(row, error);
+    match missing.first() {
+        Some(least) if !error.message.contains(least) => {
+            format!("{error} (permission {least} is missing)")
+        }
+        _ => error.message.clone(),
+    }
+}
+
+/// The permissions of which one has to be granted: those the answer names, else the row's least.
+pub(super) fn missing_permissions(row: &PolicyType, error: &Error) -> Vec<String> {
+    if error.fault != Fault::Forbidden || !error.permissions.is_empty() {
+        return error.permissions.clone();
+    }
+    let least = row.read_permissions.first();
+    least.map(|least| (*least).to_owned()).into_iter().collect()
+}
+
+/// What is wrong if a part has not as many elements as the object says it has.
+fn short(row: &PolicyType, text: &str) -> Result<Option<String>, Flaw> {
+    let object = Object::parse(text)?;
+    for part in row.parts {
+        let said = part.count.and_then(|count| object.get(count));
+        let Some(said) = said.and_then(|said| said.parse::<u64>().ok()) else {
+            continue;
+        };
+        let read = object.array(part.property).map_or(0, |array| array.len());
+        if u64::try_from(read) != Ok(said) {
+            let property = part.property;
+            return Ok(Some(format!("{read} of {said} {property} were read")));
+        }
+    }
+    Ok(None)
+}
+
+fn object_text(body: &[u8]) -> Result<String, Flaw> {
+    let text: Box<RawValue> = serde_json::from_slice(body)
+        .map_err(|error| Flaw(format!("the answer is not JSON: {error}")))?;
+    Ok(text.get().to_owned())
+}
+
+fn is_gone(error: &Error) -> bool {
+    error.fault == Fault::NotFound && error.status == Some(404)
+}

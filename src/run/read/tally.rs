@@ -1,0 +1,187 @@
+//! What became of a policy type, from what became of its list and its objects. Pure.
+
+use std::collections::HashSet;
+
+use super::Reading;
+use super::object::missing_permissions;
+use crate::graph::{Error, Fault};
+use crate::policy::catalogue::PolicyType;
+use crate::policy::{Outcome, Unread};
+
+/// What is counted while a policy type is read.
+pub(super) struct Tally {
+    row: &'static PolicyType,
+    listed: u64,
+    read: u64,
+    failed: u64,
+    forbidden: u64,
+    failed_ids: HashSet<String>,
+    /// The first thing that went wrong with an object.
+    trouble: Option<String>,
+    error: Option<Error>,
+    /// What a broken item of the list makes doubtful for this type too.
+    doubt: Option<String>,
+    warnings: Vec<String>,
+}
+
+/// How the reading of a list ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum ListEnd<'a> {
+    /// At its last page, after so many.
+    Whole(u64),
+    /// By an error, after so many pages.
+    Failed(u64, &'a Error),
+    /// The whole reading ended first, by this error.
+    Unreached(&'a Error),
+}
+
+impl Tally {
+    pub(super) fn new(row: &'static PolicyType) -> Self {
+        Self {
+            row,
+            listed: 0,
+            read: 0,
+            failed: 0,
+            forbidden: 0,
+            failed_ids: HashSet::new(),
+            trouble: None,
+            error: None,
+            doubt: None,
+            warnings: Vec::new(),
+        }
+    }
+
+    pub(super) fn row(&self) -> &'static PolicyType {
+        self.row
+    }
+
+    /// An object was read; with a flaw, not as Graph says it should be.
+    pub(super) fn read(&mut self, id: &str, name: &str, flaw: Option<&str>, again: bool) {
+        if let Some(flaw) = flaw {
+            self.trouble
+                .get_or_insert(format!("{}: {flaw}", labeled(id, name)));
+        }
+        if !again {
+            self.listed += 1;
+            self.read += 1;
+        } else if self.failed_ids.remove(id) {
+            self.failed = self.failed.saturating_sub(1);
+            self.read += 1;
+        }
+    }
+
+    /// An object could not be read.
+    pub(super) fn failed(&mut self, unread: &Unread, error: Option<Error>, again: bool) {
+        let what = labeled(&unread.id, &unread.name);
+        self.trouble
+            .get_or_insert(format!("{what}: {}", unread.reason));
+        if let Some(error) = error {
+            self.forbidden += u64::from(error.fault == Fault::Forbidden);
+            self.error.get_or_insert(error);
+        }
+        let new = unread.id.is_empty() || self.failed_ids.insert(unread.id.clone());
+        if !again {
+            self.listed += 1;
+            self.failed += 1;
+        } else if new {
+            self.read = self.read.saturating_sub(1);
+            self.failed += 1;
+        }
+    }
+
+    /// An object was deleted after it was listed.
+    pub(super) fn gone(&mut self, id: &str, name: &str) {
+        self.listed += 1;
+        let what = labeled(id, name);
+        self.warnings
+            .push(format!("{what} was deleted while it was read"));
+    }
+
+    /// An item of the list was broken and might have been of this type.
+    pub(super) fn doubt(&mut self, reason: &str) {
+        self.doubt.get_or_insert(reason.to_owned());
+    }
+
+    /// What became of the type.
+    pub(super) fn conclude(self, end: ListEnd<'_>) -> Reading {
+        let pages = match end {
+            ListEnd::Whole(pages) | ListEnd::Failed(pages, _) => pages,
+            ListEnd::Unreached(_) => 0,
+        };
+        let (outcome, reason, error) = match end {
+            ListEnd::Whole(_) => self.of_objects(),
+            ListEnd::Failed(0, error) => {
+                let outcome = of_list(error.fault);
+                (outcome, Some(error.message.clone()), Some(error.clone()))
+            }
+            ListEnd::Failed(pages, error) => {
+                let reason = format!("the list was cut off after {pages} pages: {error}");
+                (Outcome::Incomplete, Some(reason), Some(error.clone()))
+            }
+            ListEnd::Unreached(error) => {
+                let reason = format!("reading ended early: {error}");
+                (Outcome::Incomplete, Some(reason), Some(error.clone()))
+            }
+        };
+        let fault = error.as_ref().map(|error| error.fault);
+        let permissions = error
+            .as_ref()
+            .map(|error| missing_permissions(self.row, error))
+            .unwrap_or_default();
+        let hint = error.and_then(|error| error.hint).or_else(|| {
+            let missing = permissions.first()?;
+            Some(format!(
+                "grant {missing} to the app registration and give admin consent"
+            ))
+        });
+        Reading {
+            policy_type: self.row,
+            outcome,
+            reason,
+            fault,
+            permissions,
+            hint,
+            pages,
+            listed: self.listed,
+            read: self.read,
+            failed: self.failed,
+            warnings: self.warnings,
+        }
+    }
+
+    /// The outcome of a list that was read to its end.
+    fn of_objects(&self) -> (Outcome, Option<String>, Option<Error>) {
+        let reason = match (&self.trouble, self.failed) {
+            (None, _) => self.doubt.clone(),
+            (Some(trouble), 0) => Some(trouble.clone()),
+            (Some(trouble), failed) => Some(format!(
+                "{failed} of {} could not be read, the first {trouble}",
+                self.listed
+            )),
+        };
+        let outcome = match &reason {
+            None => Outcome::Complete,
+            Some(_) if self.failed > 0 && self.read == 0 && self.forbidden == self.failed => {
+                Outcome::Forbidden
+            }
+            Some(_) => Outcome::Incomplete,
+        };
+        (outcome, reason, self.error.clone())
+    }
+}
+
+/// What it means for the type that its list cannot be read at all.
+fn of_list(fault: Fault) -> Outcome {
+    match fault {
+        Fault::Forbidden => Outcome::Forbidden,
+        Fault::NotLicensed | Fault::NotFound => Outcome::NotOffered,
+        _ => Outcome::Incomplete,
+    }
+}
+
+fn labeled(id: &str, name: &str) -> String {
+    match name {
+        "" => format!("id {id:?}"),
+        name => format!("{name} (id {id})"),
+    }
+}

@@ -1,0 +1,60 @@
+//! What a run did, in numbers: the `summary` of a run in `history show` and `--json`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The summary of a run. Keys are a contract: they are only ever added.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Summary {
+    /// Policies that Graph listed.
+    pub policies_total: u64,
+    /// Policies that are in the backup set.
+    pub policies_backed_up: u64,
+    /// Policies that could not be read, and policy types that could not be listed.
+    pub errors_count: u64,
+    /// Per policy type.
+    pub type_breakdown: BTreeMap<String, TypeSummary>,
+    /// What the reader of the backup has to know.
+    pub warnings: Vec<String>,
+    /// Keys that this program does not know.
+    pub unknown_policy_types: Vec<String>,
+    /// Requests sent, tries included.
+    pub requests: u64,
+    /// Tries after the first.
+    pub retries: u64,
+    /// Milliseconds waited because Graph asked for it, or to stay within its limits.
+    pub throttled_ms: u64,
+    /// Bytes received, after decompression.
+    pub bytes: u64,
+    /// Of a run that stands for missed slots: how many were missed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missed_count: Option<u64>,
+    /// Of a run that stands for missed slots: the oldest of them, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_missed: Option<String>,
+}
+
+/// One policy type of a run. The changes are against the newest earlier backup set of the schedule
+/// in which the type was complete.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TypeSummary {
+    /// `complete`, `incomplete`, `forbidden`, `not_offered` or `unknown`.
+    pub outcome: String,
+    /// Policies that Graph listed.
+    pub total: u64,
+    /// Policies that are in the backup set.
+    pub backed_up: u64,
+    /// Policies that were not there before.
+    pub added: u64,
+    /// Policies with another canonical form than before.
+    pub changed: u64,
+    /// Policies that are gone; counted only when the type is complete.
+    pub removed: u64,
+    /// Policies with the same canonical form as before.
+    pub unchanged: u64,
+    /// Why the type is not complete.
+    pub error: Option<String>,
+}

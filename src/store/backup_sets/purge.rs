@@ -1,0 +1,213 @@
+//! Removes expired sets, and the contents that no remaining set reaches.
+//!
+//! In two steps, see the protocol at the head of [`super`]: [`mark`] reads, [`purge`] writes.
+//!
+//! ```text
+//! loop { mark = mark(conn, tenant, wanted); in an IMMEDIATE transaction: purge(tx, &mark) }
+//! ```
+//!
+//! until it is not [`Outcome::Stale`]. Marks made inside the same transaction are never stale.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use rusqlite::{Connection, Transaction};
+
+use crate::backup_set::{BackupSetId, ContentHash};
+use crate::error::{Error, Kind, Result};
+use crate::tenant::TenantId;
+
+use super::super::contents::Reader;
+use super::super::failed;
+
+/// What a tenant's sets reach, and which of them go.
+#[derive(Debug)]
+pub struct Mark {
+    tenant: TenantId,
+    wanted: BTreeSet<BackupSetId>,
+    sets: Sets,
+    reached: Reached,
+}
+
+/// The sets of a tenant, by what a purge does to them.
+#[derive(Debug, PartialEq, Eq)]
+struct Sets {
+    going: Vec<BackupSetId>,
+    staying: Vec<(BackupSetId, ContentHash)>,
+}
+
+#[derive(Debug)]
+enum Reached {
+    Contents(HashSet<ContentHash>),
+    /// A remaining set cannot be read, so nobody can say.
+    Unknown(Error),
+}
+
+/// What became of a purge.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The tenant's sets have changed since they were marked: nothing was done, mark again.
+    Stale,
+    /// Done.
+    Purged(Purged),
+}
+
+/// What was removed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// The sets that went.
+    pub sets: Vec<BackupSetId>,
+    /// How many contents went.
+    pub contents: u64,
+    /// How many bytes of the file they held; the file keeps them for what comes next.
+    pub bytes: u64,
+    /// Why contents were not reclaimed, where they were not; a later purge will.
+    pub waiting: Option<String>,
+}
+
+impl Mark {
+    /// The sets that a purge with this mark removes.
+    pub fn going(&self) -> &[BackupSetId] {
+        &self.sets.going
+    }
+}
+
+const SETS: &str = "SELECT id, root_hash, expired_at IS NOT NULL AND pin_reason IS NULL
+                    FROM backup_sets WHERE tenant_id = ?1 ORDER BY id";
+
+/// Finds which of the `wanted` sets may go, because they are expired and not pinned, and what all
+/// the others reach. Reading many sets takes its time: call it outside of a transaction that
+/// writes.
+pub fn mark(conn: &Connection, tenant: TenantId, wanted: &BTreeSet<BackupSetId>) -> Result<Mark> {
+    let view = super::view(conn)?;
+    let sets = sets(conn, tenant, wanted)?;
+    let reached = match reach(&Reader::new(conn, tenant), &sets) {
+        Ok(contents) => Reached::Contents(contents),
+        Err(error) if error.kind() == Kind::Integrity => Reached::Unknown(error),
+        Err(error) => return Err(error),
+    };
+    drop(view);
+    Ok(Mark {
+        tenant,
+        wanted: wanted.clone(),
+        sets,
+        reached,
+    })
+}
+
+fn sets(conn: &Connection, tenant: TenantId, wanted: &BTreeSet<BackupSetId>) -> Result<Sets> {
+    let read = failed("read the backup sets");
+    let mut sets = Sets {
+        going: Vec::new(),
+        staying: Vec::new(),
+    };
+    let mut query = conn.prepare_cached(SETS).map_err(&read)?;
+    let mut rows = query.query([tenant.0]).map_err(&read)?;
+    while let Some(row) = rows.next().map_err(&read)? {
+        let id = BackupSetId(row.get(0).map_err(&read)?);
+        if row.get(2).map_err(&read)? && wanted.contains(&id) {
+            sets.going.push(id);
+        } else {
+            sets.staying
+                .push((id, ContentHash(row.get(1).map_err(&read)?)));
+        }
+    }
+    Ok(sets)
+}
+
+/// Every content that the remaining sets name. Bases are not among them.
+fn reach(reader: &Reader<'_>, sets: &Sets) -> Result<HashSet<ContentHash>> {
+    let mut reached = HashSet::new();
+    for (set, root_hash) in &sets.staying {
+        if !reached.insert(*root_hash) {
+            continue;
+        }
+        let named = |error: Error| error.during(format!("backup set {set}"));
+        let manifest = super::read_manifest(reader, root_hash).map_err(named)?;
+        for entry in manifest.types() {
+            if entry.list.is_some_and(|list| reached.insert(list))
+                && let Some(list) = super::list(reader, entry).map_err(named)?
+            {
+                reached.extend(list.entries().iter().map(|policy| policy.hash));
+            }
+        }
+    }
+    Ok(reached)
+}
+
+const RUNNING: &str =
+    "SELECT EXISTS (SELECT 1 FROM runs WHERE status = 'running' AND tenant_id = ?1)";
+const OPEN: &str = "INSERT INTO purges (tenant_id) VALUES (?1)";
+const REMOVE_SET: &str = "DELETE FROM backup_sets WHERE id = ?1 AND tenant_id = ?2";
+const CLOSE: &str = "DELETE FROM purges WHERE tenant_id = ?1";
+
+/// Removes what `mark` found to go, in the caller's IMMEDIATE transaction.
+pub fn purge(tx: &Transaction<'_>, mark: &Mark) -> Result<Outcome> {
+    if sets(tx, mark.tenant, &mark.wanted)? != mark.sets {
+        return Ok(Outcome::Stale);
+    }
+    let tenant = mark.tenant;
+    let removed = failed("purge the backup sets");
+    tx.execute(OPEN, [tenant.0]).map_err(&removed)?;
+    for set in &mark.sets.going {
+        tx.execute(REMOVE_SET, [set.0, tenant.0])
+            .map_err(&removed)?;
+    }
+    let mut purged = Purged {
+        sets: mark.sets.going.clone(),
+        ..Purged::default()
+    };
+    let running: bool = tx
+        .query_row(RUNNING, [tenant.0], |row| row.get(0))
+        .map_err(&removed)?;
+    match &mark.reached {
+        Reached::Unknown(error) => purged.waiting = Some(error.message().to_owned()),
+        Reached::Contents(_) if running => {
+            purged.waiting = Some("a run of the tenant is going on".to_owned());
+        }
+        Reached::Contents(reached) => {
+            (purged.contents, purged.bytes) = reclaim(tx, tenant, reached).map_err(&removed)?;
+        }
+    }
+    tx.execute(CLOSE, [tenant.0]).map_err(&removed)?;
+    Ok(Outcome::Purged(purged))
+}
+
+const CONTENTS: &str = "SELECT id, hash, base_id, length(data) FROM contents WHERE tenant_id = ?1";
+// Contents go in no particular order; no base of one that stays goes.
+const CHECK_BASES_AT_THE_END: &str = "PRAGMA defer_foreign_keys = ON";
+const REMOVE_CONTENT: &str = "DELETE FROM contents WHERE id = ?1";
+
+/// Removes every content of the tenant that is neither reached nor a base of one that stays.
+/// Gives how many, and how many bytes they held.
+fn reclaim(
+    tx: &Transaction<'_>,
+    tenant: TenantId,
+    reached: &HashSet<ContentHash>,
+) -> rusqlite::Result<(u64, u64)> {
+    // By row, what is not known to stay: its base and its length.
+    let mut going: HashMap<i64, (Option<i64>, i64)> = HashMap::new();
+    let mut staying: Vec<i64> = Vec::new();
+    let mut query = tx.prepare_cached(CONTENTS)?;
+    let mut rows = query.query([tenant.0])?;
+    while let Some(row) = rows.next()? {
+        let id: i64 = row.get(0)?;
+        going.insert(id, (row.get(2)?, row.get(3)?));
+        if reached.contains(&ContentHash(row.get(1)?)) {
+            staying.push(id);
+        }
+    }
+    while let Some(id) = staying.pop() {
+        if let Some((base, _)) = going.remove(&id) {
+            staying.extend(base);
+        }
+    }
+    tx.execute_batch(CHECK_BASES_AT_THE_END)?;
+    let mut remove = tx.prepare_cached(REMOVE_CONTENT)?;
+    let (mut contents, mut bytes) = (0, 0);
+    for (id, (_, length)) in going {
+        remove.execute([id])?;
+        contents += 1;
+        bytes += length.unsigned_abs();
+    }
+    Ok((contents, bytes))
+}

@@ -1,0 +1,165 @@
+use proptest::prelude::*;
+
+use super::*;
+
+#[test]
+fn a_purge_waits_for_a_run_and_for_its_cutoff() {
+    let mut fixture = Fixture::new();
+    let old = back_up(&mut fixture, &types(&[("a", "1", 0), ("a", "2", 0)]));
+    let new = back_up(&mut fixture, &types(&[("a", "1", 1)]));
+    set_expiry(&mut fixture, old, Some(100));
+    assert_eq!(
+        run_purge(&mut fixture, 100),
+        Purged::default(),
+        "not before its time"
+    );
+
+    let run = fixture.begin_run(fixture.tenant, fixture.schedule);
+    let purged = run_purge(&mut fixture, 101);
+    assert_eq!((purged.sets, purged.contents), (vec![old], 0));
+    assert!(purged.waiting.is_some());
+    fixture.finish_run(run);
+    let before = count(&fixture, "contents");
+    let purged = run_purge(&mut fixture, 101);
+    assert!(purged.contents > 0 && purged.bytes > 0 && purged.waiting.is_none());
+    assert_eq!(
+        count(&fixture, "contents").cast_unsigned(),
+        before.cast_unsigned() - purged.contents
+    );
+    assert_eq!(read_back(&fixture, new), types(&[("a", "1", 1)]));
+    assert_eq!(run_purge(&mut fixture, 101), Purged::default());
+}
+
+#[test]
+fn marks_are_stale_once_a_set_was_added_or_brought_back() {
+    let mut fixture = Fixture::new();
+    let tenant = fixture.tenant;
+    let id = back_up(&mut fixture, &types(&[("a", "1", 0)]));
+    set_expiry(&mut fixture, id, Some(1));
+    let marks = mark(&fixture.conn, tenant, &expired_before(&fixture, 9)).unwrap();
+    assert_eq!(marks.going(), [id]);
+    set_expiry(&mut fixture, id, None);
+    let outcome = |fixture: &mut Fixture, marks| {
+        let tx = fixture.conn.transaction().unwrap();
+        let outcome = purge(&tx, marks).unwrap();
+        tx.commit().unwrap();
+        outcome
+    };
+    assert_eq!(outcome(&mut fixture, &marks), PurgeOutcome::Stale);
+    let marks = mark(&fixture.conn, tenant, &expired_before(&fixture, 9)).unwrap();
+    back_up(&mut fixture, &types(&[("a", "1", 2)]));
+    assert_eq!(outcome(&mut fixture, &marks), PurgeOutcome::Stale);
+    assert!(
+        verify(&fixture.conn, &Scope::default())
+            .unwrap()
+            .damaged
+            .is_empty()
+    );
+}
+
+#[test]
+fn nothing_is_reclaimed_while_a_remaining_set_cannot_be_read() {
+    let mut fixture = Fixture::new();
+    let old = back_up(&mut fixture, &types(&[("a", "1", 0)]));
+    let kept = back_up(&mut fixture, &types(&[("a", "1", 1)]));
+    set_expiry(&mut fixture, old, Some(1));
+    let root = get(&fixture.conn, kept).unwrap().unwrap().root_hash;
+    fixture.allow_damage();
+    fixture
+        .conn
+        .execute("UPDATE contents SET data = x'00' WHERE hash = ?1", [root.0])
+        .unwrap();
+    let before = count(&fixture, "contents");
+    let purged = run_purge(&mut fixture, 9);
+    assert_eq!((purged.sets, purged.contents), (vec![old], 0));
+    assert!(purged.waiting.unwrap().contains(&root.to_string()));
+    assert_eq!(count(&fixture, "contents"), before);
+}
+
+/// What may happen to a tenant.
+#[derive(Debug, Clone)]
+enum Event {
+    BackUp(Vec<(u8, u8, u8)>),
+    FailedRun(Vec<(u8, u8, u8)>),
+    Expire(prop::sample::Index),
+    Unexpire(prop::sample::Index),
+    Purge,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let state = || proptest::collection::vec((0..3_u8, 0..4_u8, 0..4_u8), 0..8);
+    prop_oneof![
+        4 => state().prop_map(Event::BackUp),
+        1 => state().prop_map(Event::FailedRun),
+        3 => any::<prop::sample::Index>().prop_map(Event::Expire),
+        1 => any::<prop::sample::Index>().prop_map(Event::Unexpire),
+        2 => Just(Event::Purge),
+    ]
+}
+
+fn state_of(policies: &[(u8, u8, u8)]) -> Types {
+    let mut types = Types::new();
+    for (policy_type, id, version) in policies {
+        types
+            .entry(format!("type{policy_type}"))
+            .or_default()
+            .insert(
+                format!("{id}"),
+                document(&format!("{policy_type}{id}"), (*version).into()),
+            );
+    }
+    types
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_the_remaining_sets_stay_whole_and_a_purge_leaves_nothing_else(
+        events in proptest::collection::vec(event(), 1..24),
+    ) {
+        let mut fixture = Fixture::new();
+        let mut expected: BTreeMap<BackupSetId, (Types, bool)> = BTreeMap::new();
+        for event in events {
+            let ids: Vec<BackupSetId> = expected.keys().copied().collect();
+            match event {
+                Event::BackUp(policies) => {
+                    let state = state_of(&policies);
+                    let id = back_up(&mut fixture, &state);
+                    expected.insert(id, (state, false));
+                }
+                Event::FailedRun(policies) => {
+                    let (tenant, schedule) = (fixture.tenant, fixture.schedule);
+                    let tx = fixture.conn.transaction().unwrap();
+                    put_set(&tx, tenant, schedule, &state_of(&policies));
+                    tx.commit().unwrap();
+                }
+                Event::Expire(at) if !ids.is_empty() => {
+                    let id = *at.get(&ids);
+                    set_expiry(&mut fixture, id, Some(1));
+                    expected.get_mut(&id).unwrap().1 = true;
+                }
+                Event::Unexpire(at) if !ids.is_empty() => {
+                    let id = *at.get(&ids);
+                    set_expiry(&mut fixture, id, None);
+                    expected.get_mut(&id).unwrap().1 = false;
+                }
+                Event::Expire(_) | Event::Unexpire(_) => {}
+                Event::Purge => {
+                    run_purge(&mut fixture, 9);
+                    expected.retain(|_, (_, expired)| !*expired);
+                    prop_assert_eq!(run_purge(&mut fixture, 9), Purged::default());
+                    if expected.is_empty() {
+                        prop_assert_eq!(count(&fixture, "contents"), 0);
+                    }
+                }
+            }
+        }
+        let found = verify(&fixture.conn, &Scope::default()).unwrap();
+        prop_assert_eq!(found.damaged, Vec::new());
+        prop_assert_eq!(found.sets, expected.len() as u64);
+        for (id, (state, _)) in expected {
+            prop_assert_eq!(read_back(&fixture, id), state);
+        }
+    }
+}

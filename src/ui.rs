@@ -1,0 +1,227 @@
+//! The only writer to stdout and stderr.
+//!
+//! stdout is data, stderr is talk. With `--json` stdout is one document and the last line on
+//! stderr of a failure is one error object. Nothing from outside reaches a terminal unescaped
+//! ([`text`]). Writing never panics: a reader that went away ends the output quietly, a full disk
+//! behind stdout is an error, and stderr is best effort.
+//!
+//! It knows no command, no store and no domain type.
+
+pub mod table;
+pub mod text;
+
+use std::fmt::Display;
+use std::io::{self, BufRead as _, Write as _};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::config::Config;
+use crate::error::{Error, ExitCode, Result, kind_of_io};
+use table::Table;
+use text::{ascii_controls, visible, visible_lines};
+
+/// How this process talks.
+#[derive(Debug, Clone)]
+pub struct Ui {
+    json: bool,
+    quiet: bool,
+    color: bool,
+    width: Option<u16>,
+    interactive: bool,
+}
+
+/// The part of the talk that gets a colour.
+#[derive(Clone, Copy)]
+enum Tone {
+    Error,
+    Warning,
+    Hint,
+}
+
+impl Tone {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error:",
+            Self::Warning => "warning:",
+            Self::Hint => "hint:",
+        }
+    }
+
+    /// The SGR parameters of the word.
+    fn color(self) -> &'static str {
+        match self {
+            Self::Error => "1;31",
+            Self::Warning => "1;33",
+            Self::Hint => "1;36",
+        }
+    }
+}
+
+impl Ui {
+    /// Talks as the flags and the environment ask.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            json: config.json,
+            quiet: config.quiet,
+            color: config.stderr_color,
+            width: config.width,
+            interactive: config.interactive,
+        }
+    }
+
+    /// Whether stdout is one JSON document.
+    pub fn json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether there is somebody to ask.
+    pub fn interactive(&self) -> bool {
+        self.interactive
+    }
+
+    /// One line of data, for people: not with `--json`, not with `-q`.
+    pub fn line(&self, line: impl Display) -> Result<()> {
+        if self.json || self.quiet {
+            return Ok(());
+        }
+        self.raw(&format!("{}\n", visible(&line.to_string())))
+    }
+
+    /// A table, for people: not with `--json`, not with `-q`. An empty one prints nothing.
+    pub fn table(&self, table: &Table) -> Result<()> {
+        if self.json || self.quiet || table.is_empty() {
+            return Ok(());
+        }
+        self.raw(&table.render(self.width))
+    }
+
+    /// The one document of `--json`; nothing without it.
+    pub fn document(&self, document: &impl Serialize) -> Result<()> {
+        if !self.json {
+            return Ok(());
+        }
+        let text = serde_json::to_string_pretty(document)
+            .map_err(|error| Error::internal(format!("cannot write JSON: {error}")))?;
+        self.raw(&format!("{}\n", ascii_controls(&text)))
+    }
+
+    /// The one document of `--json` for a list; nothing without it.
+    pub fn items(&self, items: &[Value]) -> Result<()> {
+        self.document(&json!({ "schema_version": 1, "items": items }))
+    }
+
+    /// Bytes to stdout as they are, whatever the flags: generated text such as completions.
+    ///
+    /// # Errors
+    /// The output cannot be written, unless because its reader went away: what is still to be done
+    /// is done then, unseen.
+    pub fn raw(&self, text: &str) -> Result<()> {
+        let mut stdout = io::stdout().lock();
+        match stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush())
+        {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::new(
+                kind_of_io(&error),
+                format!("cannot write the output: {error}"),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// A remark on stderr; not with `-q`.
+    pub fn note(&self, remark: impl Display) {
+        if !self.quiet {
+            talk(&visible(&remark.to_string()));
+        }
+    }
+
+    /// Something to look at, though nothing failed; not with `-q`.
+    pub fn warn(&self, warning: impl Display) {
+        if !self.quiet {
+            self.say(Tone::Warning, &warning.to_string());
+        }
+    }
+
+    /// What to type next; not with `-q`.
+    pub fn hint(&self, hint: impl Display) {
+        if !self.quiet {
+            self.say(Tone::Hint, &hint.to_string());
+        }
+    }
+
+    /// A failure that does not end the command: a line and its hint, also with `-q`.
+    pub fn problem(&self, error: &Error) {
+        self.say(Tone::Error, error.message());
+        if let Some(hint) = error.hint_text() {
+            self.say(Tone::Hint, hint);
+        }
+    }
+
+    /// The failure that ends the command with `code`, last on stderr.
+    pub fn failure(&self, error: &Error, code: ExitCode) {
+        if self.json {
+            self.error_object(code, error.message(), error.hint_text());
+        } else {
+            self.problem(error);
+        }
+    }
+
+    /// A command line that cannot be understood. `explanation` is many lines, the first of which
+    /// says what is wrong, with or without `error: ` before it.
+    pub fn usage(&self, explanation: &str) {
+        if !self.json {
+            talk(&visible_lines(explanation));
+            return;
+        }
+        let mut paragraphs = explanation.trim().split("\n\n");
+        let message = paragraphs.next().unwrap_or_default();
+        let tip = paragraphs.find_map(|lines| lines.trim_start().strip_prefix("tip: "));
+        self.error_object(
+            ExitCode::Usage,
+            &one_line(message.strip_prefix("error: ").unwrap_or(message)),
+            Some(&tip.map_or_else(|| "tenantpilot --help".to_owned(), one_line)),
+        );
+    }
+
+    /// Asks for a yes or no on the terminal. Anything but `y` or `yes` is a no.
+    pub fn confirm(&self, question: impl Display) -> bool {
+        let mut stderr = io::stderr().lock();
+        let _ = write!(stderr, "{} [y/N] ", visible(&question.to_string()));
+        let _ = stderr.flush();
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer).is_ok()
+            && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+    }
+
+    fn say(&self, tone: Tone, text: &str) {
+        let (word, text) = (tone.word(), visible(text));
+        if self.color {
+            talk(&format!("\x1b[{}m{word}\x1b[0m {text}", tone.color()));
+        } else {
+            talk(&format!("{word} {text}"));
+        }
+    }
+
+    fn error_object(&self, code: ExitCode, message: &str, hint: Option<&str>) {
+        let object = json!({ "error": {
+            "code": code.name(),
+            "exit_code": code.number(),
+            "message": message,
+            "hint": hint,
+        } });
+        talk(&ascii_controls(&object.to_string()));
+    }
+}
+
+/// One whole line to stderr in one write. There is nobody left to tell if that fails.
+fn talk(line: &str) {
+    let _ = io::stderr()
+        .lock()
+        .write_all(format!("{line}\n").as_bytes());
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

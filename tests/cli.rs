@@ -1,0 +1,273 @@
+//! The program as a whole: streams, exit codes, environment, colour, pipes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by it"
+)]
+
+#[path = "support/env.rs"]
+mod env;
+
+use std::io::Read as _;
+use std::process::Command;
+
+use env::Env;
+use serde_json::Value;
+
+#[test]
+fn help_and_version_are_data() {
+    let env = Env::new();
+    assert!(env.run(&["--version"]).ok().starts_with("tenantpilot "));
+    for args in [&["--help"][..], &["-h"], &["schedules", "add", "--help"]] {
+        let help = env.run(args).ok();
+        assert!(help.contains("Usage: tenantpilot"), "{help}");
+        assert!(!help.contains('\u{1b}'));
+    }
+    assert!(
+        env.run(&["--help", "--color=always"])
+            .ok()
+            .contains('\u{1b}')
+    );
+}
+
+#[test]
+fn a_command_line_that_makes_no_sense_ends_with_2() {
+    let env = Env::new();
+    for args in [
+        &[][..],
+        &["tenants"],
+        &["nonsense"],
+        &["tenants", "list", "--nonsense"],
+    ] {
+        let stderr = env.run(args).fails(2);
+        assert!(stderr.contains("Usage: tenantpilot"), "{stderr}");
+    }
+    insta::assert_snapshot!(
+        env.run(&["--json", "tenants", "list", "--nonsense"]).fails(2),
+        @r#"{"error":{"code":"usage","exit_code":2,"hint":"tenantpilot --help","message":"unexpected argument '--nonsense' found"}}"#
+    );
+    let error = env.run(&["tenants", "--json"]).fails_as_json(2);
+    assert_eq!(error["code"], "usage");
+    let hostile = env
+        .run(&["tenants", "show", "a", "\u{1b}]0;x\u{7}"])
+        .fails(2);
+    assert!(!hostile.contains(['\u{1b}', '\u{7}']), "{hostile:?}");
+}
+
+#[test]
+fn reading_never_makes_a_database() {
+    let env = Env::new();
+    for command in [
+        &["tenants", "list"][..],
+        &["tenants", "show", "x"],
+        &["tenants", "edit", "x", "--label", "a=b"],
+        &["tenants", "remove", "x", "--yes"],
+        &["schedules", "list"],
+        &["schedules", "add", "x", "--tenant", "y", "--at", "02:00"],
+        &["schedules", "upcoming"],
+    ] {
+        let stderr = env.run(command).fails(10);
+        assert!(stderr.starts_with("error: no database at "), "{stderr}");
+        assert!(
+            stderr.contains("\nhint: tenantpilot tenants add "),
+            "{stderr}"
+        );
+        assert_eq!(env.run(command).fails(10).lines().count(), 2);
+    }
+    assert!(!env.path("state").exists());
+    let error = env.run(&["tenants", "list", "--json"]).fails_as_json(10);
+    assert_eq!(error["code"], "no_store");
+    assert!(error["hint"].as_str().unwrap().contains("tenants add"));
+}
+
+#[test]
+fn nothing_is_needed_from_the_environment() {
+    let mut env = Env::with_tenant();
+    let database = env.database();
+    for name in ["HOME", "TENANTPILOT_DB", "TZ", "NO_PROXY"] {
+        env.unset(name);
+    }
+    let listed = env
+        .run(&["--db", database.to_str().unwrap(), "tenants", "list"])
+        .ok();
+    assert!(listed.contains("contoso"));
+}
+
+#[test]
+fn the_machines_zone_and_language_change_nothing() {
+    let mut env = Env::with_tenant();
+    let args = [
+        "schedules",
+        "add",
+        "n",
+        "--tenant",
+        "contoso",
+        "--cron",
+        "*/5 1 * * *",
+    ];
+    env.run(&[&args[..], &["--timezone", "Europe/Oslo"]].concat())
+        .warned();
+    let args = [
+        "schedules",
+        "next",
+        "n",
+        "--from",
+        "2027-03-27T00:00:00Z",
+        "--json",
+    ];
+    let expected = env.run(&args).ok();
+    for (zone, language) in [
+        ("America/Havana", "de_DE.UTF-8"),
+        ("Pacific/Apia", "C"),
+        (":x", "tr_TR"),
+    ] {
+        env.set("TZ", zone)
+            .set("LANG", language)
+            .set("LC_ALL", language);
+        assert_eq!(env.run(&args).ok(), expected);
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let env = Env::with_tenant();
+    let add = [
+        "schedules",
+        "add",
+        "n",
+        "--tenant",
+        "contoso",
+        "--cron",
+        "* * * * *",
+    ];
+    env.run(&add).warned();
+    let run = env.shell(r#"{ "$0" schedules next n -n 50000; echo $? >&2; } | head -1"#);
+    let (stdout, stderr) = run.ends(0);
+    assert_eq!(stdout.lines().count(), 1);
+    assert_eq!(stderr, "0\n");
+}
+
+#[test]
+fn a_full_disk_behind_stdout_is_a_failure() {
+    let env = Env::with_tenant();
+    let stderr = env.shell(r#""$0" tenants list >/dev/full"#).fails(16);
+    assert!(stderr.contains("cannot write the output"), "{stderr}");
+    env.shell(r#""$0" --help >/dev/full"#).fails(16);
+}
+
+#[test]
+fn closed_streams_do_not_make_it_panic() {
+    let env = Env::with_tenant();
+    for line in [
+        r#""$0" tenants show nobody 2>/dev/full"#,
+        r#""$0" tenants show nobody 2>&-"#,
+    ] {
+        assert_eq!(env.shell(line).fails(18), "");
+    }
+}
+
+#[test]
+fn a_signal_ends_a_command_that_only_reads() {
+    let env = Env::with_tenant();
+    let add = [
+        "schedules",
+        "add",
+        "n",
+        "--tenant",
+        "contoso",
+        "--cron",
+        "* * * * *",
+    ];
+    env.run(&add).warned();
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let next = ["schedules", "next", "n", "-n", "100000"];
+        let mut child = env.spawn(&next);
+        // Its output is longer than a pipe holds, so once it writes it waits for a reader.
+        let mut stdout = child.stdout.take().unwrap();
+        stdout.read_exact(&mut [0]).unwrap();
+        let kill = format!("kill -{signal} {}", child.id());
+        assert!(
+            Command::new("sh")
+                .args(["-c", &kill])
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+    }
+}
+
+#[test]
+fn quiet_leaves_the_document_and_errors() {
+    let env = Env::with_tenant();
+    assert_eq!(env.run(&["-q", "tenants", "list"]).ok(), "");
+    assert!(
+        env.run(&["-q", "tenants", "list", "--json"])
+            .ok()
+            .contains("contoso")
+    );
+    assert!(
+        env.run(&["-q", "tenants", "show", "x"])
+            .fails(18)
+            .starts_with("error: ")
+    );
+}
+
+#[test]
+fn colour_follows_the_flag_and_the_variables() {
+    let mut env = Env::with_tenant();
+    let colored = |env: &Env, color| {
+        env.run(&["--color", color, "tenants", "show", "x"])
+            .fails(18)
+            .contains("\u{1b}[")
+    };
+    assert!(!colored(&env, "auto"));
+    assert!(colored(&env, "always"));
+    env.set("CLICOLOR_FORCE", "1");
+    assert!(colored(&env, "auto"));
+    assert!(!colored(&env, "never"));
+    env.set("NO_COLOR", "1");
+    assert!(!colored(&env, "auto"));
+}
+
+#[test]
+fn columns_set_the_width_of_a_table() {
+    let mut env = Env::with_tenant();
+    let widest = |env: &Env| {
+        let table = env.run(&["tenants", "list"]).ok();
+        assert_eq!(table.lines().count(), 2, "{table}");
+        table
+            .lines()
+            .map(|line| line.chars().count())
+            .max()
+            .unwrap()
+    };
+    assert!(widest(&env) > 60, "without a width every cell is whole");
+    env.set("COLUMNS", "60");
+    assert!(widest(&env) <= 60);
+}
+
+#[test]
+fn log_lines_go_to_stderr_in_the_form_asked_for() {
+    let env = Env::with_tenant();
+    let run = env.run(&["-vv", "--log-format", "json", "tenants", "list"]);
+    let (stdout, stderr) = run.warned();
+    assert!(stdout.contains("contoso"));
+    for line in stderr.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert!(line["level"].is_string() && line["message"].is_string());
+    }
+}
+
+#[test]
+fn completions_are_for_every_shell() {
+    let env = Env::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(
+            env.run(&["completions", shell]).ok().contains("schedules"),
+            "{shell}"
+        );
+    }
+    env.run(&["completions", "nonsense"]).fails(2);
+}
