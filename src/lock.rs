@@ -9,12 +9,15 @@
 //!   the owner of a queued or running run lives. Its file is removed by its owner, or by whoever
 //!   finds the owner gone.
 //!
-//! Two windows, and what closes them:
+//! Three windows, and what closes them:
 //! - A file is unlinked while somebody holds or takes its lock: another process could lock a new
 //!   file of the same name. So after taking a lock we compare the file we hold with the one that
 //!   now has the name, and begin again if they differ.
 //! - Two processes test whether a third is alive: each would take the other's test for the owner.
 //!   So tests take the lock shared, owners take it exclusively.
+//! - A process has made its file and not yet locked it when a sweep comes by. So a sweep removes a
+//!   file only while it holds its lock: the process finds it locked, or without its name, and
+//!   begins again with another.
 //!
 //! The locks lie in a folder beside the database (`NAME-locks`, 0700), never on a network share.
 
@@ -140,22 +143,15 @@ impl Locks {
         }
     }
 
-    /// Removes the files of processes that are gone.
-    pub fn sweep(&self) -> Result<()> {
-        let entries = match fs::read_dir(&self.folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(file_error("read the folder", &self.folder, &error)),
-        };
-        for entry in entries.flatten() {
+    /// Removes the files of processes that are gone. What cannot be removed is in nobody's way.
+    pub fn sweep(&self) {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        for entry in entries {
             let name = entry.file_name();
-            if let Some(owner) = name.to_str().and_then(|name| name.strip_prefix("process-"))
-                && !self.is_alive(&Owner(owner.to_owned()))?
-            {
-                let _ = fs::remove_file(entry.path());
+            if name.to_string_lossy().starts_with("process-") {
+                remove_if_unlocked(&entry.path());
             }
         }
-        Ok(())
     }
 
     fn process_path(&self, owner: &Owner) -> PathBuf {
@@ -211,6 +207,16 @@ fn is_locked(file: &File, path: &Path) -> Result<bool> {
     }
 }
 
+fn remove_if_unlocked(path: &Path) {
+    let Ok(file) = OpenOptions::new().read(true).open(path) else {
+        return;
+    };
+    if file.try_lock_shared().is_ok() {
+        // Still locked here, so that nobody can have made it theirs.
+        let _ = fs::remove_file(path);
+    }
+}
+
 fn has_its_name(file: &File, path: &Path) -> Result<bool> {
     let held = file
         .metadata()
@@ -257,7 +263,7 @@ mod tests {
         let process = locks.process().unwrap();
         let owner = process.owner().clone();
         assert!(locks.is_alive(&owner).unwrap());
-        locks.sweep().unwrap();
+        locks.sweep();
         assert!(
             locks.is_alive(&owner).unwrap(),
             "a sweep leaves the living alone"
@@ -274,8 +280,29 @@ mod tests {
         let left = locks.folder().join("process-left");
         File::create(&left).unwrap();
         assert!(!locks.is_alive(&Owner("left".to_owned())).unwrap());
-        locks.sweep().unwrap();
+        locks.sweep();
         assert!(!left.exists());
+    }
+
+    #[test]
+    fn a_sweep_never_takes_the_file_of_a_process_that_begins() {
+        let (_folder, locks) = locks();
+        let over = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                        locks.sweep();
+                    }
+                });
+            }
+            let lost = (0..2000).find(|_| {
+                let process = locks.process().unwrap();
+                !locks.is_alive(process.owner()).unwrap()
+            });
+            over.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert_eq!(lost, None, "a living process without its file");
+        });
     }
 
     #[test]

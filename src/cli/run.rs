@@ -110,7 +110,7 @@ pub(crate) fn start(
     }
     let means = ctx.means();
     let process = means.locks.process()?;
-    means.locks.sweep()?;
+    means.locks.sweep();
     let begun = means.clock.monotonic();
     let (claims, refused) = claim_all(&means, store, process.owner(), wanted, begun, patience)?;
     let left = patience.saturating_sub(means.clock.monotonic().saturating_duration_since(begun));
