@@ -36,8 +36,8 @@
 //!   look again, the UNIQUE constraint refuses the row, and it leaves the slot to the first.
 //! - *Claimed but not yet locked.* The row is open and its owner lives: nobody closes it (3a), and
 //!   a later slot of the schedule is skipped in its favour (3c) instead of racing it to the lock.
-//!   So a queued run loses its schedule lock to no other run; only `retention` by hand can hold it
-//!   for a moment, and is waited for ([`LOCK_PATIENCE`]).
+//!   So a queued run loses its schedule lock to no other run; only retention, by hand or after the
+//!   run before, can hold it for a moment, and is waited for ([`LOCK_PATIENCE`]).
 //! - *Dies before 3 commits.* Nothing was written; the slot is still due in this minute, and
 //!   missed afterwards.
 //! - *Dies after 3 commits.* The rows stay open, the kernel frees the process lock, the next
@@ -100,7 +100,9 @@ pub fn rehearse(means: &Means, now: Slot) -> Result<Decision> {
 
 fn is_idle(means: &Means, store: &Store, now: Slot) -> Result<bool> {
     let conn = store.read();
-    if store::slots::zone_version(conn)?.as_deref() != Some(means.zones.version().as_str())
+    // No version is named before the first schedule is added.
+    let known = store::slots::zone_version(conn)?;
+    if known.is_some_and(|version| version != means.zones.version())
         || store::slots::is_any_due(conn, now)?
     {
         return Ok(false);

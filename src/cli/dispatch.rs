@@ -54,7 +54,10 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     if ctx.ui.json() {
         ctx.ui.items(&runs_json(ctx, run_ids(&report))?)?;
     }
-    Ok(exit_code(&report))
+    Ok(match means.stop.requested() {
+        Some(reason) => reason.exit_code(),
+        None => exit_code(&report),
+    })
 }
 
 fn run_ids(report: &Report) -> Vec<RunId> {
@@ -120,24 +123,8 @@ pub(crate) fn ending_code(ending: &Ending, held: ExitCode) -> ExitCode {
 
 /// One line and one hint for each thing that somebody has to know.
 fn problems(report: &Report) -> Vec<Error> {
-    let Decision {
-        interrupted,
-        missed,
-        unusable,
-        ..
-    } = &report.decision;
-    let mut problems = Vec::new();
-    for run in interrupted {
-        let line = format!(
-            "run {} of {} was interrupted: its process is gone and it left no backup set",
-            run.run_id.0,
-            run.schedule.described()
-        );
-        problems.push(
-            Error::new(Kind::Attention, line).hint(format!("tenantpilot retry {}", run.run_id.0)),
-        );
-    }
-    for lost in missed {
+    let mut problems = problems_of_closed(&report.decision);
+    for lost in &report.decision.missed {
         let slots = match lost.missed.count {
             1 => format!("its slot {}", lost.missed.newest),
             n => format!(
@@ -155,15 +142,31 @@ fn problems(report: &Report) -> Vec<Error> {
         );
         problems.push(Error::new(Kind::Attention, line).hint(hint));
     }
-    for error in unusable {
+    for executed in &report.executed {
+        problems.extend(problem_of(executed));
+    }
+    problems
+}
+
+/// What somebody has to know of runs whose process is gone, and of schedules that cannot be used.
+pub(crate) fn problems_of_closed(decision: &Decision) -> Vec<Error> {
+    let mut problems = Vec::new();
+    for run in &decision.interrupted {
+        let line = format!(
+            "run {} of {} was interrupted: its process is gone and it left no backup set",
+            run.run_id.0,
+            run.schedule.described()
+        );
+        problems.push(
+            Error::new(Kind::Attention, line).hint(format!("tenantpilot retry {}", run.run_id.0)),
+        );
+    }
+    for error in &decision.unusable {
         let copy = Error::new(error.kind(), error.message());
         problems.push(match error.hint_text() {
             Some(hint) => copy.hint(hint),
             None => copy,
         });
-    }
-    for executed in &report.executed {
-        problems.extend(problem_of(executed));
     }
     problems
 }

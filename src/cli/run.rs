@@ -1,11 +1,11 @@
 //! `run`: back up now.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args as ClapArgs;
 
 use crate::cli;
-use crate::cli::dispatch::{ending_code, problem_of, runs_json};
+use crate::cli::dispatch::{ending_code, problem_of, problems_of_closed, runs_json};
 use crate::context::Context;
 use crate::dispatch::{Claim, Executed, claim_manual, execute_all};
 use crate::error::{Error, ExitCode, Kind, Result};
@@ -112,7 +112,7 @@ pub(crate) fn start(
     let process = means.locks.process()?;
     means.locks.sweep();
     let begun = means.clock.monotonic();
-    let (claims, refused) = claim_all(&means, store, process.owner(), wanted, begun, patience)?;
+    let (claims, refused) = claim_all(ctx, &means, store, process.owner(), wanted, patience);
     let left = patience.saturating_sub(means.clock.monotonic().saturating_duration_since(begun));
     let executed = execute_all(&means, process.owner(), claims, AT_ONCE, left);
 
@@ -139,15 +139,16 @@ pub(crate) fn start(
 }
 
 /// Claims a run for each schedule, waiting for those that have an open one; what is still refused
-/// in the end comes back as errors.
+/// in the end, or fails, comes back as errors, and keeps nothing that is claimed from executing.
 fn claim_all(
+    ctx: &Context,
     means: &Means,
     store: &Store,
     owner: &Owner,
     wanted: Vec<(Schedule, Option<RunId>)>,
-    begun: Instant,
     patience: Duration,
-) -> Result<(Vec<Claim>, Vec<Error>)> {
+) -> (Vec<Claim>, Vec<Error>) {
+    let begun = means.clock.monotonic();
     let (mut claims, mut refused) = (Vec::new(), Vec::new());
     let mut pending = wanted;
     while !pending.is_empty() {
@@ -155,8 +156,24 @@ fn claim_all(
         let last_try = waited >= patience || means.stop.requested().is_some();
         let mut held = Vec::new();
         for (schedule, retry_of) in pending {
-            let claimed =
-                store.write(|tx| claim_manual(tx, means, owner, &schedule, retry_of, last_try))?;
+            let tried =
+                store.write(|tx| claim_manual(tx, means, owner, &schedule, retry_of, last_try));
+            let claimed = match tried {
+                Ok((closed, claimed)) => {
+                    for problem in problems_of_closed(&closed) {
+                        ctx.ui.warn(problem.message());
+                        problem
+                            .hint_text()
+                            .into_iter()
+                            .for_each(|hint| ctx.ui.hint(hint));
+                    }
+                    claimed
+                }
+                Err(error) => {
+                    refused.push(error);
+                    continue;
+                }
+            };
             match claimed {
                 Ok(claim) => claims.push(claim),
                 Err(error) if last_try => refused.push(error),
@@ -170,7 +187,7 @@ fn claim_all(
                 .sleep(POLL.min(patience.saturating_sub(waited)), &means.stop);
         }
     }
-    Ok((claims, refused))
+    (claims, refused)
 }
 
 fn say(ctx: &Context, store: &Store, executed: &Executed) -> Result<()> {

@@ -92,17 +92,15 @@ pub fn decide(tx: &Transaction<'_>, means: &Means, owner: &Owner, now: Slot) -> 
     let at = means.clock.now();
     let mut zones = Zones::new(&means.zones);
     renew_next_slots(tx, &mut zones)?;
-    let mut decision = Decision {
-        interrupted: close_interrupted(tx, means, at)?,
-        ..Decision::default()
-    };
+    let mut decision = Decision::default();
+    close_interrupted(tx, means, at, &mut decision)?;
     let open = store::runs::open(tx)?;
     for id in store::slots::due(tx, now)? {
         match due_of(tx, &mut zones, id, now) {
             Ok((schedule, due)) => {
                 act_on(tx, means, owner, &open, schedule, due, at, &mut decision)?;
             }
-            Err(error) => decision.unusable.push(blamed_on(id, error)?),
+            Err(error) => decision.unusable.push(in_its_row(error)?),
         }
     }
     if !decision.is_empty() {
@@ -137,7 +135,7 @@ fn due_of(
 ) -> Result<(Schedule, Due)> {
     let schedule = store::schedules::get(tx, id)?;
     let settings = &schedule.settings;
-    let zone = zones.get(&settings.timezone)?;
+    let zone = zones.of(&schedule)?;
     let due = slot::plan(
         &settings.recurrence,
         zone,
@@ -148,12 +146,10 @@ fn due_of(
     Ok((schedule, due))
 }
 
-/// A failure that lies in one schedule's row, named as such; any other ends the transaction.
-fn blamed_on(id: ScheduleId, error: Error) -> Result<Error> {
+/// A failure that lies in one schedule's row; any other ends the transaction.
+fn in_its_row(error: Error) -> Result<Error> {
     match error.kind() {
-        Kind::Usage | Kind::Config | Kind::Internal => {
-            Ok(error.during(format_args!("schedule with id {} cannot be started", id.0)))
-        }
+        Kind::Usage | Kind::Config | Kind::Integrity | Kind::Internal => Ok(error),
         _ => Err(error),
     }
 }
@@ -200,8 +196,9 @@ fn act_on(
     Ok(())
 }
 
-/// Claims a run that no slot starts. Refused with `LockHeld` while the schedule has an open run; if
-/// this was the `last_try`, the refused attempt is a skipped run in its history.
+/// Claims a run that no slot starts, and says what was closed on the way. Refused with `LockHeld`
+/// while the schedule has an open run; if this was the `last_try`, the refused attempt is a skipped
+/// run in its history.
 pub fn claim_manual(
     tx: &Transaction<'_>,
     means: &Means,
@@ -209,9 +206,10 @@ pub fn claim_manual(
     schedule: &Schedule,
     retry_of: Option<RunId>,
     last_try: bool,
-) -> Result<Result<Claim>> {
+) -> Result<(Decision, Result<Claim>)> {
     let at = means.clock.now();
-    close_interrupted(tx, means, at)?;
+    let mut closed = Decision::default();
+    close_interrupted(tx, means, at, &mut closed)?;
     let run = NewRun {
         tenant_id: schedule.tenant_id,
         schedule_id: schedule.id,
@@ -233,15 +231,16 @@ pub fn claim_manual(
             skip_held(tx, schedule, &run, holder)?;
         }
         let error = Error::new(Kind::LockHeld, held_by(schedule, holder));
-        return Ok(Err(error.hint("wait for it, or add --wait 10m")));
+        return Ok((closed, Err(error.hint("wait for it, or add --wait 10m"))));
     }
     let run_id = store::runs::claim(tx, &run, owner)?
         .ok_or_else(|| Error::internal("a run without a slot was refused as a second one"))?;
-    Ok(Ok(Claim {
+    let claim = Claim {
         run_id,
         schedule: schedule.clone(),
         slot: None,
-    }))
+    };
+    Ok((closed, Ok(claim)))
 }
 
 /// Zones by name; each is read once per transaction.
@@ -258,10 +257,25 @@ impl<'a> Zones<'a> {
         }
     }
 
-    fn get(&mut self, name: &str) -> Result<&Zone> {
+    /// The zone of a schedule. One that this machine does not know was known when the schedule was
+    /// saved: the setting cannot be used here.
+    fn of(&mut self, schedule: &Schedule) -> Result<&Zone> {
+        let name = schedule.settings.timezone.as_str();
         if !self.loaded.contains_key(name) {
-            self.loaded
-                .insert(name.to_owned(), Zone::load(self.source, name)?);
+            let zone = Zone::load(self.source, name).map_err(|error| {
+                let line = format!(
+                    "{} cannot be started: {}",
+                    schedule.described(),
+                    error.message()
+                );
+                let id = schedule.id.0;
+                let hint = format!(
+                    "give it a zone that this machine knows: \
+                     tenantpilot schedules edit {id} --timezone ZONE"
+                );
+                Error::new(Kind::Config, line).hint(hint)
+            })?;
+            self.loaded.insert(name.to_owned(), zone);
         }
         self.loaded
             .get(name)
@@ -282,7 +296,7 @@ fn renew_next_slots(tx: &Transaction<'_>, zones: &mut Zones<'_>) -> Result<()> {
             }
             Ok(_) => {}
             // Said when the schedule is due; the others must not wait for it.
-            Err(error) => drop(blamed_on(id, error)?),
+            Err(error) => drop(in_its_row(error)?),
         }
     }
     store::slots::set_zone_version(tx, &version)
@@ -294,7 +308,7 @@ fn next_slot_of(
     id: ScheduleId,
 ) -> Result<(Schedule, Option<Slot>)> {
     let schedule = store::schedules::get(tx, id)?;
-    let zone = zones.get(&schedule.settings.timezone)?;
+    let zone = zones.of(&schedule)?;
     let next = schedule.settings.recurrence.next(zone, schedule.slots_from);
     Ok((schedule, next))
 }
@@ -303,10 +317,9 @@ fn close_interrupted(
     tx: &Transaction<'_>,
     means: &Means,
     at: DateTime<Utc>,
-) -> Result<Vec<Interrupted>> {
-    let mut interrupted = Vec::new();
+    decision: &mut Decision,
+) -> Result<()> {
     for run in gone(&means.locks, store::runs::open(tx)?)? {
-        let schedule = store::schedules::get(tx, run.schedule_id)?;
         let ending = Ending::because(
             Status::Failed,
             ErrorCode::Interrupted,
@@ -327,15 +340,20 @@ fn close_interrupted(
                 tenant: Some(run.tenant_id),
                 object: format!("run {}", run.id.0),
                 outcome: Outcome::Failed,
-                details: json!({ "schedule": schedule.id.0, "was": run.status.as_str() }),
+                details: json!({ "schedule": run.schedule_id.0, "was": run.status.as_str() }),
             },
         )?;
-        interrupted.push(Interrupted {
-            run_id: run.id,
-            schedule,
-        });
+        match store::schedules::get(tx, run.schedule_id) {
+            Ok(schedule) => decision.interrupted.push(Interrupted {
+                run_id: run.id,
+                schedule,
+            }),
+            Err(error) => decision
+                .unusable
+                .push(in_its_row(error)?.during(format_args!("run {} was interrupted", run.id.0))),
+        }
     }
-    Ok(interrupted)
+    Ok(())
 }
 
 /// The runs whose owner does not hold its process lock any more.

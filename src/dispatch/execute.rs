@@ -57,26 +57,32 @@ pub fn execute_all(
     let workers = jobs.clamp(1, waiting.len().max(1));
     let queue = Mutex::new(VecDeque::from(waiting));
     let over = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                loop {
-                    let next = queue
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .pop_front();
-                    let Some((offset, claim)) = next else { return };
-                    let passed = means.clock.monotonic().saturating_duration_since(begun);
-                    means
-                        .clock
-                        .sleep(offset.saturating_sub(passed), &means.stop);
-                    let executed = execute(means, owner, &claim, patience);
-                    over.lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push(executed);
-                }
-            });
+    let work = || {
+        loop {
+            let next = queue
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop_front();
+            let Some((offset, claim)) = next else { return };
+            let passed = means.clock.monotonic().saturating_duration_since(begun);
+            means
+                .clock
+                .sleep(offset.saturating_sub(passed), &means.stop);
+            let executed = execute(means, owner, &claim, patience);
+            over.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(executed);
         }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..workers {
+            // Where the system gives no more threads, those that are there do all of it.
+            if let Err(error) = std::thread::Builder::new().spawn_scoped(scope, work) {
+                log::warn!("fewer runs at once, no thread to be had: {error}");
+                break;
+            }
+        }
+        work();
     });
     let mut over = over.into_inner().unwrap_or_else(PoisonError::into_inner);
     over.sort_by_key(|executed| executed.run_id);
@@ -117,6 +123,7 @@ fn attempt(
     let store = Store::open(&means.database)?;
     let _lock = match take_lock(means, claim, patience)? {
         Ok(lock) => lock,
+        Err(_) if means.stop.requested().is_some() => return Err(stopped()),
         Err(holder) => {
             let message = format!(
                 "the lock of {} is held by {holder}",
@@ -126,8 +133,8 @@ fn attempt(
             return close(means, &store, owner, claim, begun, ending);
         }
     };
-    if let Some(error) = stopped(means) {
-        return Err(error);
+    if means.stop.requested().is_some() {
+        return Err(stopped());
     }
     let at = means.clock.now();
     if !store.write(|tx| store::runs::start(tx, claim.run_id, owner, at))? {
@@ -153,12 +160,9 @@ fn attempt(
     Ok(executed)
 }
 
-/// The request to stop, as an error, if there is one.
-fn stopped(means: &Means) -> Option<Error> {
-    means
-        .stop
-        .requested()
-        .map(|_| Error::new(Kind::Canceled, "stopped by a signal"))
+/// The request to stop, as an error.
+fn stopped() -> Error {
+    Error::new(Kind::Canceled, "stopped by a signal")
 }
 
 fn take_lock(
@@ -207,7 +211,7 @@ fn close(
 }
 
 /// Ends a run by an error that stopped it. Where even that cannot be written, the next dispatch
-/// will find the run without an owner.
+/// will find the run without an owner. A run that another process has closed is not written again.
 fn close_failed(
     means: &Means,
     owner: &Owner,
@@ -221,15 +225,25 @@ fn close_failed(
         Status::Failed
     };
     let ending = Ending::because(status, ErrorCode::from(error.kind()), error.message());
-    let closed = Store::open(&means.database)
-        .and_then(|store| close(means, &store, owner, claim, begun, ending.clone()));
-    closed.unwrap_or_else(|trouble| Executed {
+    let mut executed = Executed {
         run_id: claim.run_id,
         schedule: claim.schedule.clone(),
-        ending,
+        ending: ending.clone(),
         backup_set: None,
-        trouble: vec![trouble.during(format_args!("recording run {}", claim.run_id.0))],
-    })
+        trouble: Vec::new(),
+    };
+    if error.kind() == Kind::Interrupted {
+        return executed;
+    }
+    let closed = Store::open(&means.database)
+        .and_then(|store| close(means, &store, owner, claim, begun, ending));
+    match closed {
+        Ok(closed) => executed = closed,
+        Err(trouble) => executed
+            .trouble
+            .push(trouble.during(format_args!("recording run {}", claim.run_id.0))),
+    }
+    executed
 }
 
 /// Writes the ending of an open run and its audit event; false when the run is not ours any more.

@@ -6,6 +6,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -111,6 +112,24 @@ impl Env {
             .unwrap()
     }
 
+    /// The program with `args`, started, with both streams in pipes.
+    pub fn start(&self, args: &[&str]) -> Started {
+        let child = std::process::Command::new(PROGRAM)
+            .args(args)
+            .env_clear()
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.home.path())
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        Started {
+            what: args.join(" "),
+            child: Some(child),
+        }
+    }
+
     /// A shell command line in the same place; `$0` is the program.
     pub fn shell(&self, line: &str) -> Run {
         let mut command = assert_cmd::Command::new("sh");
@@ -160,6 +179,75 @@ impl Env {
     }
 }
 
+/// A program that goes on; killed when dropped.
+pub struct Started {
+    what: String,
+    child: Option<std::process::Child>,
+}
+
+impl Started {
+    /// Sends a signal by its name: `TERM`, `INT`, `KILL`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.as_ref().unwrap().id().to_string();
+        let sent = std::process::Command::new("kill")
+            .args(["-s", name, &pid])
+            .status()
+            .unwrap();
+        assert!(sent.success(), "SIG{name} to {}", self.what);
+    }
+
+    /// Whether it goes on.
+    pub fn is_alive(&mut self) -> bool {
+        let child = self.child.as_mut().unwrap();
+        child.try_wait().unwrap().is_none()
+    }
+
+    /// Kills it as `kill -9` does; it is gone when this returns.
+    pub fn kill(mut self) {
+        self.put_down();
+    }
+
+    /// Waits until it ends; panics when it does not within `limit`.
+    pub fn end_within(mut self, limit: Duration) -> Run {
+        until(&format!("the end of {}", self.what), limit, || {
+            (!self.is_alive()).then_some(())
+        });
+        let output = self.child.take().unwrap().wait_with_output().unwrap();
+        Run::from_output(&self.what, output)
+    }
+
+    /// Waits until it ends, for as long as anything may take.
+    pub fn end(self) -> Run {
+        self.end_within(Duration::from_secs(60))
+    }
+
+    fn put_down(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        self.put_down();
+    }
+}
+
+/// Looks again and again until there is something; panics when there is nothing within `limit`.
+#[expect(clippy::disallowed_methods, reason = "a test has no clock to wait by")]
+pub fn until<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begun.elapsed() < limit, "{what}: not within {limit:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// What came of a run. Whatever is not stated as expected must be empty.
 #[must_use = "say what is expected"]
 pub struct Run {
@@ -171,7 +259,10 @@ pub struct Run {
 
 impl Run {
     fn of(what: &str, command: &mut assert_cmd::Command) -> Self {
-        let output = command.output().unwrap();
+        Self::from_output(what, command.output().unwrap())
+    }
+
+    fn from_output(what: &str, output: std::process::Output) -> Self {
         Self {
             what: what.to_owned(),
             code: output.status.code(),
