@@ -72,8 +72,10 @@ impl Fleet {
     /// A schedule at 02:00, or at what `rest` says.
     pub fn add(&self, name: &str, tenant: &str, rest: &[&str]) {
         let mut args = vec!["schedules", "add", name, "--tenant", tenant];
-        args.extend(["--timezone", "UTC", "--types", "namedLocation"]);
-        args.push("--no-foundations");
+        args.extend(["--timezone", "UTC", "--no-foundations"]);
+        if !rest.contains(&"--types") {
+            args.extend(["--types", "namedLocation"]);
+        }
         if !rest.contains(&"--at") && !rest.contains(&"--cron") {
             args.extend(["--at", "02:00"]);
         }

@@ -1,0 +1,273 @@
+//! One run of a schedule at a time, whatever happens to the lock files and to the database's lock.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by it"
+)]
+
+#[path = "support/env.rs"]
+mod env;
+#[path = "support/fleet.rs"]
+mod fleet;
+#[path = "support/sandbox.rs"]
+mod sandbox;
+
+use std::fs::{self, File};
+use std::time::{Duration, Instant};
+
+use fleet::{Fleet, LONG, OTHER_DIRECTORY, outcome};
+use sandbox::server::DIRECTORY;
+use serde_json::json;
+
+fn lock_folder(fleet: &Fleet) -> std::path::PathBuf {
+    fleet.env.path("state/tenantpilot.db-locks")
+}
+
+#[test]
+fn a_slot_during_a_run_is_skipped_in_its_favour_and_others_run() {
+    let fleet = Fleet::nightly();
+    fleet.add_tenant("fabrikam", OTHER_DIRECTORY);
+    fleet.add("nightly", "fabrikam", &[]);
+    let slots = fleet.slots(1, 4);
+    fleet.hang(DIRECTORY);
+    let first = fleet.start(&slots[0], &[]);
+    fleet.await_hanging(1);
+    for slot in &slots[1..3] {
+        assert_eq!(fleet.dispatch(slot).ok(), "", "cron is told nothing");
+    }
+    fleet.answer();
+    assert_eq!(first.end().ok(), "", "a connection cut off is tried again");
+
+    let mut outcomes = fleet.outcomes();
+    outcomes.sort();
+    let ran = |id| outcome(id, "success", "-");
+    let held = outcome(1, "skipped", "LOCK_HELD");
+    assert_eq!(
+        outcomes,
+        [held.clone(), held, ran(1), ran(2), ran(2), ran(2)]
+    );
+    let runs = fleet.runs();
+    let holder = runs.iter().find(|run| run["schedule_id"] == 1).unwrap();
+    assert_eq!(holder["status"], "success");
+    let skipped = runs
+        .iter()
+        .filter(|run| run["error_code"] == "LOCK_HELD")
+        .collect::<Vec<_>>();
+    let expected = format!(
+        "schedule nightly (id 1) of tenant contoso has run {} running since {}",
+        holder["id"],
+        holder["created_at"].as_str().unwrap()
+    );
+    for (run, slot) in skipped.iter().zip(&slots[1..]) {
+        assert_eq!(run["scheduled_for"], *slot);
+        assert_eq!(run["error_message"], *expected);
+    }
+    assert_eq!(fleet.dispatch(&slots[3]).ok(), "", "the slot after it runs");
+    assert_eq!(fleet.outcomes().len(), 8);
+    fleet.assert_sound();
+}
+
+#[test]
+fn a_manual_run_is_refused_at_once_or_waits_as_long_as_told() {
+    let fleet = Fleet::nightly();
+    fleet.hang(DIRECTORY);
+    let slot = &fleet.slots(1, 1)[0];
+    let first = fleet.start(slot, &[]);
+    fleet.await_hanging(1);
+    let begun = Instant::now();
+    let stderr = fleet.env.run(&["run", "nightly"]).fails(11);
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert!(
+        stderr.starts_with("error: schedule nightly (id 1) of tenant contoso has run 1 running"),
+        "{stderr}"
+    );
+    assert!(stderr.ends_with("hint: wait for it, or add --wait 10m\n"));
+    let begun = Instant::now();
+    fleet.env.run(&["run", "nightly", "--wait", "1s"]).fails(11);
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+    let waits = fleet.env.start(&["run", "nightly", "--wait", "60s"]);
+    fleet.answer();
+    assert_eq!(first.end().ok(), "");
+    let said = waits.end_within(LONG).ok();
+    assert!(said.contains("success"), "{said}");
+    assert_eq!(
+        fleet.outcomes(),
+        [
+            outcome(1, "success", "-"),
+            outcome(1, "skipped", "LOCK_HELD"),
+            outcome(1, "skipped", "LOCK_HELD"),
+            outcome(1, "success", "-"),
+        ]
+    );
+    fleet.assert_sound();
+}
+
+#[test]
+fn a_queued_run_of_a_living_process_is_neither_dead_nor_overtaken() {
+    let fleet = Fleet::nightly();
+    fleet.add_tenant("fabrikam", OTHER_DIRECTORY);
+    fleet.add("queued", "fabrikam", &[]);
+    let slots = fleet.slots(1, 2);
+    fleet.hang(DIRECTORY);
+    let first = fleet.start(&slots[0], &["--jobs", "1"]);
+    fleet.await_hanging(1);
+    fleet.await_status(2, "queued");
+    assert_eq!(fleet.dispatch(&slots[0]).ok(), "", "the same minute again");
+    assert_eq!(fleet.outcomes().len(), 2);
+    assert_eq!(fleet.dispatch(&slots[1]).ok(), "");
+    let held = fleet.runs().split_off(2);
+    assert_eq!(held.len(), 2);
+    for (run, state) in held.iter().zip(["run 1 running", "run 2 queued"]) {
+        assert_eq!(run["error_code"], "LOCK_HELD");
+        let message = run["error_message"].as_str().unwrap();
+        assert!(message.contains(state), "{message}");
+    }
+    fleet.await_status(2, "queued");
+    fleet.answer();
+    assert_eq!(first.end().ok(), "");
+    assert_eq!(
+        fleet.outcomes()[..2],
+        [outcome(1, "success", "-"), outcome(2, "success", "-")]
+    );
+    assert_eq!(fleet.runs()[1]["scheduled_for"], *slots[0]);
+    fleet.assert_sound();
+}
+
+#[test]
+fn a_lock_file_that_is_deleted_lets_no_second_run_in() {
+    let fleet = Fleet::nightly();
+    let slots = fleet.slots(1, 2);
+    fleet.hang(DIRECTORY);
+    let first = fleet.start(&slots[0], &[]);
+    fleet.await_hanging(1);
+    fs::remove_file(lock_folder(&fleet).join("schedule-1")).unwrap();
+    let others: Vec<_> = (0..10).map(|_| fleet.start(&slots[1], &[])).collect();
+    for other in others {
+        assert_eq!(other.end().ok(), "");
+    }
+    fleet.env.run(&["run", "nightly"]).fails(11);
+    fleet.answer();
+    assert_eq!(first.end().ok(), "");
+    let held = outcome(1, "skipped", "LOCK_HELD");
+    assert_eq!(
+        fleet.outcomes(),
+        [outcome(1, "success", "-"), held.clone(), held]
+    );
+    fleet.assert_sound();
+}
+
+#[test]
+fn a_lock_folder_that_is_deleted_leaves_each_run_one_end() {
+    let fleet = Fleet::nightly();
+    let slots = fleet.slots(1, 3);
+    fleet.hang(DIRECTORY);
+    let owner = fleet.start(&slots[0], &[]);
+    fleet.await_hanging(1);
+    fs::remove_dir_all(lock_folder(&fleet)).unwrap();
+    // Nobody can tell any more that the owner lives: its run is closed and the slot runs.
+    let next = fleet.start(&slots[1], &[]);
+    fleet.await_hanging(2);
+    fleet.answer();
+    let stderr = owner.end().fails(1);
+    let expected = "error: run 1 of schedule nightly (id 1) of tenant contoso failed: INTERRUPTED: \
+                    run 1 was closed by another process; what it read is not kept\n";
+    assert!(stderr.starts_with(expected), "{stderr}");
+    assert_eq!(stderr.lines().count(), 2, "a line and a hint: {stderr}");
+    let stderr = next.end().fails(19);
+    assert!(stderr.contains("run 1 of schedule nightly"), "{stderr}");
+    assert_eq!(
+        fleet.outcomes(),
+        [
+            outcome(1, "failed", "INTERRUPTED"),
+            outcome(1, "success", "-")
+        ]
+    );
+    let sets = fleet.env.items(&["backups", "list"]);
+    assert_eq!(sets.len(), 1, "what the first one read is not kept");
+    assert_eq!(sets[0]["run_id"], 2);
+    assert_eq!(fleet.events("run.interrupted"), 1);
+    assert_eq!(fleet.events("run.finish"), 1);
+    fleet.assert_sound();
+    assert_eq!(fleet.dispatch(&slots[2]).ok(), "");
+}
+
+#[test]
+fn a_schedule_lock_that_a_stranger_holds_is_waited_for_and_then_respected() {
+    let fleet = Fleet::nightly();
+    fleet.add("other", "contoso", &[]);
+    let slots = fleet.slots(1, 3);
+    fs::create_dir(lock_folder(&fleet)).unwrap();
+    let path = lock_folder(&fleet).join("schedule-1");
+    fs::write(&path, "retention by somebody\n").unwrap();
+    let stranger = File::open(&path).unwrap();
+    stranger.lock().unwrap();
+
+    let begun = Instant::now();
+    let brief = fleet.start(&slots[0], &[]);
+    fleet.await_status(2, "success");
+    drop(stranger);
+    assert_eq!(brief.end().ok(), "");
+    assert_eq!(
+        fleet.outcomes()[0],
+        outcome(1, "success", "-"),
+        "held for a moment, waited for"
+    );
+    assert!(begun.elapsed() < Duration::from_secs(5));
+
+    let stranger = File::open(&path).unwrap();
+    stranger.lock().unwrap();
+    let begun = Instant::now();
+    assert_eq!(fleet.dispatch(&slots[1]).ok(), "");
+    let waited = begun.elapsed().as_secs();
+    assert!((5..15).contains(&waited), "waited {waited} s");
+    let run = &fleet.runs()[2];
+    assert_eq!(
+        (&run["status"], &run["error_code"]),
+        (&json!("skipped"), &json!("LOCK_HELD"))
+    );
+    let message = run["error_message"].as_str().unwrap();
+    assert!(message.contains("is held by "), "{message}");
+    let stderr = fleet.env.run(&["run", "nightly"]).fails(11);
+    assert!(stderr.contains("is held by "), "{stderr}");
+    drop(stranger);
+    assert_eq!(fleet.dispatch(&slots[2]).ok(), "");
+    fleet.assert_sound();
+}
+
+#[test]
+fn a_database_that_is_locked_for_a_while_is_waited_for() {
+    let fleet = Fleet::nightly();
+    let slot = &fleet.slots(1, 1)[0];
+    let sql = fleet.env.sql();
+    sql.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut dispatch = fleet.start(slot, &[]);
+    let begun = Instant::now();
+    env::until("3 seconds", LONG, || {
+        assert!(dispatch.is_alive(), "it waits");
+        (begun.elapsed() >= Duration::from_secs(3)).then_some(())
+    });
+    sql.execute_batch("COMMIT").unwrap();
+    assert_eq!(dispatch.end().ok(), "");
+    assert_eq!(fleet.outcomes(), [outcome(1, "success", "-")]);
+}
+
+#[test]
+fn a_database_that_stays_locked_is_given_up_with_nothing_half_done() {
+    let fleet = Fleet::nightly();
+    let slots = fleet.slots(1, 2);
+    let events = fleet.env.audit_actions();
+    let sql = fleet.env.sql();
+    sql.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let begun = Instant::now();
+    let stderr = fleet.dispatch(&slots[0]).fails(11);
+    let waited = begun.elapsed().as_secs();
+    assert!((9..15).contains(&waited), "waited {waited} s");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.contains("database is locked"), "{stderr}");
+    sql.execute_batch("COMMIT").unwrap();
+    assert!(fleet.runs().is_empty());
+    assert_eq!(fleet.env.audit_actions(), events);
+    assert_eq!(fleet.dispatch(&slots[0]).ok(), "", "its minute is not over");
+    assert_eq!(fleet.outcomes(), [outcome(1, "success", "-")]);
+}
