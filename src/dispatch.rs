@@ -52,6 +52,8 @@
 
 mod claim;
 mod execute;
+#[cfg(test)]
+mod tests;
 
 pub use claim::{Claim, Decision, Held, Interrupted, Lost, claim_manual, record_missed};
 pub use execute::{Executed, execute_all};

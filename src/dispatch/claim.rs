@@ -470,7 +470,7 @@ fn skip_held(
     Ok(Some(run_id))
 }
 
-fn held_by(schedule: &Schedule, holder: &OpenRun) -> String {
+pub(super) fn held_by(schedule: &Schedule, holder: &OpenRun) -> String {
     let since = holder
         .created_at
         .to_rfc3339_opts(chrono::SecondsFormat::Secs, true);

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::Claim;
+use super::claim::held_by;
 use crate::audit::{self, Event};
 use crate::backup_set::BackupSetId;
 use crate::error::{Error, Kind, Result};
@@ -18,6 +19,7 @@ use crate::lock::{Owner, ScheduleLock};
 use crate::retention;
 use crate::run::{Ending, ErrorCode, Means, RunId, Status, backup};
 use crate::schedule::{Schedule, spread_offset};
+use crate::store::runs::OpenRun;
 use crate::store::{self, Store};
 
 /// How often a run that waits for a schedule lock looks again.
@@ -138,7 +140,13 @@ fn attempt(
     }
     let at = means.clock.now();
     if !store.write(|tx| store::runs::start(tx, claim.run_id, owner, at))? {
-        let message = format!("{} has another running run", claim.schedule.described());
+        let open = store::runs::open(store.read())?;
+        let others =
+            |run: &&OpenRun| run.schedule_id == claim.schedule.id && run.id != claim.run_id;
+        let message = match open.iter().find(others) {
+            Some(holder) => held_by(&claim.schedule, holder),
+            None => format!("{} had another running run", claim.schedule.described()),
+        };
         let ending = Ending::because(Status::Skipped, ErrorCode::LockHeld, message);
         return close(means, &store, owner, claim, begun, ending);
     }

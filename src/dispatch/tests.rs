@@ -1,0 +1,253 @@
+//! What the real program cannot be brought to do: a panic, a second running run, a slot that is
+//! looked at again.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use tempfile::TempDir;
+
+use super::*;
+use crate::clock::{Clock, SystemClock};
+use crate::graph::client::Connector;
+use crate::graph::cloud::Cloud;
+use crate::lock::Locks;
+use crate::recurrence::tests::daily;
+use crate::run::{Ending, ErrorCode, Status, Trigger};
+use crate::schedule::{Schedule, ScheduleId, Settings};
+use crate::stop::Stop;
+use crate::store::runs::NewRun;
+use crate::store::schedules::Slots;
+use crate::tenant::{self, Credential};
+use crate::zone::Source;
+
+/// The machine's clock, which panics the n-th time that it is asked for the time.
+struct Trap {
+    left: AtomicUsize,
+}
+
+impl Clock for Trap {
+    fn now(&self) -> DateTime<Utc> {
+        let left = self.left.fetch_sub(1, Ordering::SeqCst);
+        assert_ne!(left, 1, "the trap");
+        SystemClock.now()
+    }
+
+    fn monotonic(&self) -> Instant {
+        SystemClock.monotonic()
+    }
+
+    fn sleep(&self, duration: Duration, stop: &Stop) {
+        SystemClock.sleep(duration, stop);
+    }
+}
+
+struct Place {
+    means: Means,
+    store: Store,
+    _folder: TempDir,
+}
+
+const SLOT: i64 = 1_800_000_000 / 86_400 * 86_400 + 2 * 3600;
+
+fn slot() -> Slot {
+    Slot::from_epoch(SLOT).unwrap()
+}
+
+impl Place {
+    /// Schedules 1 to `schedules`, at 02:00 UTC. Their only policy type is unknown, so that their
+    /// runs end, without a request, as skipped. The clock panics the `trap`-th time.
+    fn new(schedules: usize, trap: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("tp.db");
+        let store = Store::open_or_create(&database).unwrap();
+        store
+            .write(|tx| {
+                let tenant = store::tenants::insert(tx, &tenant(), slot().instant())?;
+                let slots = Slots {
+                    from: slot(),
+                    next: Some(slot()),
+                    zone_version: Source::Compiled.version(),
+                };
+                for n in 1..=schedules {
+                    let settings = settings(&format!("nightly-{n}"));
+                    store::schedules::insert(tx, tenant, &settings, &slots, slot().instant())?;
+                }
+                Ok(())
+            })
+            .unwrap();
+        let means = means(&database, trap);
+        Self {
+            means,
+            store,
+            _folder: folder,
+        }
+    }
+
+    fn schedule(&self, id: i64) -> Schedule {
+        store::schedules::get(self.store.read(), ScheduleId(id)).unwrap()
+    }
+
+    fn claim_by_hand(&self, owner: &Owner, id: i64) -> Claim {
+        let schedule = self.schedule(id);
+        let run = NewRun {
+            tenant_id: schedule.tenant_id,
+            schedule_id: schedule.id,
+            trigger: Trigger::Manual,
+            retry_of: None,
+            actor: "alice",
+            scheduled_for: None,
+            created_at: slot().instant(),
+        };
+        let claimed = self.store.write(|tx| store::runs::claim(tx, &run, owner));
+        Claim {
+            run_id: claimed.unwrap().unwrap(),
+            schedule,
+            slot: None,
+        }
+    }
+
+    fn ending(&self, id: i64) -> (Status, Option<ErrorCode>, String) {
+        let run = store::runs::get(self.store.read(), crate::run::RunId(id)).unwrap();
+        (
+            run.status,
+            run.error_code,
+            run.error_message.unwrap_or_default(),
+        )
+    }
+}
+
+fn means(database: &Path, trap: usize) -> Means {
+    let clock: Arc<dyn Clock> = Arc::new(Trap {
+        left: AtomicUsize::new(trap),
+    });
+    let stop = Stop::default();
+    Means {
+        database: database.to_owned(),
+        locks: Locks::beside(database),
+        connector: Connector::new(Arc::clone(&clock), stop.clone(), "test"),
+        clock,
+        stop,
+        zones: Source::Compiled,
+        actor: "alice".to_owned(),
+    }
+}
+
+fn tenant() -> tenant::Settings {
+    tenant::Settings {
+        name: "contoso".to_owned(),
+        directory: "contoso.onmicrosoft.com".to_owned(),
+        cloud: Cloud::Global,
+        client_id: Some("c".to_owned()),
+        credential: Credential::SecretEnv("NONE".to_owned()),
+        graph_url: None,
+        authority_url: None,
+        labels: BTreeMap::new(),
+    }
+}
+
+fn settings(name: &str) -> Settings {
+    Settings {
+        name: name.to_owned(),
+        recurrence: daily(&["02:00"]),
+        timezone: "UTC".to_owned(),
+        policy_types: vec!["fromTheFuture".to_owned()],
+        exclude_types: Vec::new(),
+        include_foundations: false,
+        keep_last: 30,
+        grace: Duration::ZERO,
+        max_runtime: Duration::from_secs(60),
+        spread: Duration::ZERO,
+        labels: BTreeMap::new(),
+        enabled: true,
+    }
+}
+
+#[test]
+fn a_panic_in_one_run_ends_that_one_and_no_other() {
+    // The first time is asked for by the decision, the second by the first run.
+    let place = Place::new(3, 2);
+    let report = dispatch(&place.means, slot(), 1).unwrap();
+    let endings: Vec<_> = report
+        .executed
+        .iter()
+        .map(|run| (run.ending.status, run.ending.error_code, run.trouble.len()))
+        .collect();
+    let fine = (Status::Skipped, Some(ErrorCode::UnknownPolicyType), 0);
+    let broken = (Status::Failed, Some(ErrorCode::Internal), 0);
+    assert_eq!(endings, [broken, fine, fine]);
+    let (status, code, message) = place.ending(1);
+    assert_eq!((status, code), (Status::Failed, Some(ErrorCode::Internal)));
+    assert!(message.contains("panicked"), "{message}");
+    assert_eq!(place.ending(3).1, Some(ErrorCode::UnknownPolicyType));
+    assert!(
+        place
+            .means
+            .locks
+            .schedule(ScheduleId(1), "me")
+            .unwrap()
+            .is_ok(),
+        "its lock is free"
+    );
+}
+
+#[test]
+fn the_database_refuses_a_second_running_run_whatever_the_locks_say() {
+    let place = Place::new(1, usize::MAX);
+    let process = place.means.locks.process().unwrap();
+    let owner = process.owner();
+    let running = place.claim_by_hand(owner, 1);
+    let start =
+        |tx: &rusqlite::Transaction<'_>, id| store::runs::start(tx, id, owner, slot().instant());
+    assert!(place.store.write(|tx| start(tx, running.run_id)).unwrap());
+    let second = place.claim_by_hand(owner, 1);
+    let executed = execute_all(&place.means, owner, vec![second], 1, Duration::ZERO);
+    assert_eq!(executed[0].ending.error_code, Some(ErrorCode::LockHeld));
+    assert_eq!(
+        place.ending(2),
+        (
+            Status::Skipped,
+            Some(ErrorCode::LockHeld),
+            "schedule nightly-1 (id 1) of tenant contoso has run 1 running since \
+             2027-01-15T02:00:00Z"
+                .to_owned()
+        )
+    );
+}
+
+#[test]
+fn a_run_that_another_process_closed_before_its_turn_is_not_executed() {
+    let place = Place::new(1, usize::MAX);
+    let process = place.means.locks.process().unwrap();
+    let owner = process.owner();
+    let claim = place.claim_by_hand(owner, 1);
+    let ending = Ending::because(Status::Failed, ErrorCode::Interrupted, "gone");
+    let close = |tx: &rusqlite::Transaction<'_>| {
+        store::runs::finish(tx, claim.run_id, owner, &ending, slot().instant(), None)
+    };
+    assert!(place.store.write(close).unwrap());
+    let executed = execute_all(&place.means, owner, vec![claim], 4, Duration::ZERO);
+    assert_eq!(executed[0].ending.error_code, Some(ErrorCode::Interrupted));
+    assert!(executed[0].trouble.is_empty(), "said once");
+    assert_eq!(place.ending(1).2, "gone", "the first end stays");
+}
+
+#[test]
+fn a_slot_that_is_looked_at_again_has_its_run() {
+    let place = Place::new(1, usize::MAX);
+    assert_eq!(dispatch(&place.means, slot(), 1).unwrap().executed.len(), 1);
+    let again = Slots {
+        from: slot(),
+        next: Some(slot()),
+        zone_version: Source::Compiled.version(),
+    };
+    let back =
+        |tx: &rusqlite::Transaction<'_>| store::schedules::set_slots(tx, ScheduleId(1), &again);
+    place.store.write(back).unwrap();
+    let report = dispatch(&place.means, slot(), 1).unwrap();
+    assert!(report.decision.is_empty() && report.executed.is_empty());
+    assert_eq!(place.schedule(1).next_slot, Some(slot().plus_minutes(1440)));
+}
