@@ -30,7 +30,10 @@ fn run() -> error::ExitCode {
     let context = Context::new(config, stop.clone());
     listen_for_signals(stop.clone(), context.heeds_stop());
     match cli::run(&context, *command) {
-        Ok(code) => code,
+        Ok(code) => {
+            context.ui.conclude(code);
+            code
+        }
         Err(error) => {
             let code = match (error.kind(), stop.requested()) {
                 (Kind::Canceled, Some(reason)) => code_of(reason),

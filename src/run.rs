@@ -314,6 +314,8 @@ pub struct Ending {
     pub error_code: Option<ErrorCode>,
     /// The same for people.
     pub error_message: Option<String>,
+    /// What to do about it, if we know; told at once and not kept.
+    pub hint: Option<String>,
     /// What it did.
     pub summary: Option<Summary>,
 }
@@ -325,6 +327,7 @@ impl Ending {
             status,
             error_code: Some(code),
             error_message: Some(message.into()),
+            hint: None,
             summary: None,
         }
     }

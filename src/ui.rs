@@ -12,6 +12,7 @@ pub mod text;
 
 use std::fmt::Display;
 use std::io::{self, BufRead as _, Write as _};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -29,6 +30,14 @@ pub struct Ui {
     color: bool,
     width: Option<u16>,
     interactive: bool,
+    problems: Arc<Mutex<Problems>>,
+}
+
+/// The failures that were told and did not end the command.
+#[derive(Debug, Default)]
+struct Problems {
+    count: usize,
+    first: Option<(String, Option<String>)>,
 }
 
 /// The part of the talk that gets a colour.
@@ -67,6 +76,7 @@ impl Ui {
             color: config.stderr_color,
             width: config.width,
             interactive: config.interactive,
+            problems: Arc::default(),
         }
     }
 
@@ -157,6 +167,30 @@ impl Ui {
         if let Some(hint) = error.hint_text() {
             self.say(Tone::Hint, hint);
         }
+        let mut problems = self.problems();
+        problems.count += 1;
+        problems.first.get_or_insert_with(|| {
+            let hint = error.hint_text().map(str::to_owned);
+            (error.message().to_owned(), hint)
+        });
+    }
+
+    /// The end of a command that is over with `code` without an error of its own: with `--json`,
+    /// and unless all is well, the error object of the problems that were told.
+    pub fn conclude(&self, code: ExitCode) {
+        if !self.json || code == ExitCode::Ok {
+            return;
+        }
+        let problems = self.problems();
+        let (message, hint) = match &problems.first {
+            None => (code.name().replace('_', " "), None),
+            Some((message, hint)) if problems.count == 1 => (message.clone(), hint.as_deref()),
+            Some((message, hint)) => {
+                let all = format!("{} problems, the first: {message}", problems.count);
+                (all, hint.as_deref())
+            }
+        };
+        self.error_object(code, &message, hint);
     }
 
     /// The failure that ends the command with `code`, last on stderr.
@@ -202,6 +236,10 @@ impl Ui {
         } else {
             talk(&format!("{word} {text}"));
         }
+    }
+
+    fn problems(&self) -> std::sync::MutexGuard<'_, Problems> {
+        self.problems.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn error_object(&self, code: ExitCode, message: &str, hint: Option<&str>) {

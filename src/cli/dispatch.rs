@@ -217,17 +217,15 @@ fn ending_line(id: RunId, schedule: &Schedule, ending: &Ending) -> String {
 }
 
 fn ending_hint(id: RunId, ending: &Ending) -> String {
+    let id = id.0;
+    if let Some(hint) = &ending.hint {
+        return format!("{hint}; then: tenantpilot retry {id}");
+    }
     match ending.error_code.map(|code| code.kind().exit_code()) {
         Some(ExitCode::Auth | ExitCode::Config) => {
-            format!(
-                "tenantpilot history show {}; once mended: tenantpilot retry {}",
-                id.0, id.0
-            )
+            format!("tenantpilot history show {id}; once mended: tenantpilot retry {id}")
         }
-        _ => format!(
-            "tenantpilot history show {}; to try again: tenantpilot retry {}",
-            id.0, id.0
-        ),
+        _ => format!("tenantpilot history show {id}; to try again: tenantpilot retry {id}"),
     }
 }
 

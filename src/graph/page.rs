@@ -2,12 +2,14 @@
 //!
 //! - A list is read to its end or it is an error; there is no third outcome. An empty page with a
 //!   next link goes on, a page without a `value` array is an error, and so are a link that comes
-//!   twice and a list without end.
+//!   twice and a list without end. Pages without an item that is new are the sign of one, long
+//!   before the last page that a list can have.
 //! - Items keep Graph's own bytes. An item that cannot be parsed by itself is handed over as
 //!   [`Item::Broken`] and costs nothing but itself.
 //! - `@odata.count` is never looked at: on some lists it counts the page.
 
 use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use serde_json::Value;
 
@@ -15,6 +17,8 @@ use super::{Error, Fault, Graph, Request, json};
 
 /// No list that Intune can hold has more pages.
 const MAX_PAGES: u64 = 10_000;
+/// Graph may give empty pages, and repeat an item that moved; never so many pages of that in a row.
+const MAX_IDLE_PAGES: u32 = 100;
 const NEXT_LINK: &str = "@odata.nextLink";
 
 /// One element of a list.
@@ -49,6 +53,14 @@ impl<'a> Item<'a> {
             None => Self::Whole(bytes),
             Some(reason) => Self::Broken(Broken { bytes, reason }),
         }
+    }
+
+    fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        match self {
+            Self::Whole(bytes) | Self::Broken(Broken { bytes, .. }) => bytes.hash(&mut hasher),
+        }
+        hasher.finish()
     }
 }
 
@@ -154,17 +166,28 @@ where
     F: FnMut(&[Item<'_>]) -> Result<(), Error>,
 {
     let mut read = PagesRead::default();
+    let mut known = HashSet::new();
+    let mut idle = 0_u32;
     let mut body = first;
     loop {
         let page = page_of(&body).map_err(|why| bad(&request.path, why))?;
         read.pages += 1;
         read.items += page.items.len() as u64;
+        let mut news = false;
+        for item in &page.items {
+            news |= known.insert(item.fingerprint());
+        }
+        idle = if news { 0 } else { idle + 1 };
         on_page(&page.items)?;
         let Some(link) = page.next_link else {
             return Ok(read);
         };
         if read.pages >= MAX_PAGES {
             return Err(endless(request, &format!("more than {MAX_PAGES} pages")));
+        }
+        if idle >= MAX_IDLE_PAGES {
+            let why = format!("{MAX_IDLE_PAGES} pages in a row with nothing new");
+            return Err(endless(request, &why));
         }
         if !seen.insert(link.clone()) {
             return Err(endless(request, "a next link that leads back"));

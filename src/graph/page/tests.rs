@@ -172,7 +172,28 @@ fn links_that_lead_back_and_lists_without_end_are_errors() {
     script.endless = Some(|n| format!(r#"{{"value":[],"@odata.nextLink":"{n}"}}"#).into_bytes());
     let error = read(&script).0.unwrap_err();
     assert_eq!(error.fault, Fault::Paging);
+    assert_eq!(script.asked().len(), 100);
+    let same = |n| format!(r#"{{"value":[{{"id":1}}],"@odata.nextLink":"{n}"}}"#).into_bytes();
+    script = Script::new([]);
+    script.endless = Some(same);
+    assert_eq!(read(&script).0.unwrap_err().fault, Fault::Paging);
+    assert_eq!(script.asked().len(), 101, "the first page was new");
+    let other = |n| format!(r#"{{"value":[{n}],"@odata.nextLink":"{n}"}}"#).into_bytes();
+    script = Script::new([]);
+    script.endless = Some(other);
+    assert_eq!(read(&script).0.unwrap_err().fault, Fault::Paging);
     assert_eq!(script.asked().len(), 10_000);
+}
+
+#[test]
+fn some_pages_with_nothing_new_are_no_reason_to_stop() {
+    let page = |n: usize| format!(r#"{{"value":[],"@odata.nextLink":"{n}"}}"#).into_bytes();
+    let mut answers: VecDeque<_> = (0..60).map(|n| Ok(page(n))).collect();
+    answers.push_back(Ok(br#"{"value":[{"id":1}],"@odata.nextLink":"x"}"#.to_vec()));
+    answers.extend((100..160).map(|n| Ok(page(n))));
+    answers.push_back(Ok(br#"{"value":[{"id":2}]}"#.to_vec()));
+    let read = read(&Script::of(answers)).0.unwrap();
+    assert_eq!((read.pages, read.items), (122, 2));
 }
 
 fn refused(fault: Fault, status: u16) -> Result<Vec<u8>, Error> {

@@ -67,7 +67,13 @@ pub(super) fn judge(
                 explain(readings.iter(), unknown)
             ),
         };
-        return Verdict::NoSet(Ending::because(Status::Failed, code, why));
+        return Verdict::NoSet(Ending {
+            hint: match ended {
+                Some(error) => error.hint.clone(),
+                None => hint_for(code, readings.iter()),
+            },
+            ..Ending::because(Status::Failed, code, why)
+        });
     }
     let lacking = || {
         readings
@@ -80,6 +86,7 @@ pub(super) fn judge(
             status: Status::Success,
             error_code: None,
             error_message: None,
+            hint: None,
             summary: None,
         });
     }
@@ -89,7 +96,17 @@ pub(super) fn judge(
         "{missing} of {total} policy types are not complete: {}",
         explain(lacking(), unknown)
     );
-    Verdict::Set(Ending::because(Status::Partial, code, message))
+    Verdict::Set(Ending {
+        hint: hint_for(code, lacking()),
+        ..Ending::because(Status::Partial, code, message)
+    })
+}
+
+/// What to do about the first type that failed with this code.
+fn hint_for<'a>(code: ErrorCode, readings: impl Iterator<Item = &'a Reading>) -> Option<String> {
+    readings
+        .filter(|reading| code_of(reading) == Some(code))
+        .find_map(|reading| reading.hint.clone())
 }
 
 /// The stable code of why a type is not complete.

@@ -1,0 +1,190 @@
+//! Runs that read nothing: each with the error code that tells why, the exit code that tells a
+//! script what to do, and a hint that tells a person.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+#[path = "support/env.rs"]
+mod env;
+#[path = "support/sandbox.rs"]
+mod sandbox;
+#[path = "support/stage.rs"]
+mod stage;
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+
+use sandbox::server::faults::{Fault, Kind};
+use serde_json::Value;
+use stage::{CATALOG, COMPLIANCE, FILTERS, SCRIPTS, Stage, only_item, type_of};
+
+/// A run that failed so, and left no backup set; its stderr without `--json`, at the second time.
+fn fails(stage: &Stage, schedule: &str, error_code: &str, exit_code: i32) -> String {
+    let run = only_item(stage.env.run(&["run", schedule, "--json"]), exit_code);
+    assert_eq!(run["status"], "failed", "{run}");
+    assert_eq!(run["error_code"], error_code, "{run}");
+    assert_eq!(run["backup_set_id"], Value::Null);
+    assert!(
+        run["finished_at"].is_string() && run["duration_ms"].is_u64(),
+        "{run}"
+    );
+    let stderr = stage.env.run(&["run", schedule]).fails(exit_code);
+    let lines: Vec<&str> = stderr.lines().collect();
+    assert_eq!(lines.len(), 2, "{stderr}");
+    assert!(lines[0].starts_with("error: run "), "{stderr}");
+    assert!(lines[0].contains(error_code), "{stderr}");
+    assert!(lines[1].starts_with("hint: "), "{stderr}");
+    assert_eq!(stage.sets(), 0);
+    stderr
+}
+
+#[test]
+fn no_permission_at_all() {
+    let stage = Stage::of(&[COMPLIANCE, FILTERS, SCRIPTS]);
+    stage.sandbox.fault(Fault::on("", Kind::Forbidden));
+    let stderr = fails(&stage, "nightly", "PERMISSION_MISSING", 12);
+    assert!(
+        stderr.contains("DeviceManagementConfiguration.Read.All"),
+        "{stderr}"
+    );
+    let run = stage.env.json(&["history", "show", "1"]);
+    for (key, permission) in [
+        (COMPLIANCE.0, "DeviceManagementConfiguration.Read.All"),
+        (SCRIPTS.0, "DeviceManagementScripts.Read.All"),
+    ] {
+        let of = type_of(&run, key);
+        assert_eq!(of["outcome"], "forbidden", "{of}");
+        assert!(of["error"].as_str().unwrap().contains(permission), "{of}");
+    }
+}
+
+#[test]
+fn no_intune_in_the_tenant() {
+    let stage = Stage::of(&[COMPLIANCE, CATALOG, SCRIPTS]);
+    stage.sandbox.fault(Fault::on("", Kind::NotLicensed));
+    let stderr = fails(&stage, "nightly", "TENANT_NOT_LICENSED", 12);
+    assert!(stderr.contains("licence"), "{stderr}");
+}
+
+#[test]
+fn one_type_that_is_not_offered_makes_no_run_partial() {
+    let stage = Stage::of(&[COMPLIANCE, FILTERS]);
+    stage.success();
+    stage
+        .sandbox
+        .fault(Fault::on(COMPLIANCE.1, Kind::NotLicensed));
+    let run = stage.success();
+    let of = type_of(&run, COMPLIANCE.0);
+    assert_eq!(
+        (&of["outcome"], &of["removed"]),
+        (&"not_offered".into(), &0.into())
+    );
+    assert!(
+        of["error"].as_str().unwrap().contains("not applicable"),
+        "{of}"
+    );
+    let set = stage.set(&run["backup_set_id"]);
+    assert_eq!(set["status"], "complete");
+    assert_eq!(set["types"][COMPLIANCE.0]["outcome"], "not_offered");
+    assert_eq!(run["summary"]["errors_count"], 0);
+}
+
+#[test]
+fn a_wrong_secret() {
+    let stage = Stage::of(&[COMPLIANCE]);
+    stage.sandbox.set_secret("another~One");
+    let stderr = fails(&stage, "nightly", "AUTH_FAILED", 12);
+    assert!(
+        stderr.contains("hint: store the value of the client secret"),
+        "{stderr}"
+    );
+    let asked = stage.sandbox.requests();
+    assert_eq!(
+        asked.len(),
+        2,
+        "one sign-in for each of two runs: {asked:?}"
+    );
+}
+
+#[test]
+fn a_token_that_graph_refuses_is_renewed_once() {
+    let stage = Stage::of(&[COMPLIANCE]);
+    stage.sandbox.give_bad_tokens(1);
+    stage.success();
+    stage.sandbox.forget_requests();
+    stage
+        .sandbox
+        .fault(Fault::on("", Kind::Unauthorized { claims: false }));
+    fails(&stage, "nightly", "AUTH_FAILED", 12);
+    let requests = stage.sandbox.requests();
+    let tokens = requests.iter().filter(|request| request.method == "POST");
+    assert_eq!(tokens.count(), 4, "two for each of two runs");
+}
+
+#[test]
+fn nobody_answers() {
+    let closed = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let closed = format!("http://{closed}");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let stage = Stage::of(&[COMPLIANCE]);
+            stage.add_tenant("fabrikam", "client-secret", &closed);
+            stage.add_schedule("fabrikam", "weekly", "deviceCompliancePolicy", &[]);
+            fails(&stage, "weekly", "NETWORK", 13);
+        });
+        scope.spawn(|| {
+            let stage = Stage::of(&[COMPLIANCE]);
+            let broken = Fault::on("token", Kind::Status(503));
+            stage.sandbox.fault(broken.retry_after("1"));
+            let run = stage.run(13);
+            assert_eq!(run["error_code"], "GRAPH_UNAVAILABLE", "{run}");
+            assert!(
+                run["error_message"].as_str().unwrap().contains("503"),
+                "{run}"
+            );
+        });
+        scope.spawn(|| {
+            let stage = Stage::of(&[COMPLIANCE]);
+            let busy = Fault::on(COMPLIANCE.1, Kind::Status(429));
+            stage.sandbox.fault(busy.retry_after("400"));
+            let run = stage.run(13);
+            assert_eq!(run["error_code"], "GRAPH_THROTTLED", "{run}");
+        });
+    });
+}
+
+#[test]
+fn a_credential_that_cannot_be_used() {
+    let stage = Stage::of(&[COMPLIANCE]);
+    let secret = stage.env.path("client-secret");
+    let open = |mode| fs::set_permissions(&secret, fs::Permissions::from_mode(mode)).unwrap();
+    open(0o644);
+    let stderr = fails(&stage, "nightly", "CREDENTIAL_UNUSABLE", 17);
+    assert!(stderr.contains("hint: chmod 600 "), "{stderr}");
+    assert_eq!(stage.sandbox.requests(), [], "nothing was even tried");
+    open(0o600);
+    stage.success();
+    let by = ["--secret-env", "FABRIKAM_SECRET"];
+    stage.add_tenant_by("fabrikam", &by, stage.sandbox.url());
+    stage.add_schedule("fabrikam", "weekly", "deviceCompliancePolicy", &[]);
+    let run = only_item(stage.env.run(&["run", "weekly", "--json"]), 17);
+    assert_eq!(run["error_code"], "CREDENTIAL_UNUSABLE");
+    let why = run["error_message"].as_str().unwrap();
+    assert!(why.contains("FABRIKAM_SECRET"), "{why}");
+}
+
+#[test]
+fn a_run_that_takes_too_long() {
+    let stage = Stage::of(&[COMPLIANCE]);
+    let edit = ["schedules", "edit", "nightly", "--max-runtime", "1s"];
+    stage.env.run(&edit).ok();
+    stage.sandbox.fault(Fault::on(COMPLIANCE.1, Kind::Hang));
+    let run = stage.run(124);
+    assert_eq!(run["status"], "failed");
+    assert_eq!(run["error_code"], "TIMED_OUT");
+    stage.sandbox.release();
+    assert_eq!(stage.sets(), 0);
+}

@@ -1,0 +1,305 @@
+//! Runs that cannot read everything: what is missing is named, kept apart from what is gone, and
+//! never called complete.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+#[path = "support/env.rs"]
+mod env;
+#[path = "support/sandbox.rs"]
+mod sandbox;
+#[path = "support/stage.rs"]
+mod stage;
+
+use std::net::TcpListener;
+
+use sandbox::server::Options;
+use sandbox::server::faults::{Fault, Kind};
+use serde_json::Value;
+use stage::{CATALOG, COMPLIANCE, FILTERS, SCRIPTS, Stage, TAGS, changes, type_of};
+
+const UNAVAILABLE: &str = "GRAPH_UNAVAILABLE";
+const BAD_RESPONSE: &str = "GRAPH_BAD_RESPONSE";
+const NETWORK: &str = "NETWORK";
+
+/// What a type is called in a run and in its backup set: outcome and why.
+fn outcome<'a>(run: &'a Value, key: &str) -> (&'a str, &'a str) {
+    let of = type_of(run, key);
+    (
+        of["outcome"].as_str().unwrap(),
+        of["error"].as_str().unwrap_or_default(),
+    )
+}
+
+fn total(run: &Value, key: &str) -> u64 {
+    type_of(run, key)["total"].as_u64().unwrap()
+}
+
+/// A forbidden type, one that answers 500 for ever, and one whose list is cut off in its second
+/// page in this way: named as such, and nothing of them is taken for removed.
+fn cut_off(cut: Kind, retry_after: Option<&str>, code: &str) {
+    let options = Options {
+        page_size: 10,
+        policies: Some(120),
+        ..Options::default()
+    };
+    let types = [CATALOG, SCRIPTS, COMPLIANCE, FILTERS].map(|(key, _)| key);
+    let stage = Stage::with(options, &types.join(","));
+    let first = stage.success();
+    let sandbox = &stage.sandbox;
+    for (_, path) in [CATALOG, SCRIPTS, COMPLIANCE, FILTERS] {
+        let last = sandbox.ids(path).pop().unwrap();
+        assert!(sandbox.remove(path, &last));
+    }
+    sandbox.fault(Fault::on(SCRIPTS.1, Kind::Forbidden));
+    sandbox.fault(Fault::on(COMPLIANCE.1, Kind::Status(500)));
+    let fault = Fault::on(&format!("{}$", CATALOG.1), cut.clone()).after_page(1);
+    sandbox.fault(match retry_after {
+        Some(wait) => fault.retry_after(wait),
+        None => fault,
+    });
+
+    let run = stage.run(3);
+    assert_eq!(run["status"], "partial");
+    assert_eq!(
+        run["error_code"], "PERMISSION_MISSING",
+        "the gravest of all"
+    );
+    let message = run["error_message"].as_str().unwrap();
+    assert!(
+        message.starts_with("3 of 4 policy types are not complete"),
+        "{message}"
+    );
+    let (word, why) = outcome(&run, SCRIPTS.0);
+    assert_eq!(word, "forbidden");
+    assert!(why.contains("DeviceManagementScripts.Read.All"), "{why}");
+    let (word, why) = outcome(&run, COMPLIANCE.0);
+    assert_eq!(word, "incomplete");
+    assert!(why.contains("500"), "{why}");
+    let (word, why) = outcome(&run, CATALOG.0);
+    assert_eq!(word, "incomplete", "{cut:?}");
+    assert!(why.contains("cut off after 1 pages"), "{cut:?}: {why}");
+    assert_eq!(outcome(&run, FILTERS.0), ("complete", ""));
+    assert_eq!(changes(&run, FILTERS.0)[2], 1);
+    for (key, read) in [(CATALOG.0, 10), (SCRIPTS.0, 0), (COMPLIANCE.0, 0)] {
+        assert_eq!(changes(&run, key), [0, 0, 0, read], "{cut:?} {key}");
+        assert_eq!(total(&run, key), read, "{key}");
+        assert!(message.contains(key), "{message}");
+    }
+    assert_eq!(run["summary"]["errors_count"], 3);
+    let set = stage.set(&run["backup_set_id"]);
+    assert_eq!(set["status"], "partial");
+    assert_eq!(set["types"][SCRIPTS.0]["outcome"], "forbidden");
+    assert_eq!(set["types"][SCRIPTS.0]["error_code"], "PERMISSION_MISSING");
+    assert_eq!(set["types"][COMPLIANCE.0]["error_code"], UNAVAILABLE);
+    assert_eq!(set["types"][CATALOG.0]["error_code"], code, "{cut:?}");
+    assert_eq!(set["types"][CATALOG.0]["count"], 10);
+
+    sandbox.clear_faults();
+    let healthy = stage.success();
+    for key in types {
+        let before = total(&first, key);
+        let expected = match key {
+            "assignmentFilter" => [0, 0, 0, before - 1],
+            _ => [0, 0, 1, before - 1],
+        };
+        assert_eq!(changes(&healthy, key), expected, "{cut:?} {key}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_named_and_never_taken_for_removed() {
+    std::thread::scope(|scope| {
+        for (cut, wait, code) in [
+            (Kind::Truncated, None, BAD_RESPONSE),
+            (Kind::TruncatedChunked, None, BAD_RESPONSE),
+            (Kind::TruncatedClose, None, BAD_RESPONSE),
+            (Kind::Reset, None, NETWORK),
+            (Kind::Status(503), Some("1"), UNAVAILABLE),
+        ] {
+            scope.spawn(move || cut_off(cut, wait, code));
+        }
+    });
+}
+
+#[test]
+fn a_partial_run_says_so_in_one_line_and_a_hint() {
+    let stage = Stage::of(&[SCRIPTS, FILTERS]);
+    stage.sandbox.fault(Fault::on(SCRIPTS.1, Kind::Forbidden));
+    let (stdout, stderr) = stage.env.run(&["run", "nightly"]).ends(3);
+    assert!(stdout.starts_with("run 1 of "), "{stdout}");
+    assert_eq!(stdout.lines().count(), 1, "{stdout}");
+    let lines: Vec<&str> = stderr.lines().collect();
+    assert_eq!(lines.len(), 2, "{stderr}");
+    assert!(lines[0].starts_with("error: run 1 of "), "{stderr}");
+    assert!(lines[0].contains("PERMISSION_MISSING: 1 of 2"), "{stderr}");
+    assert!(lines[1].starts_with("hint: "), "{stderr}");
+    assert!(
+        lines[1].contains("DeviceManagementScripts.Read.All"),
+        "{stderr}"
+    );
+    assert!(lines[1].contains("tenantpilot retry 1"), "{stderr}");
+}
+
+/// Answers with a success that are none.
+#[test]
+fn a_success_that_is_none_is_never_an_empty_list() {
+    std::thread::scope(|scope| {
+        for kind in [
+            Kind::ErrorObject,
+            Kind::Html,
+            Kind::NoValue,
+            Kind::Empty,
+            Kind::Null,
+            Kind::InvalidJson,
+        ] {
+            scope.spawn(move || {
+                let stage = Stage::of(&[COMPLIANCE, FILTERS]);
+                stage.success();
+                stage.sandbox.fault(Fault::on(COMPLIANCE.1, kind.clone()));
+                let run = stage.run(3);
+                assert_eq!(run["error_code"], BAD_RESPONSE, "{kind:?}");
+                assert_eq!(outcome(&run, COMPLIANCE.0).0, "incomplete", "{kind:?}");
+                assert_eq!(changes(&run, COMPLIANCE.0), [0; 4], "{kind:?}");
+            });
+        }
+    });
+}
+
+#[test]
+fn links_that_lead_elsewhere_or_nowhere_make_a_list_incomplete() {
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    other.set_nonblocking(true).unwrap();
+    let elsewhere = format!("http://{}/beta/{}", other.local_addr().unwrap(), CATALOG.1);
+    std::thread::scope(|scope| {
+        for kind in [
+            Kind::NextTo(elsewhere.clone()),
+            Kind::NextTo("https://graph.other.invalid/beta/x".to_owned()),
+            Kind::NextItself,
+            Kind::NextEndless,
+        ] {
+            let elsewhere = &elsewhere;
+            scope.spawn(move || {
+                let stage = Stage::of(&[COMPLIANCE, FILTERS]);
+                let kind = match kind {
+                    // The same with the host of the sandbox before an @.
+                    Kind::NextTo(link) if link.starts_with("https") => {
+                        Kind::NextTo(elsewhere.replace("//", "//127.0.0.1@"))
+                    }
+                    kind => kind,
+                };
+                stage.success();
+                stage.sandbox.fault(Fault::on(COMPLIANCE.1, kind.clone()));
+                stage.sandbox.forget_requests();
+                let run = stage.run(3);
+                assert_eq!(run["error_code"], BAD_RESPONSE, "{kind:?}");
+                assert_eq!(outcome(&run, COMPLIANCE.0).0, "incomplete", "{kind:?}");
+                assert_eq!(changes(&run, COMPLIANCE.0)[2], 0, "{kind:?}");
+                let requests = stage.sandbox.requests().len();
+                assert!(requests < 120, "{kind:?}: {requests} requests");
+            });
+        }
+    });
+    assert!(other.accept().is_err(), "somebody came to the other host");
+}
+
+#[test]
+fn one_object_that_cannot_be_read_costs_itself_alone() {
+    let stage = Stage::of(&[COMPLIANCE, FILTERS]);
+    let first = stage.success();
+    let broken = stage.sandbox.add_lone_surrogate(COMPLIANCE.1).unwrap();
+    let run = stage.run(3);
+    let (word, why) = outcome(&run, COMPLIANCE.0);
+    assert_eq!(word, "incomplete");
+    assert!(why.contains(&broken) && why.contains("surrogate"), "{why}");
+    let before = total(&first, COMPLIANCE.0);
+    assert_eq!(changes(&run, COMPLIANCE.0), [0, 0, 0, before]);
+    assert_eq!(total(&run, COMPLIANCE.0), before + 1);
+    assert_eq!(
+        run["summary"]["policies_total"].as_u64().unwrap(),
+        before + 1 + total(&run, FILTERS.0)
+    );
+    assert_eq!(run["summary"]["errors_count"], 1);
+    let unread = unread(&stage, &run, COMPLIANCE.0);
+    assert_eq!(unread.len(), 1, "{unread:?}");
+    assert_eq!(unread[0].id, broken);
+    assert!(unread[0].reason.contains("surrogate"), "{unread:?}");
+}
+
+/// What the manifest of a run's backup set says could not be read of a type.
+fn unread(stage: &Stage, run: &Value, key: &str) -> Vec<tenantpilot::backup_set::UnreadPolicy> {
+    use tenantpilot::backup_set::BackupSetId;
+    use tenantpilot::store::{Store, backup_sets, contents::Reader};
+
+    let store = Store::open(&stage.env.database()).unwrap();
+    let id = BackupSetId(run["backup_set_id"].as_i64().unwrap());
+    let set = backup_sets::get(store.read(), id).unwrap().unwrap();
+    let reader = Reader::new(store.read(), set.tenant_id);
+    let manifest = backup_sets::manifest(&reader, &set).unwrap();
+    manifest.get(key).unwrap().unread.clone()
+}
+
+#[test]
+fn an_object_that_was_deleted_after_the_list_is_no_failure() {
+    let stage = Stage::of(&[SCRIPTS, FILTERS]);
+    let first = stage.success();
+    let gone = stage.sandbox.ids(SCRIPTS.1).remove(0);
+    let path = format!("{}/{gone}", SCRIPTS.1);
+    stage.sandbox.fault(Fault::on(&path, Kind::Status(404)));
+    let run = stage.success();
+    let before = total(&first, SCRIPTS.0);
+    assert_eq!(changes(&run, SCRIPTS.0), [0, 0, 1, before - 1]);
+    let warnings = run["summary"]["warnings"].to_string();
+    assert!(
+        warnings.contains(&gone) && warnings.contains("deleted while"),
+        "{warnings}"
+    );
+}
+
+#[test]
+fn an_object_that_comes_twice_is_one_policy() {
+    let options = Options {
+        page_size: 7,
+        ..Options::default()
+    };
+    let stage = Stage::with(options, "settingsCatalogPolicy,roleScopeTag");
+    let first = stage.success();
+    let list = format!("{}$", CATALOG.1);
+    stage.sandbox.fault(Fault::on(&list, Kind::Duplicate));
+    stage
+        .sandbox
+        .fault(Fault::on(&format!("{}$", TAGS.1), Kind::EmptyPage));
+    let run = stage.success();
+    for key in [CATALOG.0, TAGS.0] {
+        let total = total(&first, key);
+        assert_eq!(changes(&run, key), [0, 0, 0, total]);
+    }
+}
+
+#[test]
+fn throttling_and_a_short_outage_only_take_time() {
+    let throttled = |wait: Option<&str>, status: u16| {
+        let stage = Stage::of(&[COMPLIANCE, FILTERS]);
+        let fault = Fault::on(COMPLIANCE.1, Kind::Status(status)).times(1);
+        stage.sandbox.fault(match wait {
+            Some(wait) => fault.retry_after(wait),
+            None => fault,
+        });
+        let run = stage.success();
+        let summary = &run["summary"];
+        assert_eq!(summary["retries"], 1, "{summary}");
+        let requests = stage.sandbox.requests();
+        let sent = requests.iter().filter(|request| request.method == "GET");
+        assert_eq!(summary["requests"], sent.count(), "{summary}");
+        let waited = summary["throttled_ms"].as_u64().unwrap();
+        assert!(
+            waited >= if wait.is_some() { 1000 } else { 100 },
+            "{summary}"
+        );
+        assert!(summary["bytes"].as_u64().unwrap() > 1000, "{summary}");
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| throttled(Some("1"), 429));
+        scope.spawn(|| throttled(None, 429));
+        scope.spawn(|| throttled(None, 503));
+    });
+}
