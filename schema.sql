@@ -113,6 +113,12 @@ BEGIN
     SELECT RAISE(ABORT, 'a finished run does not change');
 END;
 
+CREATE TRIGGER runs_go_only_with_their_schedule BEFORE DELETE ON runs
+WHEN EXISTS (SELECT 1 FROM schedules WHERE id = OLD.schedule_id AND archived_at IS NULL)
+BEGIN
+    SELECT RAISE(ABORT, 'runs are removed only with their archived schedule');
+END;
+
 -- Every byte string that a backup set is made of: policy documents, the list of a policy type's
 -- policies, the manifest of a set. Addressed by the SHA-256 of the uncompressed bytes, stored once
 -- per tenant. data is a sealed zstd frame; where base_id is set, the uncompressed bytes of that

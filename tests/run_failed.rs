@@ -111,7 +111,7 @@ fn a_token_that_graph_refuses_is_renewed_once() {
     let stage = Stage::of(&[COMPLIANCE]);
     stage.sandbox.give_bad_tokens(1);
     stage.success();
-    stage.sandbox.forget_requests();
+    let stage = Stage::of(&[COMPLIANCE]);
     stage
         .sandbox
         .fault(Fault::on("", Kind::Unauthorized { claims: false }));
