@@ -6,6 +6,7 @@
 //!   [`policy`], [`retention`], [`retry`], [`audit`] are the words; most of each is pure.
 //! - [`dispatch`] decides what starts, between many processes; [`run::backup`] carries one run out;
 //!   [`lock`] says who lives.
+//! - [`check`] tries whether a tenant can be backed up at all.
 //! - [`graph`] speaks to Microsoft Graph; [`store`] keeps everything in one SQLite file; they do not
 //!   know each other.
 //! - [`cli`] turns flags into domain types, [`ui`] is the only writer to the terminal, [`context`]
@@ -15,6 +16,7 @@
 pub mod actor;
 pub mod audit;
 pub mod backup_set;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;

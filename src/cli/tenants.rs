@@ -1,6 +1,7 @@
 //! `tenants`: the directories that are backed up, and how we sign in to them.
 
 mod add;
+mod check;
 mod credential;
 mod edit;
 mod remove;
@@ -27,6 +28,7 @@ pub enum Command {
     Show(show::ShowArgs),
     Edit(edit::Args),
     Remove(remove::Args),
+    Check(check::Args),
 }
 
 /// Carries it out.
@@ -37,6 +39,7 @@ pub fn run(ctx: &Context, command: Command) -> Result<ExitCode> {
         Command::Show(args) => show::show(ctx, &args)?,
         Command::Edit(args) => edit::run(ctx, args)?,
         Command::Remove(args) => remove::run(ctx, &args)?,
+        Command::Check(args) => check::run(ctx, &args)?,
     }
     Ok(ExitCode::Ok)
 }

@@ -20,6 +20,7 @@ const MAX_PAGES: u64 = 10_000;
 /// Graph may give empty pages, and repeat an item that moved; never so many pages of that in a row.
 const MAX_IDLE_PAGES: u32 = 100;
 const NEXT_LINK: &str = "@odata.nextLink";
+const TOP: &str = "$top";
 
 /// One element of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,11 +56,17 @@ impl<'a> Item<'a> {
         }
     }
 
+    /// What was received.
+    fn bytes(&self) -> &'a [u8] {
+        match self {
+            Self::Whole(bytes) => bytes,
+            Self::Broken(broken) => broken.bytes,
+        }
+    }
+
     fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        match self {
-            Self::Whole(bytes) | Self::Broken(Broken { bytes, .. }) => bytes.hash(&mut hasher),
-        }
+        self.bytes().hash(&mut hasher);
         hasher.finish()
     }
 }
@@ -98,15 +105,22 @@ where
     G: Graph + ?Sized,
     F: FnMut(&[Item<'_>]) -> Result<(), Error>,
 {
-    let without_top = without_top(request);
-    match graph.get(request) {
-        Err(error) if error.fault == Fault::Refused && error.status == Some(400) => {
-            let request = without_top.ok_or(error)?;
-            let first = graph.get(&request)?;
-            read_from(graph, &request, first, on_page)
-        }
-        first => read_from(graph, request, first?, on_page),
-    }
+    let (request, first) = first_page(graph, request)?;
+    read_pages(graph, &request, first, &mut HashSet::new(), on_page)
+}
+
+/// Asks for one item of the list behind `request` and for no further page: the least that shows
+/// whether the list can be read. Gives the bytes of that item; nothing where the page is empty.
+pub fn read_one<G>(graph: &G, request: &Request) -> Result<Option<Vec<u8>>, Error>
+where
+    G: Graph + ?Sized,
+{
+    let mut small = request.clone();
+    small.query.retain(|(name, _)| name != TOP);
+    small.query.push((TOP.to_owned(), "1".to_owned()));
+    let (_, body) = first_page(graph, &small)?;
+    let page = page_of(&body).map_err(|why| bad(&request.path, why))?;
+    Ok(page.items.first().map(|item| item.bytes().to_vec()))
 }
 
 /// Reads the rest of a list whose first page is already there, e.g. an expanded collection, from
@@ -137,21 +151,24 @@ pub fn nested_next_link(object: &[u8], property: &str) -> Result<Option<String>,
 fn without_top(request: &Request) -> Option<Request> {
     let mut request = request.clone();
     let options = request.query.len();
-    request.query.retain(|(name, _)| name != "$top");
+    request.query.retain(|(name, _)| name != TOP);
     (request.query.len() < options).then_some(request)
 }
 
-fn read_from<G, F>(
-    graph: &G,
-    request: &Request,
-    first: Vec<u8>,
-    on_page: F,
-) -> Result<PagesRead, Error>
+/// The body of the first page, and the request that it answers: where Graph refuses a `$top`, the
+/// one without it.
+fn first_page<G>(graph: &G, request: &Request) -> Result<(Request, Vec<u8>), Error>
 where
     G: Graph + ?Sized,
-    F: FnMut(&[Item<'_>]) -> Result<(), Error>,
 {
-    read_pages(graph, request, first, &mut HashSet::new(), on_page)
+    match graph.get(request) {
+        Err(error) if error.fault == Fault::Refused && error.status == Some(400) => {
+            let request = without_top(request).ok_or(error)?;
+            let first = graph.get(&request)?;
+            Ok((request, first))
+        }
+        first => Ok((request.clone(), first?)),
+    }
 }
 
 fn read_pages<G, F>(

@@ -20,6 +20,7 @@ mod object;
 mod parts;
 mod queue;
 mod tally;
+pub mod trial;
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;

@@ -222,6 +222,24 @@ fn a_refused_top_is_left_out_once() {
 }
 
 #[test]
+fn one_item_is_asked_for_and_no_further_page() {
+    let page = br#"{"value":[{"id":"1"},{"id":"2"}],"@odata.nextLink":"more"}"#;
+    let script = Script::new([page]);
+    let item = read_one(&script, &request()).unwrap();
+    assert_eq!(item.as_deref(), Some(&br#"{"id":"1"}"#[..]));
+    assert_eq!(script.asked(), ["a?$expand&$top"]);
+
+    let empty = || Ok(br#"{"value":[]}"#.to_vec());
+    let script = Script::of([refused(Fault::Refused, 400), empty()].into());
+    assert_eq!(read_one(&script, &request()).unwrap(), None);
+    assert_eq!(script.asked(), ["a?$expand&$top", "a?$expand"]);
+
+    let no_page = Script::new([b"{}"]);
+    let error = read_one(&no_page, &request()).unwrap_err();
+    assert_eq!(error.fault, Fault::BadResponse);
+}
+
+#[test]
 fn a_failure_in_the_middle_is_the_lists_failure() {
     let first = br#"{"value":[{"id":"1"}],"@odata.nextLink":"b"}"#.to_vec();
     let script = Script::of([Ok(first), refused(Fault::Unavailable, 503)].into());

@@ -251,7 +251,7 @@ impl Listing<'_, '_> {
     }
 }
 
-fn parent_id(request: &Request, item: &Item<'_>) -> Result<String, Error> {
+pub(super) fn parent_id(request: &Request, item: &Item<'_>) -> Result<String, Error> {
     let id = match item {
         Item::Whole(bytes) => std::str::from_utf8(bytes)
             .ok()

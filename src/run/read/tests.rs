@@ -1,6 +1,7 @@
 mod faults;
 mod lists;
 mod script;
+mod trials;
 
 use std::collections::BTreeMap;
 

@@ -1,0 +1,103 @@
+//! `tenants check`: sign in, and try whether everything that is selected can be read.
+
+use serde_json::{Value, json};
+
+use super::{described, find};
+use crate::check::{self, Tried, Verdict};
+use crate::context::Context;
+use crate::error::Result;
+use crate::store;
+use crate::tenant::Tenant;
+use crate::ui::table::Table;
+
+/// Sign in to a tenant and try whether what its schedules select can be read
+///
+/// Reads one object of each list and changes nothing. Without a schedule it tries the default
+/// policy types. Exits with 12 when the sign-in is refused or a permission is missing, with 13 when
+/// something else failed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  tenantpilot tenants check contoso
+  tenantpilot tenants check contoso --json | jq -r '.permissions_to_grant[]'")]
+pub struct Args {
+    /// The tenant: its name or id
+    #[arg(value_name = "NAME")]
+    tenant: String,
+}
+
+pub(super) fn run(ctx: &Context, args: &Args) -> Result<()> {
+    let (tenant, selection) = {
+        let store = ctx.store()?;
+        let tenant = find(store.read(), &args.tenant)?;
+        let listed = store::schedules::list(store.read(), Some(tenant.id), false)?;
+        let selection = check::selected(listed.iter().map(|listed| &listed.schedule));
+        (tenant, selection)
+    };
+    let tried = match check::check(&ctx.means(), &tenant, &selection) {
+        Ok(tried) => tried,
+        Err(error) => {
+            ctx.ui.document(&json(&tenant, false, false, &[]))?;
+            return Err(error.into());
+        }
+    };
+    let problem = check::problem(&tenant, &tried);
+    ctx.ui
+        .document(&json(&tenant, problem.is_none(), true, &tried))?;
+    show(ctx, &tenant, &tried)?;
+    problem.map_or(Ok(()), Err)
+}
+
+fn show(ctx: &Context, tenant: &Tenant, tried: &[Tried]) -> Result<()> {
+    let mut table = Table::new(&["POLICY TYPE", "RESULT", "PERMISSION TO GRANT", "WHY"]);
+    for one in tried {
+        table.row([
+            one.policy_type.clone(),
+            one.verdict.as_str().to_owned(),
+            permission(one).unwrap_or_default().to_owned(),
+            one.message.clone().unwrap_or_default(),
+        ]);
+    }
+    ctx.ui.table(&table)?;
+    ctx.ui.line("")?;
+    let ok = tried.iter().filter(|one| one.verdict == Verdict::Ok);
+    ctx.ui.line(format_args!(
+        "{}: signed in, {} of {} policy types can be read",
+        described(tenant),
+        ok.count(),
+        tried.len()
+    ))?;
+    let missing = check::permissions_to_grant(tried);
+    if !missing.is_empty() {
+        ctx.ui
+            .line("application permissions of Microsoft Graph to grant:")?;
+    }
+    missing
+        .iter()
+        .try_for_each(|name| ctx.ui.line(format_args!("  {name}")))
+}
+
+/// The least permission that would do.
+fn permission(one: &Tried) -> Option<&str> {
+    one.permissions.first().map(String::as_str)
+}
+
+fn json(tenant: &Tenant, ok: bool, signed_in: bool, tried: &[Tried]) -> Value {
+    let types: Vec<Value> = tried
+        .iter()
+        .map(|one| {
+            json!({
+                "policy_type": one.policy_type,
+                "result": one.verdict.as_str(),
+                "permission": permission(one),
+                "message": one.message,
+            })
+        })
+        .collect();
+    json!({
+        "ok": ok,
+        "tenant": tenant.name(),
+        "signed_in": signed_in,
+        "permissions_to_grant": check::permissions_to_grant(tried),
+        "types": types,
+    })
+}

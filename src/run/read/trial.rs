@@ -1,0 +1,98 @@
+//! Whether policy types can be read, tried with the least that shows it: one item of each list.
+//!
+//! What an answer means is judged as in a run, so that a trial and the next run agree on what is
+//! forbidden or not offered. [`Outcome::Complete`](crate::policy::Outcome::Complete) says here that
+//! the list answers, not that every policy in it can be read.
+//!
+//! A list that several types share is tried once. Nothing is expanded and no second page is asked
+//! for. A failure of one list says nothing about another, so all are tried, at the same time: one
+//! that has to be waited for does not hold up the rest. The graph keeps to the tenant's limits.
+
+use std::thread;
+
+use super::Reading;
+use super::collection::{Collection, collections, parent_id};
+use super::parts;
+use super::tally::{ListEnd, Tally};
+use crate::graph::page::{self, Item};
+use crate::graph::{Error, Fault, Graph};
+use crate::policy::catalogue::{PolicyType, Shape};
+
+/// Tries these policy types; one reading for each.
+pub fn try_types(graph: &dyn Graph, types: &[&'static PolicyType]) -> Vec<Reading> {
+    let collections = collections(types);
+    thread::scope(|scope| {
+        let begun: Vec<_> = collections
+            .iter()
+            .map(|collection| {
+                let spawned = thread::Builder::new()
+                    .spawn_scoped(scope, || try_collection(graph, collection));
+                (collection, spawned)
+            })
+            .collect();
+        begun
+            .into_iter()
+            .flat_map(|(collection, spawned)| match spawned {
+                Ok(thread) => thread.join().unwrap_or_else(|_| broke(collection)),
+                // Fewer threads are slower and no failure.
+                Err(_) => try_collection(graph, collection),
+            })
+            .collect()
+    })
+}
+
+fn try_collection(graph: &dyn Graph, collection: &Collection) -> Vec<Reading> {
+    let tried = collection
+        .rows
+        .first()
+        .map_or(Ok(()), |row| try_list(graph, row));
+    let end = match &tried {
+        Ok(()) => ListEnd::Whole(1),
+        Err(error) => ListEnd::Failed(0, error),
+    };
+    conclude(collection, end)
+}
+
+fn broke(collection: &Collection) -> Vec<Reading> {
+    let error = Error::new(Fault::BadResponse, "trying it panicked: this is a bug");
+    conclude(collection, ListEnd::Failed(0, &error))
+}
+
+fn conclude(collection: &Collection, end: ListEnd<'_>) -> Vec<Reading> {
+    let rows = collection.rows.iter();
+    rows.map(|row| Tally::new(row).conclude(end)).collect()
+}
+
+/// One item of the row's list. Below a collection, of the first list there: where that collection
+/// is empty, there is none to try.
+fn try_list(graph: &dyn Graph, row: &'static PolicyType) -> Result<(), Error> {
+    let Some(parents) = row.parents() else {
+        return try_below(graph, row, None);
+    };
+    match page::read_one(graph, &parents)? {
+        Some(item) => {
+            let id = parent_id(&parents, &Item::of(&item))?;
+            try_below(graph, row, Some(&id))
+        }
+        None => Ok(()),
+    }
+}
+
+fn try_below(
+    graph: &dyn Graph,
+    row: &'static PolicyType,
+    parent: Option<&str>,
+) -> Result<(), Error> {
+    let request = match row.shape {
+        Shape::List => row.list(parent, false),
+        Shape::Single => row.object(parent, row.key, false),
+    };
+    let Some(request) = request else {
+        let flaw = parts::unusable(parent.unwrap_or_default());
+        return Err(Error::new(Fault::BadResponse, flaw));
+    };
+    match row.shape {
+        Shape::List => page::read_one(graph, &request).map(drop),
+        Shape::Single => graph.get(&request).map(drop),
+    }
+}
