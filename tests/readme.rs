@@ -1,0 +1,265 @@
+//! README.md is true: what its console blocks show is what comes, and its tables say what is.
+//!
+//! All blocks are one session, from top to bottom, on a fresh database and a fresh sandbox. What is
+//! typed there is run as it stands, with these exceptions:
+//!
+//! | In the document | Here |
+//! |---|---|
+//! | `http://127.0.0.1:8040` | the sandbox of the test |
+//! | `/tmp/secret` | the file with its client secret |
+//! | `--secret-file /etc/tenantpilot/fabrikam` | that file, and the sandbox in the place of the cloud |
+//! | `2026-12-01` and the days after it | the first slot of the first schedule, and the days after it |
+//! | lines that begin with `#` | [`DEEDS`] |
+//!
+//! A command that does not end with 0 is followed by `echo $?`.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+#[path = "support/console.rs"]
+mod console;
+#[path = "support/env.rs"]
+mod env;
+#[path = "../examples/sandbox/server.rs"]
+mod server;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use chrono::{Days, NaiveDate};
+use console::{Step, fits, steps};
+use env::Env;
+use server::faults::{Fault, Kind};
+use server::{Options, Sandbox};
+use tenantpilot::error::ExitCode;
+use tenantpilot::policy::catalogue;
+
+const README: &str = include_str!("../README.md");
+const CATALOG: &str = "deviceManagement/configurationPolicies";
+const SCRIPTS: &str = "deviceManagement/deviceManagementScripts";
+const FIRST_DAY: &str = "2026-12-0";
+
+/// What happens between two commands.
+const DEEDS: &[(&str, fn(&Sandbox))] = &[
+    ("Somebody changes two policies", |sandbox| {
+        assert_eq!(sandbox.change(CATALOG, 2).len(), 2);
+    }),
+    (
+        "The application loses the permission to read scripts",
+        |sandbox| {
+            sandbox.fault(Fault::on(SCRIPTS, Kind::Forbidden));
+        },
+    ),
+    ("The permission is granted again", Sandbox::clear_faults),
+];
+
+/// Somebody who types what the document says.
+struct Reader {
+    env: Env,
+    sandbox: Sandbox,
+    secret: String,
+    /// The day of the first slot, once a schedule said so.
+    first_day: Option<NaiveDate>,
+    last_code: i32,
+}
+
+impl Reader {
+    fn new() -> Self {
+        let env = Env::new();
+        Self {
+            secret: env.file("secret", &Options::default().client_secret, 0o600),
+            env,
+            sandbox: Sandbox::start(Options::default()),
+            first_day: None,
+            last_code: 0,
+        }
+    }
+
+    fn happen(&self, what: &str) {
+        let deed = DEEDS.iter().find(|(name, _)| *name == what);
+        let (_, deed) = deed.unwrap_or_else(|| panic!("nothing is known of {what:?}"));
+        deed(&self.sandbox);
+    }
+
+    fn type_in(&mut self, line: &str, shown: &[String]) {
+        let came = match line {
+            "echo $?" => format!("{}\n", std::mem::take(&mut self.last_code)),
+            _ => {
+                assert_eq!(self.last_code, 0, "before {line:?} belongs `echo $?`");
+                self.run(line)
+            }
+        };
+        let wanted = shown.join("\n");
+        assert!(
+            fits(shown, &came),
+            "README.md: $ {line}\n--- shows\n{wanted}\n--- and what came is\n{came}"
+        );
+    }
+
+    fn run(&mut self, line: &str) -> String {
+        assert!(
+            line.starts_with("tenantpilot "),
+            "{line:?} cannot be run here"
+        );
+        let typed = self.substituted(line);
+        let run = self.env.shell(&format!(
+            r#"tenantpilot() {{ "$0" "$@"; }}; exec 2>&1; {typed}"#
+        ));
+        self.last_code = run.code.unwrap();
+        let came = run.stdout.clone();
+        if line.starts_with("tenantpilot schedules add") && self.first_day.is_none() {
+            let slot = came.split_whitespace().find(|word| word.ends_with('Z'));
+            let day = slot.and_then(|slot| slot.get(..10)).unwrap();
+            self.first_day = Some(day.parse().unwrap());
+        }
+        came
+    }
+
+    fn substituted(&self, line: &str) -> String {
+        let (url, secret) = (self.sandbox.url(), &self.secret);
+        let at_sandbox = format!("--secret-file {secret} --graph-url {url} --authority-url {url}");
+        let mut typed = line
+            .replace("--secret-file /etc/tenantpilot/fabrikam", &at_sandbox)
+            .replace("/tmp/secret", secret)
+            .replace("http://127.0.0.1:8040", url);
+        for number in 1..=9 {
+            let Some(first) = self.first_day else { break };
+            let day = first.checked_add_days(Days::new(number - 1)).unwrap();
+            typed = typed.replace(&format!("{FIRST_DAY}{number}"), &day.to_string());
+        }
+        typed
+    }
+}
+
+#[test]
+fn what_the_console_blocks_show_is_what_comes() {
+    let mut reader = Reader::new();
+    let steps = steps(README);
+    assert!(steps.len() > 20);
+    for step in &steps {
+        match step {
+            Step::Meanwhile(what) => reader.happen(what),
+            Step::Typed { line, shown } => reader.type_in(line, shown),
+        }
+    }
+    assert_eq!(reader.last_code, 0);
+    the_files_are_those_of_the_table(&reader.env);
+    a_copy_as_shown_is_whole(&reader.env);
+}
+
+fn the_files_are_those_of_the_table(env: &Env) {
+    let name = env.database();
+    let name = name.file_name().unwrap().to_str().unwrap();
+    for entry in fs::read_dir(env.path("state")).unwrap() {
+        let file = entry.unwrap().file_name().into_string().unwrap();
+        let rest = file.strip_prefix(name).unwrap();
+        let folder = if rest == "-locks" { "/" } else { "" };
+        assert!(README.contains(&format!("`NAME{rest}{folder}`")), "{file}");
+    }
+}
+
+fn a_copy_as_shown_is_whole(env: &Env) {
+    let copy = env.path("copy.db");
+    let copy = copy.to_str().unwrap();
+    let deed = "VACUUM INTO '/backup/tenantpilot.db'";
+    assert!(README.contains(deed));
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let sql = rusqlite::Connection::open_with_flags(env.database(), flags).unwrap();
+    sql.execute(&deed.replace("/backup/tenantpilot.db", copy), [])
+        .unwrap();
+    let said = env.run(&["--db", copy, "backups", "verify"]).ok();
+    assert!(said.contains(": intact"), "{said}");
+    env.run(&["--db", copy, "audit", "verify"]).ok();
+}
+
+/// The cells of table rows that have this many.
+fn rows(cells: usize) -> impl Iterator<Item = Vec<&'static str>> {
+    README.lines().filter_map(move |line| {
+        let line = line.strip_prefix("| ")?.strip_suffix(" |")?;
+        let row: Vec<&str> = line.split(" | ").collect();
+        (row.len() == cells).then_some(row)
+    })
+}
+
+#[test]
+fn the_permissions_are_those_of_the_default_policy_types() {
+    let shown: BTreeSet<&str> = rows(2)
+        .filter_map(|row| row[0].strip_prefix('`')?.strip_suffix('`'))
+        .filter(|name| name.contains(".Read"))
+        .collect();
+    let needed: BTreeSet<&str> = catalogue::all()
+        .filter(|row| row.default || row.foundation)
+        .map(|row| row.read_permissions[0])
+        .collect();
+    assert_eq!(shown, needed);
+}
+
+#[test]
+fn the_exit_codes_are_those_of_the_program() {
+    use ExitCode as E;
+    let codes = [
+        E::Ok,
+        E::Failed,
+        E::Usage,
+        E::Partial,
+        E::NoStore,
+        E::Busy,
+        E::Auth,
+        E::Unavailable,
+        E::Integrity,
+        E::Schema,
+        E::Storage,
+        E::Config,
+        E::NotFound,
+        E::Attention,
+        E::Denied,
+        E::TimedOut,
+        E::Interrupted,
+        E::Terminated,
+    ];
+    let mut shown = BTreeSet::new();
+    for row in rows(3).filter(|row| row[0].starts_with(|c: char| c.is_ascii_digit())) {
+        let (numbers, names) = (row[0].split(", "), row[1].split(", "));
+        shown.extend(numbers.zip(names).map(|(n, name)| (n.to_owned(), name)));
+    }
+    let known: BTreeSet<_> = codes
+        .iter()
+        .map(|code| (code.number().to_string(), code.name()))
+        .collect();
+    assert_eq!(shown, known);
+}
+
+#[test]
+fn every_command_that_is_named_exists() {
+    use clap::CommandFactory as _;
+    let known: BTreeSet<String> = tenantpilot::cli::Cli::command()
+        .get_subcommands()
+        .map(|command| command.get_name().to_owned())
+        .collect();
+    let mut named = 0;
+    for code in README.split('`') {
+        let mut words = code.split_whitespace();
+        if words.next() != Some("tenantpilot") {
+            continue;
+        }
+        if let Some(word) = words.next().filter(|word| !word.starts_with('-')) {
+            assert!(known.contains(word), "`{code}`");
+            named += 1;
+        }
+    }
+    assert!(named >= 4);
+}
+
+#[test]
+fn the_files_that_it_links_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let links = README.split("](").skip(1);
+    let mut local = 0;
+    for link in links.filter_map(|rest| rest.split(')').next()) {
+        if !link.starts_with("https://") {
+            assert!(root.join(link).exists(), "{link}");
+            local += 1;
+        }
+    }
+    assert!(local >= 5);
+}
