@@ -39,8 +39,11 @@ const CATALOG: &str = "deviceManagement/configurationPolicies";
 const SCRIPTS: &str = "deviceManagement/deviceManagementScripts";
 const FIRST_DAY: &str = "2026-12-0";
 
+/// Something that is done to the sandbox.
+type Deed = fn(&Sandbox);
+
 /// What happens between two commands.
-const DEEDS: &[(&str, fn(&Sandbox))] = &[
+const DEEDS: &[(&str, Deed)] = &[
     ("Somebody changes two policies", |sandbox| {
         assert_eq!(sandbox.change(CATALOG, 2).len(), 2);
     }),
