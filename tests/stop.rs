@@ -118,8 +118,9 @@ fn a_run_that_takes_longer_than_it_may_is_given_up() {
     fleet.hang(DIRECTORY);
     let begun = Instant::now();
     let stderr = fleet.dispatch(&slots[0]).fails(124);
-    assert!(begun.elapsed() >= Duration::from_secs(2));
-    assert!(begun.elapsed() < Duration::from_secs(10));
+    let took = begun.elapsed();
+    // The last request is given a little less than what is left.
+    assert!((1..10).contains(&took.as_secs()), "took {took:?}");
     assert!(stderr.contains(" failed: TIMED_OUT: "), "{stderr}");
     assert_eq!(stderr.lines().count(), 2, "{stderr}");
     assert_eq!(fleet.outcomes(), [outcome(1, "failed", "TIMED_OUT")]);
