@@ -1,0 +1,198 @@
+//! Secrets appear nowhere: no file, no output at any level, no command line.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+#[path = "support/env.rs"]
+mod env;
+#[path = "support/sandbox.rs"]
+mod sandbox;
+#[path = "support/stage.rs"]
+mod stage;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sandbox::server::Options;
+use sandbox::server::faults::{Fault, Kind};
+use stage::{COMPLIANCE, FILTERS, Stage};
+
+const SECRET: &str = "Marker~q7Zk_once-and-nowhere.else";
+const WRONG: &str = "Marker~q7Zk_a-wrong-one";
+/// What both begin with.
+const MARK: &str = "Marker~q7Zk";
+/// What every token of the sandbox begins with; 32 hexadecimal digits follow.
+const TOKEN: &str = "sandbox.";
+
+/// Every file below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn holds(bytes: &[u8], mark: &str) -> bool {
+    bytes
+        .windows(mark.len())
+        .any(|window| window == mark.as_bytes())
+}
+
+fn none_in(bytes: &[u8], place: &str) {
+    // Also as it goes over the wire in a form, and as base64 of it would begin.
+    for mark in [
+        MARK,
+        "Marker%7Eq7Zk",
+        "TWFya2VyfnE3Wm",
+        "client_secret=",
+        "Bearer ",
+    ] {
+        assert!(!holds(bytes, mark), "{mark} is in {place}");
+    }
+    assert!(!holds_token(bytes), "a token is in {place}");
+}
+
+fn holds_token(bytes: &[u8]) -> bool {
+    bytes.windows(TOKEN.len() + 32).any(|window| {
+        let digits = window.strip_prefix(TOKEN.as_bytes());
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    })
+}
+
+/// Runs a command once, as talkative as it can be, and looks at all it says.
+fn run_once(stage: &Stage, args: &[&str]) {
+    let output = stage.env.command(args).output().unwrap();
+    assert!(!output.stderr.is_empty(), "{args:?} says nothing");
+    none_in(&output.stdout, &format!("stdout of {args:?}"));
+    none_in(&output.stderr, &format!("stderr of {args:?}"));
+}
+
+/// The same in each form of output.
+fn run(stage: &Stage, args: &[&str]) {
+    for more in [
+        &["-vvv"][..],
+        &["-vvv", "--json"],
+        &["-vvv", "--log-format", "json"],
+    ] {
+        let output = stage.env.command(&[args, more].concat()).output().unwrap();
+        none_in(&output.stdout, &format!("stdout of {args:?} {more:?}"));
+        none_in(&output.stderr, &format!("stderr of {args:?} {more:?}"));
+    }
+}
+
+#[test]
+fn a_secret_and_a_token_appear_nowhere() {
+    let options = Options {
+        client_secret: SECRET.to_owned(),
+        ..Options::default()
+    };
+    let mut stage = Stage::with(options, "deviceCompliancePolicy,assignmentFilter");
+    stage.env.set("FABRIKAM_SECRET", SECRET);
+    let url = stage.sandbox.url().to_owned();
+    stage.add_tenant_by("fabrikam", &["--secret-env", "FABRIKAM_SECRET"], &url);
+    stage.add_schedule("fabrikam", "weekly", FILTERS.0, &[]);
+    let command = format!("cat {}", stage.env.path("client-secret").display());
+    stage.add_tenant_by("adatum", &["--secret-command", &command], &url);
+    stage.add_schedule("adatum", "daily", FILTERS.0, &[]);
+
+    let talk = stage.env.run(&["run", "--all", "-vvv"]).warned().1;
+    assert!(
+        talk.contains("GET ") && talk.contains("200"),
+        "it does talk: {talk}"
+    );
+    none_in(talk.as_bytes(), "stderr of run --all");
+    run(&stage, &["run", "--all"]);
+    for kind in [
+        Kind::Unauthorized { claims: true },
+        Kind::Forbidden,
+        Kind::Html,
+        Kind::NextTo("http://127.0.0.1:9/beta/x".to_owned()),
+    ] {
+        stage.sandbox.fault(Fault::on(COMPLIANCE.1, kind).times(6));
+        run_once(&stage, &["run", "nightly", "-vvv"]);
+        stage.sandbox.clear_faults();
+    }
+    for kind in [Kind::Html, Kind::InvalidJson, Kind::Status(400)] {
+        stage.sandbox.fault(Fault::on("token", kind));
+        run_once(&stage, &["run", "weekly", "-vvv"]);
+        stage.sandbox.clear_faults();
+    }
+    stage.env.set("FABRIKAM_SECRET", WRONG);
+    for look in [
+        &["run", "weekly"][..],
+        &["retry", "--failed"],
+        &["dispatch", "--at", "2031-01-01T02:00:00Z"],
+        &["tenants", "list"],
+        &["tenants", "show", "fabrikam"],
+        &["schedules", "list"],
+        &["history"],
+        &["history", "show", "1"],
+        &["backups", "list"],
+        &["backups", "show", "1"],
+        &["backups", "verify"],
+        &["retention"],
+        &["audit", "list", "--limit", "1000"],
+        &["audit", "verify"],
+    ] {
+        run(&stage, look);
+    }
+    stage.env.file("client-secret", SECRET, 0o644);
+    run(&stage, &["run", "nightly", "daily"]);
+
+    let secret = stage.env.path("client-secret");
+    let mut searched = 0;
+    // Open while we look, so that the write-ahead log is still there.
+    let sql = stage.env.sql();
+    sql.query_row("SELECT count(*) FROM runs", [], |row| row.get::<_, i64>(0))
+        .unwrap();
+    for file in files(&stage.env.path("")) {
+        if file != secret {
+            none_in(&fs::read(&file).unwrap(), &file.display().to_string());
+            searched += 1;
+        }
+    }
+    assert!(
+        searched >= 3,
+        "the database, its key, its locks: {searched}"
+    );
+}
+
+#[test]
+fn the_search_finds_what_it_looks_for() {
+    let token = sandbox::Client::new(&sandbox::server::Sandbox::start(Options::default())).token;
+    assert!(holds_token(format!("x{token}y").as_bytes()), "{token}");
+    assert!(!holds_token(
+        b"https://x.sandbox.invalid/0123456789abcdef0123456789abcdef"
+    ));
+    assert!(holds(SECRET.as_bytes(), MARK) && holds(WRONG.as_bytes(), MARK));
+}
+
+#[test]
+fn a_running_process_shows_no_secret() {
+    let options = Options {
+        client_secret: SECRET.to_owned(),
+        ..Options::default()
+    };
+    let stage = Stage::with(options, FILTERS.0);
+    stage.sandbox.fault(Fault::on(FILTERS.1, Kind::Hang));
+    let mut running = stage.env.spawn(&["run", "nightly"]);
+    assert!(stage.sandbox.await_hanging(1, Duration::from_secs(20)));
+    for name in ["cmdline", "environ"] {
+        let file = format!("/proc/{}/{name}", running.id());
+        let shown = fs::read(&file).unwrap();
+        assert!(!shown.is_empty(), "{file}");
+        none_in(&shown, &file);
+    }
+    for file in files(&stage.env.path("state")) {
+        none_in(&fs::read(&file).unwrap(), &file.display().to_string());
+    }
+    stage.sandbox.clear_faults();
+    stage.sandbox.release();
+    assert!(running.wait().unwrap().success());
+}
