@@ -48,13 +48,12 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<()> {
 }
 
 fn show(ctx: &Context, tenant: &Tenant, tried: &[Tried]) -> Result<()> {
-    let mut table = Table::new(&["POLICY TYPE", "RESULT", "PERMISSION TO GRANT", "WHY"]);
+    let mut table = Table::new(&["POLICY TYPE", "RESULT", "NOTE"]);
     for one in tried {
         table.row([
             one.policy_type.clone(),
             one.verdict.as_str().to_owned(),
-            permission(one).unwrap_or_default().to_owned(),
-            one.message.clone().unwrap_or_default(),
+            note(one),
         ]);
     }
     ctx.ui.table(&table)?;
@@ -74,6 +73,15 @@ fn show(ctx: &Context, tenant: &Tenant, tried: &[Tried]) -> Result<()> {
     missing
         .iter()
         .try_for_each(|name| ctx.ui.line(format_args!("  {name}")))
+}
+
+/// What to do about it, else why it is so. What Graph says about a missing permission is long and
+/// names no more than that permission; `--json` has it.
+fn note(one: &Tried) -> String {
+    match permission(one) {
+        Some(permission) => format!("grant {permission}"),
+        None => one.message.clone().unwrap_or_default(),
+    }
 }
 
 /// The least permission that would do.
