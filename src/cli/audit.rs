@@ -60,7 +60,8 @@ fn list(ctx: &Context, args: &ListArgs) -> Result<()> {
     ctx.ui.items(&items)?;
     let mut table = Table::new(&[
         "EVENT", "AT", "ACTOR", "ACTION", "TENANT", "OBJECT", "OUTCOME", "DETAILS",
-    ]);
+    ])
+    .whole(&["EVENT", "AT", "ACTION", "OBJECT"]);
     for (event, tenant) in &events {
         table.row([
             event.id.to_string(),

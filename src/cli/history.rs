@@ -109,7 +109,8 @@ fn list(ctx: &Context, args: &Args) -> Result<()> {
         .items(&runs.iter().map(run_json).collect::<Vec<_>>())?;
     let mut table = Table::new(&[
         "RUN", "TENANT", "SCHEDULE", "TIME", "TRIGGER", "STATUS", "SET", "NOTE",
-    ]);
+    ])
+    .whole(&["RUN", "TIME", "STATUS", "SET"]);
     for run in &runs {
         table.row([
             run.id.0.to_string(),
@@ -239,7 +240,8 @@ fn show_summary(ctx: &Context, run: &Run) -> Result<()> {
         "REMOVED",
         "UNCHANGED",
         "ERROR",
-    ]);
+    ])
+    .whole(&["POLICY TYPE", "OUTCOME", "TOTAL"]);
     for (key, entry) in &summary.type_breakdown {
         table.row([
             key.clone(),

@@ -35,7 +35,8 @@ fn list(ctx: &Context) -> Result<()> {
     rows.sort_by_key(|row| row.key);
     ctx.ui
         .items(&rows.iter().map(|row| type_json(row)).collect::<Vec<_>>())?;
-    let mut table = Table::new(&["KEY", "LABEL", "DEFAULT", "FOUNDATION", "READ PERMISSION"]);
+    let mut table =
+        Table::new(&["KEY", "LABEL", "DEFAULT", "FOUNDATION", "READ PERMISSION"]).whole(&["KEY"]);
     for row in rows {
         table.row([
             row.key.to_owned(),

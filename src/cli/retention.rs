@@ -91,7 +91,8 @@ fn show(ctx: &Context, items: &[(Schedule, Item)]) -> Result<()> {
         })
         .collect();
     ctx.ui.items(&values)?;
-    let mut table = Table::new(&["SET", "TENANT", "SCHEDULE", "DECISION", "REASON"]);
+    let mut table = Table::new(&["SET", "TENANT", "SCHEDULE", "DECISION", "REASON"])
+        .whole(&["SET", "DECISION"]);
     for (schedule, item) in items {
         table.row([
             item.id.to_string(),

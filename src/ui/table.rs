@@ -6,11 +6,14 @@ use super::text::visible;
 
 /// The widest a cell gets where lines have a width.
 const WIDEST_CELL: u16 = 60;
+/// The narrowest that a column is cut to: less says nothing.
+const NARROWEST_CELL: u16 = 6;
 
 /// Rows under a header, not yet laid out.
 #[derive(Debug, Default)]
 pub struct Table {
     header: Vec<&'static str>,
+    whole: &'static [&'static str],
     rows: Vec<Vec<String>>,
 }
 
@@ -19,8 +22,17 @@ impl Table {
     pub fn new(header: &[&'static str]) -> Self {
         Self {
             header: header.to_vec(),
+            whole: &[],
             rows: Vec::new(),
         }
+    }
+
+    /// Names the columns whose cells are never cut: what people read exactly or type again, such as
+    /// ids, keys and times.
+    #[must_use]
+    pub fn whole(mut self, columns: &'static [&'static str]) -> Self {
+        self.whole = columns;
+        self
     }
 
     /// Adds a record: one cell per column.
@@ -34,12 +46,15 @@ impl Table {
     }
 
     /// The table as text, ending in a line break. With a `width` cells are cut to fit, with `…`
-    /// where something is missing; without one every cell is whole.
+    /// where something is missing; without one every cell is whole. Where the [`whole`](Self::whole)
+    /// columns alone need more than the width, lines get longer than that.
     pub fn render(&self, width: Option<u16>) -> String {
         let mut table = comfy_table::Table::new();
-        table
-            .load_style(TableStyle::new())
-            .set_header(self.header.clone());
+        let mut header = Row::from(self.header.clone());
+        if width.is_some() {
+            header.max_height(1);
+        }
+        table.load_style(TableStyle::new()).set_header(header);
         match width {
             Some(width) => {
                 table
@@ -62,12 +77,30 @@ impl Table {
         for (index, column) in table.column_iter_mut().enumerate() {
             column.set_padding((0, if index == last { 0 } else { 2 }));
             if width.is_some() {
-                column.set_constraint(ColumnConstraint::UpperBoundary(Width::Fixed(WIDEST_CELL)));
+                column.set_constraint(self.constraint(index));
             }
         }
         let mut text = table.trim_fmt();
         text.push('\n');
         text
+    }
+
+    fn constraint(&self, index: usize) -> ColumnConstraint {
+        let name = self.header.get(index).copied().unwrap_or_default();
+        if self.whole.contains(&name) {
+            return ColumnConstraint::ContentWidth;
+        }
+        let cells = self.rows.iter().filter_map(|row| row.get(index));
+        let longest = cells.map(|cell| visible(cell).chars().count());
+        let longest = longest.chain([name.len()]).max().unwrap_or_default();
+        let padding = if index + 1 == self.header.len() { 0 } else { 2 };
+        let narrowest = u16::try_from(longest)
+            .unwrap_or(u16::MAX)
+            .min(NARROWEST_CELL);
+        ColumnConstraint::Boundaries {
+            lower: Width::Fixed(narrowest.saturating_add(padding)),
+            upper: Width::Fixed(WIDEST_CELL),
+        }
     }
 }
 
@@ -98,6 +131,26 @@ mod tests {
         assert!(
             text.lines().all(|line| line.chars().count() <= 40),
             "{text}"
+        );
+    }
+
+    #[test]
+    fn a_whole_column_is_never_cut_and_the_header_stays_one_line() {
+        let mut table = Table::new(&["POLICY TYPE", "AT", "NOTE"]).whole(&["AT", "POLICY TYPE"]);
+        let (key, at) = ("androidManagedAppProtection", "2026-12-01T02:00:00Z");
+        table.row([key.into(), at.into(), "x".repeat(80)]);
+        for width in [80, 60, 40, 20] {
+            let text = table.render(Some(width));
+            assert_eq!(text.lines().count(), 2, "{text}");
+            assert!(text.contains(key) && text.contains(at), "{text}");
+            assert!(text.contains("xx…"), "{text}");
+        }
+        assert!(
+            table
+                .render(Some(80))
+                .lines()
+                .all(|line| line.chars().count() <= 80),
+            "what can be cut makes room"
         );
     }
 }

@@ -61,7 +61,8 @@ fn show_set(
         return ctx.ui.document(&document);
     }
     show_head(ctx, set)?;
-    let mut types = Table::new(&["POLICY TYPE", "OUTCOME", "POLICIES", "PAGES", "REASON"]);
+    let mut types = Table::new(&["POLICY TYPE", "OUTCOME", "POLICIES", "PAGES", "REASON"])
+        .whole(&["POLICY TYPE", "OUTCOME"]);
     for entry in manifest.types() {
         types.row([
             entry.policy_type.clone(),
@@ -73,7 +74,8 @@ fn show_set(
     }
     ctx.ui.table(&types)?;
     ctx.ui.line("")?;
-    let mut policies = Table::new(&["POLICY TYPE", "NAME", "PLATFORM", "BYTES", "ID"]);
+    let mut policies = Table::new(&["POLICY TYPE", "NAME", "PLATFORM", "BYTES", "ID"])
+        .whole(&["POLICY TYPE", "ID"]);
     for list in &lists {
         for entry in list.entries() {
             policies.row([

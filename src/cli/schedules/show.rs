@@ -47,7 +47,8 @@ pub(super) fn list(ctx: &Context, args: &ListArgs) -> Result<()> {
     let mut zones = Zones::new(ctx);
     let mut table = Table::new(&[
         "ID", "TENANT", "NAME", "STATE", "WHEN", "ZONE", "NEXT", "LAST",
-    ]);
+    ])
+    .whole(&["ID", "STATE", "NEXT"]);
     let mut items = Vec::with_capacity(listed.len());
     for one in &listed {
         let schedule = &one.schedule;

@@ -102,7 +102,7 @@ pub(super) fn next(ctx: &Context, args: &NextArgs) -> Result<()> {
         ctx.ui
             .warn(format_args!("{} is disabled", schedule.described()));
     }
-    let mut table = Table::new(&["LOCAL", "ZONE", "UTC", "NOTE"]);
+    let mut table = Table::new(&["LOCAL", "ZONE", "UTC", "NOTE"]).whole(&["LOCAL", "UTC"]);
     for occurrence in &found {
         table.row([
             local_of(zone, occurrence),
@@ -152,7 +152,8 @@ pub(super) fn upcoming(ctx: &Context, args: &UpcomingArgs) -> Result<()> {
         }
     }
     entries.sort_by(|one, other| (one.at, &one.cells).cmp(&(other.at, &other.cells)));
-    let mut table = Table::new(&["UTC", "LOCAL", "ZONE", "TENANT", "SCHEDULE", "NOTE"]);
+    let mut table = Table::new(&["UTC", "LOCAL", "ZONE", "TENANT", "SCHEDULE", "NOTE"])
+        .whole(&["UTC", "LOCAL"]);
     let mut items = Vec::with_capacity(entries.len());
     for entry in entries {
         table.row(entry.cells);
@@ -218,7 +219,7 @@ pub(super) fn print_next_three(ctx: &Context, schedule: &Schedule) -> Result<()>
     let mut zones = Zones::new(ctx);
     let zone = zones.of(schedule)?;
     let rule = &schedule.settings.recurrence;
-    let mut table = Table::new(&["NEXT", "ZONE", "UTC"]);
+    let mut table = Table::new(&["NEXT", "ZONE", "UTC"]).whole(&["NEXT", "UTC"]);
     let slots = rule
         .occurrences(zone, schedule.slots_from)
         .filter_map(|found| found.slot);

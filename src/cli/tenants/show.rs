@@ -24,7 +24,8 @@ pub struct ShowArgs {
 
 pub(super) fn list(ctx: &Context) -> Result<()> {
     let tenants = store::tenants::list(ctx.store()?.read())?;
-    let mut table = Table::new(&["ID", "NAME", "DIRECTORY", "CLOUD", "CREDENTIAL", "LABELS"]);
+    let mut table = Table::new(&["ID", "NAME", "DIRECTORY", "CLOUD", "CREDENTIAL", "LABELS"])
+        .whole(&["ID", "CLOUD"]);
     for Tenant { id, settings, .. } in &tenants {
         table.row([
             id.0.to_string(),
