@@ -106,6 +106,17 @@ impl Ui {
         self.raw(&table.render(self.width))
     }
 
+    /// One thing, for people: a line for each of its fields that has a value, whole whatever the
+    /// width; not with `--json`, not with `-q`.
+    pub fn fields(&self, fields: &[(&str, String)]) -> Result<()> {
+        let widest = fields.iter().map(|(name, _)| name.len()).max();
+        let widest = widest.unwrap_or_default();
+        fields
+            .iter()
+            .filter(|(_, value)| !value.is_empty())
+            .try_for_each(|(name, value)| self.line(format_args!("{name:widest$}  {value}")))
+    }
+
     /// The one document of `--json`; nothing without it.
     pub fn document(&self, document: &impl Serialize) -> Result<()> {
         if !self.json {
@@ -191,6 +202,23 @@ impl Ui {
             }
         };
         self.error_object(code, &message, hint);
+    }
+
+    /// The failures of a command that went on after each and now ends with `code`: a line and its
+    /// hint each. With `--json` the last line is one error object, for all of them.
+    pub fn failures(&self, problems: &[Error], code: ExitCode) {
+        match problems {
+            [only] if code != ExitCode::Ok => self.failure(only, code),
+            _ => problems.iter().for_each(|problem| self.problem(problem)),
+        }
+        if self.json && code != ExitCode::Ok && problems.len() != 1 {
+            let message = match problems.first() {
+                Some(first) => format!("{} problems: {}; …", problems.len(), first.message()),
+                None => format!("ended with exit code {} ({})", code.number(), code.name()),
+            };
+            let hint = problems.first().and_then(Error::hint_text);
+            self.error_object(code, &message, hint);
+        }
     }
 
     /// The failure that ends the command with `code`, last on stderr.

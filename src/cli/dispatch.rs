@@ -48,16 +48,15 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         return rehearse(ctx, &dispatch::rehearse(&means, now)?);
     }
     let report = dispatch::dispatch(&means, now, usize::from(args.jobs))?;
-    for problem in problems(&report) {
-        ctx.ui.problem(&problem);
-    }
     if ctx.ui.json() {
         ctx.ui.items(&runs_json(ctx, run_ids(&report))?)?;
     }
-    Ok(match means.stop.requested() {
+    let code = match means.stop.requested() {
         Some(reason) => reason.exit_code(),
         None => exit_code(&report),
-    })
+    };
+    ctx.ui.failures(&problems(&report), code);
+    Ok(code)
 }
 
 fn run_ids(report: &Report) -> Vec<RunId> {
@@ -250,15 +249,13 @@ fn rehearse(ctx: &Context, decision: &Decision) -> Result<ExitCode> {
         ));
     }
     show_rehearsal(&ctx.ui, &rows)?;
-    for error in &decision.unusable {
-        ctx.ui.problem(error);
-    }
-    Ok(ExitCode::of_several(
-        decision
-            .unusable
-            .iter()
-            .map(|error| error.kind().exit_code()),
-    ))
+    let codes = decision
+        .unusable
+        .iter()
+        .map(|error| error.kind().exit_code());
+    let code = ExitCode::of_several(codes);
+    ctx.ui.failures(&decision.unusable, code);
+    Ok(code)
 }
 
 fn show_rehearsal(ui: &Ui, rows: &[(&str, &Schedule, Option<Slot>, String)]) -> Result<()> {

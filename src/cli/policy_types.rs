@@ -16,7 +16,8 @@ pub enum Command {
     List,
     /// Show one policy type
     Show {
-        /// Its key
+        /// The key of the policy type, e.g. settingsCatalogPolicy
+        #[arg(value_name = "KEY")]
         key: String,
     },
 }
@@ -66,35 +67,21 @@ fn show(ctx: &Context, key: &str) -> Result<()> {
         }
     })?;
     ctx.ui.document(&type_json(row))?;
-    let ui = &ctx.ui;
-    ui.line(format!("policy type  {}", row.key))?;
-    ui.line(format!("label        {}", row.label))?;
-    ui.line(format!("platforms    {}", row.platforms.join(", ")))?;
-    ui.line(format!(
-        "read at      {}/{}",
-        row.version.segment(),
-        row.path
-    ))?;
-    ui.line(format!(
-        "to read      {}",
-        row.read_permissions.join(" or ")
-    ))?;
-    ui.line(format!(
-        "to restore   {}",
-        row.restore_permissions.join(" and ")
-    ))?;
-    ui.line(format!(
-        "default      {}",
-        if row.default { "yes" } else { "no" }
-    ))?;
-    ui.line(format!(
-        "foundation   {}",
-        if row.foundation { "yes" } else { "no" }
-    ))?;
-    match row.not_app_only {
-        Some(reason) => ui.line(format!("not possible {reason}")),
-        None => Ok(()),
-    }
+    let yes_or_no = |fact| if fact { "yes" } else { "no" }.to_owned();
+    ctx.ui.fields(&[
+        ("policy type", row.key.to_owned()),
+        ("label", row.label.to_owned()),
+        ("platforms", row.platforms.join(", ")),
+        ("read at", format!("{}/{}", row.version.segment(), row.path)),
+        ("to read", row.read_permissions.join(" or ")),
+        ("to restore", row.restore_permissions.join(" and ")),
+        ("default", yes_or_no(row.default)),
+        ("foundation", yes_or_no(row.foundation)),
+        (
+            "not possible",
+            row.not_app_only.unwrap_or_default().to_owned(),
+        ),
+    ])
 }
 
 fn type_json(row: &PolicyType) -> Value {

@@ -32,18 +32,21 @@ pub struct Args {
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let store = ctx.store()?;
     let mut codes = Vec::new();
+    let mut problems = Vec::new();
     let mut items = Vec::new();
     for schedule in selected(&store, args)? {
         match decide(ctx, &store, &schedule, args.dry_run) {
             Ok(decided) => items.extend(decided.into_iter().map(|item| (schedule.clone(), item))),
             Err(error) => {
                 codes.push(error.kind().exit_code());
-                ctx.ui.problem(&error);
+                problems.push(error);
             }
         }
     }
     show(ctx, &items)?;
-    Ok(ExitCode::of_several(codes))
+    let code = ExitCode::of_several(codes);
+    ctx.ui.failures(&problems, code);
+    Ok(code)
 }
 
 fn selected(store: &Store, args: &Args) -> Result<Vec<Schedule>> {
@@ -52,10 +55,14 @@ fn selected(store: &Store, args: &Args) -> Result<Vec<Schedule>> {
         let listed = store::schedules::list(conn, None, false)?;
         return Ok(listed.into_iter().map(|listed| listed.schedule).collect());
     }
-    args.schedules
-        .iter()
-        .map(|given| cli::schedules::find::find_any(conn, given, None))
-        .collect()
+    let mut chosen: Vec<Schedule> = Vec::new();
+    for given in &args.schedules {
+        let schedule = cli::schedules::find::find_any(conn, given, None)?;
+        if chosen.iter().all(|other| other.id != schedule.id) {
+            chosen.push(schedule);
+        }
+    }
+    Ok(chosen)
 }
 
 fn decide(ctx: &Context, store: &Store, schedule: &Schedule, dry_run: bool) -> Result<Vec<Item>> {

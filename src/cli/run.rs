@@ -116,12 +116,13 @@ pub(crate) fn start(
     let left = patience.saturating_sub(means.clock.monotonic().saturating_duration_since(begun));
     let executed = execute_all(&means, process.owner(), claims, AT_ONCE, left);
 
-    let mut codes = Vec::new();
-    for error in &refused {
-        ctx.ui.problem(error);
-        codes.push(error.kind().exit_code());
-    }
+    let mut codes: Vec<_> = refused
+        .iter()
+        .map(|error| error.kind().exit_code())
+        .collect();
+    let mut problems = refused;
     for run in &executed {
+        problems.extend(problems_of(run));
         say(ctx, store, run)?;
         codes.push(ending_code(&run.ending, ExitCode::Busy));
         codes.extend(run.trouble.iter().map(|error| error.kind().exit_code()));
@@ -132,10 +133,12 @@ pub(crate) fn start(
             executed.iter().map(|run| run.run_id).collect(),
         )?)?;
     }
-    Ok(match means.stop.requested() {
+    let code = match means.stop.requested() {
         Some(reason) => reason.exit_code(),
         None => ExitCode::of_several(codes),
-    })
+    };
+    ctx.ui.failures(&problems, code);
+    Ok(code)
 }
 
 /// Claims a run for each schedule, waiting for those that have an open one; what is still refused
@@ -190,19 +193,22 @@ fn claim_all(
     (claims, refused)
 }
 
-fn say(ctx: &Context, store: &Store, executed: &Executed) -> Result<()> {
-    for problem in problem_of(executed) {
-        ctx.ui.problem(&problem);
-    }
+/// What somebody has to know of a run that was asked for: a held lock too.
+fn problems_of(executed: &Executed) -> Vec<Error> {
+    let mut problems = problem_of(executed);
     if executed.ending.error_code == Some(crate::run::ErrorCode::LockHeld) {
         let why = executed
             .ending
             .error_message
             .as_deref()
             .unwrap_or("its lock is held");
-        ctx.ui
-            .problem(&Error::new(Kind::LockHeld, why).hint("wait for it, or add --wait 10m"));
+        problems.push(Error::new(Kind::LockHeld, why).hint("wait for it, or add --wait 10m"));
     }
+    problems
+}
+
+/// Says what a run that left a backup set did.
+fn say(ctx: &Context, store: &Store, executed: &Executed) -> Result<()> {
     if !matches!(executed.ending.status, Status::Success | Status::Partial) {
         return Ok(());
     }

@@ -7,7 +7,7 @@ use super::text::visible;
 /// The widest a cell gets where lines have a width.
 const WIDEST_CELL: u16 = 60;
 /// The narrowest that a column is cut to: less says nothing.
-const NARROWEST_CELL: u16 = 6;
+const NARROWEST_CELL: u16 = 4;
 
 /// Rows under a header, not yet laid out.
 #[derive(Debug, Default)]

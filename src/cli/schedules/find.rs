@@ -6,7 +6,7 @@
 
 use rusqlite::Connection;
 
-use crate::cli::closest;
+use crate::cli::{closest, tenants};
 use crate::error::{Error, Result};
 use crate::schedule::{Schedule, ScheduleId};
 use crate::store::schedules::{self, Listed};
@@ -35,7 +35,15 @@ pub(crate) fn find(conn: &Connection, given: &str, prefer: Prefer) -> Result<Lis
                 .hint("tenantpilot schedules list --archived")
         });
     }
-    let called = schedules::called(conn, given)?;
+    match choose(given, schedules::called(conn, given)?, prefer)? {
+        Some(found) => Ok(found),
+        None => Err(unknown(conn, given)?),
+    }
+}
+
+/// The one of those `called` so that `given` means, if there is any: a whole name comes before
+/// `TENANT/NAME`, then what the caller prefers.
+fn choose(given: &str, called: Vec<Listed>, prefer: Prefer) -> Result<Option<Listed>> {
     let (by_name, by_both): (Vec<_>, Vec<_>) = called
         .into_iter()
         .partition(|listed| listed.schedule.name() == given);
@@ -44,13 +52,13 @@ pub(crate) fn find(conn: &Connection, given: &str, prefer: Prefer) -> Result<Lis
         .into_iter()
         .partition(|listed| listed.schedule.archived_at.is_none() == (prefer == Prefer::Active));
     let mut answering = if first.is_empty() { second } else { first };
-    match (answering.pop(), answering.is_empty()) {
-        (Some(only), true) => Ok(only),
-        (Some(last), false) => {
+    let last = answering.pop();
+    match last {
+        Some(last) if !answering.is_empty() => {
             answering.push(last);
             Err(ambiguous(given, &answering))
         }
-        (None, _) => Err(unknown(conn, given)?),
+        last => Ok(last),
     }
 }
 
@@ -72,15 +80,34 @@ pub(crate) fn find_active(conn: &Connection, given: &str) -> Result<Schedule> {
 }
 
 /// The schedule that `--schedule` names, archived or not; with `--tenant` beside it, the one of that
-/// name there.
+/// tenant.
+///
+/// # Errors
+/// As [`find`]; there is no such tenant; the schedule is one of another tenant.
 pub(crate) fn find_any(conn: &Connection, given: &str, tenant: Option<&str>) -> Result<Schedule> {
-    let numeric = given.bytes().all(|byte| byte.is_ascii_digit());
-    let found = match tenant {
-        Some(tenant) if !numeric => find(conn, &format!("{tenant}/{given}"), Prefer::Active)
-            .or_else(|_| find(conn, given, Prefer::Active))?,
-        _ => find(conn, given, Prefer::Active)?,
+    let Some(tenant) = tenant else {
+        return Ok(find(conn, given, Prefer::Active)?.schedule);
     };
-    Ok(found.schedule)
+    let tenant = tenants::find(conn, tenant)?;
+    let mut of_tenant = schedules::called(conn, given)?;
+    of_tenant.retain(|listed| listed.schedule.tenant_id == tenant.id);
+    let found = match choose(given, of_tenant, Prefer::Active)? {
+        Some(found) => found,
+        None => find(conn, given, Prefer::Active)?,
+    };
+    let schedule = found.schedule;
+    if schedule.tenant_id == tenant.id {
+        return Ok(schedule);
+    }
+    let message = format!(
+        "{} has no schedule {given}; there is {}",
+        tenants::described(&tenant),
+        schedule.described()
+    );
+    Err(Error::not_found(message).hint(format!(
+        "tenantpilot schedules list --archived --tenant {}",
+        tenant.id.0
+    )))
 }
 
 fn ambiguous(given: &str, candidates: &[Listed]) -> Error {

@@ -77,8 +77,7 @@ pub(super) fn show(ctx: &Context, args: &ShowArgs) -> Result<()> {
     let (schedule, settings) = (&listed.schedule, &listed.schedule.settings);
     let mut zones = Zones::new(ctx);
     let next = next_run(ctx, &mut zones, schedule);
-    let mut table = Table::new(&["FIELD", "VALUE"]);
-    for (field, value) in [
+    ctx.ui.fields(&[
         ("id", schedule.id.0.to_string()),
         ("tenant", schedule.tenant.clone()),
         ("name", settings.name.clone()),
@@ -101,10 +100,7 @@ pub(super) fn show(ctx: &Context, args: &ShowArgs) -> Result<()> {
             "archived at",
             schedule.archived_at.map(rfc3339).unwrap_or_default(),
         ),
-    ] {
-        table.row([field.to_owned(), value]);
-    }
-    ctx.ui.table(&table)?;
+    ])?;
     ctx.ui.document(&json_with(&listed, next))
 }
 

@@ -47,8 +47,7 @@ pub(super) fn show(ctx: &Context, args: &ShowArgs) -> Result<()> {
         url.clone()
             .unwrap_or_else(|| format!("{default} (of the cloud)"))
     };
-    let mut table = Table::new(&["FIELD", "VALUE"]);
-    for (field, value) in [
+    ctx.ui.fields(&[
         ("id", tenant.id.0.to_string()),
         ("name", settings.name.clone()),
         ("directory", settings.directory.clone()),
@@ -68,10 +67,7 @@ pub(super) fn show(ctx: &Context, args: &ShowArgs) -> Result<()> {
             "created at",
             tenant.created_at.to_rfc3339_opts(SecondsFormat::Secs, true),
         ),
-    ] {
-        table.row([field.to_owned(), value]);
-    }
-    ctx.ui.table(&table)?;
+    ])?;
     ctx.ui.document(&json(&tenant))
 }
 
