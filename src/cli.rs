@@ -19,7 +19,7 @@ pub mod tenants;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
@@ -37,8 +37,10 @@ use crate::ui::Ui;
     max_term_width = 100,
     after_help = "Examples:
   tenantpilot tenants add contoso --directory contoso.onmicrosoft.com \\
-      --client-id 11111111-2222-3333-4444-555555555555 --secret-file /etc/tenantpilot/contoso
-  tenantpilot schedules add nightly --tenant contoso --at 02:00 --timezone Europe/Oslo
+      --client-id 11111111-2222-3333-4444-555555555555 \\
+      --secret-file /etc/tenantpilot/contoso
+  tenantpilot schedules add nightly --tenant contoso --at 02:00 \\
+      --timezone Europe/Oslo
 
 Exit codes: 0 ok, 1 failed, 2 usage, 3 partial, 10 no database, 11 busy, 12 auth,
 13 unavailable, 14 integrity, 15 schema, 16 storage, 17 config, 18 not found, 19 attention,
@@ -72,7 +74,7 @@ struct Global {
     #[arg(short, long = "verbose", global = true, action = clap::ArgAction::Count)]
     verbosity: u8,
 
-    /// Use colour
+    /// Use colour on help, errors and warnings
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     color: Color,
 
@@ -138,7 +140,7 @@ pub enum Parsed {
 
 /// Reads a command line, the program's name first.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Parsed {
-    let args: Vec<OsString> = args.into_iter().collect();
+    let args = help_as_flag(args.into_iter().collect());
     let environment = Environment::of_process();
     match Cli::try_parse_from(&args) {
         Ok(cli) => Parsed::Command {
@@ -150,6 +152,16 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Parsed {
             Parsed::Answered(answer(&config, &error))
         }
     }
+}
+
+/// `tenantpilot help COMMAND…` as `tenantpilot COMMAND… --help`: a subcommand of that name would
+/// stand in every list of commands, and hold each of them once more.
+fn help_as_flag(mut args: Vec<OsString>) -> Vec<OsString> {
+    if args.get(1).is_some_and(|word| word == "help") {
+        args.remove(1);
+        args.push("--help".into());
+    }
+    args
 }
 
 /// The flags that decide how a command line is answered that could not be parsed.
@@ -240,11 +252,27 @@ pub(crate) fn require_yes(ctx: &Context, yes: bool, deed: &str) -> Result<()> {
 pub(crate) fn parse_time(text: &str) -> Result<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text)
         .map(|time| time.with_timezone(&Utc))
-        .map_err(|error| {
-            let example = DateTime::<Utc>::UNIX_EPOCH.to_rfc3339_opts(SecondsFormat::Secs, true);
-            Error::usage(format!("{text:?} is not a time: {error}"))
-                .hint(format!("write RFC 3339, e.g. {example}"))
+        .map_err(|_| {
+            Error::usage(format!("{text:?} is not a time")).hint(
+                "write RFC 3339 with Z or an offset: 2027-03-28T01:00:00Z or \
+                 2027-03-28T02:00:00+01:00",
+            )
         })
+}
+
+/// The id of a run or a backup set as it is typed.
+pub(crate) fn parse_id(text: &str) -> std::result::Result<i64, String> {
+    text.parse()
+        .map_err(|_| "an id is a whole number, e.g. 42".to_owned())
+}
+
+/// A name as a message tells it: quoted where nobody would see that there is one.
+pub(crate) fn told(name: &str) -> String {
+    if name.trim().is_empty() {
+        format!("{name:?}")
+    } else {
+        name.to_owned()
+    }
 }
 
 /// The name in `names` that looks most like `given`, if any is close.
@@ -270,6 +298,19 @@ mod tests {
     #[test]
     fn the_command_tree_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_examples_in_the_help_fit_a_terminal_so_that_they_can_be_copied() {
+        let mut commands = vec![Cli::command()];
+        while let Some(command) = commands.pop() {
+            let help = command.get_after_help().map(ToString::to_string);
+            for line in help.unwrap_or_default().lines() {
+                let example = line.starts_with("  ");
+                assert!(!example || line.chars().count() <= 80, "too long: {line}");
+            }
+            commands.extend(command.get_subcommands().cloned());
+        }
     }
 
     #[test]

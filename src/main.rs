@@ -26,6 +26,11 @@ fn run() -> error::ExitCode {
         Parsed::Answered(code) => return code,
     };
     start_log(&config);
+    log::info!(
+        "tenantpilot {}, database {}",
+        env!("CARGO_PKG_VERSION"),
+        config.database.display()
+    );
     let stop = Stop::default();
     let context = Context::new(config, stop.clone());
     listen_for_signals(stop.clone(), context.heeds_stop());

@@ -294,3 +294,141 @@ fn shells_can_read_their_completions() {
         assert_eq!(env.shell(&line).ok(), "", "{shell}");
     }
 }
+
+#[test]
+fn a_failed_run_ends_in_one_error_object_with_json() {
+    let env = Env::with_tenant();
+    for name in ["one", "two"] {
+        let add = ["schedules", "add", name, "--tenant", "contoso", "--at"];
+        env.run(&[&add[..], &["02:00"]].concat()).ok();
+    }
+    std::fs::remove_file(env.path("secret")).unwrap();
+    for (args, problems) in [(&["run", "one"][..], 1), (&["run", "--all"], 2)] {
+        let (stdout, stderr) = env.run(&[args, &["--json"]].concat()).ends(17);
+        let document: Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!(document["items"].as_array().unwrap().len(), problems);
+        let last: Value = serde_json::from_str(stderr.lines().last().unwrap()).unwrap();
+        assert_eq!(last["error"]["exit_code"], 17, "{stderr}");
+        assert_eq!(stderr.matches("\"error\"").count(), 1, "{stderr}");
+        assert!(last["error"]["hint"].as_str().unwrap().contains("retry"));
+    }
+    let stderr = env.run(&["run", "one"]).fails(17);
+    assert_eq!(stderr.lines().count(), 2, "a line and a hint: {stderr}");
+}
+
+#[test]
+fn a_tenant_beside_a_schedule_is_heeded() {
+    let env = Env::with_tenant();
+    env.add_tenant("fabrikam");
+    for (name, tenant) in [
+        ("nightly", "contoso"),
+        ("nightly", "fabrikam"),
+        ("weekly", "contoso"),
+    ] {
+        env.run(&[
+            "schedules",
+            "add",
+            name,
+            "--tenant",
+            tenant,
+            "--at",
+            "02:00",
+        ])
+        .ok();
+    }
+    for list in [&["history"][..], &["backups", "list"]] {
+        let of = |tenant: &str, schedule: &str| {
+            env.run(&[list, &["--tenant", tenant, "--schedule", schedule]].concat())
+        };
+        for (tenant, schedule) in [
+            ("2", "nightly"),
+            ("fabrikam", "fabrikam/nightly"),
+            ("1", "1"),
+        ] {
+            of(tenant, schedule).ok();
+        }
+        for (tenant, schedule) in [("fabrikam", "weekly"), ("fabrikam", "1"), ("nobody", "1")] {
+            of(tenant, schedule).fails(18);
+        }
+    }
+    insta::assert_snapshot!(
+        env.run(&["history", "--tenant", "fabrikam", "--schedule", "weekly"]).fails(18),
+        @r"
+    error: tenant fabrikam (id 2) has no schedule weekly; there is schedule weekly (id 3) of tenant contoso
+    hint: tenantpilot schedules list --archived --tenant 2
+    "
+    );
+}
+
+#[test]
+fn help_is_a_word_too() {
+    let env = Env::new();
+    for (words, flag) in [
+        (&["help"][..], &["--help"][..]),
+        (
+            &["help", "schedules", "next"],
+            &["schedules", "next", "--help"],
+        ),
+    ] {
+        assert_eq!(env.run(words).ok(), env.run(flag).ok());
+    }
+    env.run(&["help", "nonsense"]).fails(2);
+}
+
+#[test]
+fn a_value_that_begins_with_a_dash_is_a_wrong_value_and_no_unknown_flag() {
+    let env = Env::with_tenant();
+    for args in [
+        &["history", "--limit", "-1"][..],
+        &["history", "--since", "-1h"],
+        &["dispatch", "--jobs", "-1"],
+        &["schedules", "upcoming", "--within", "-1d"],
+        &[
+            "schedules",
+            "add",
+            "x",
+            "--tenant",
+            "contoso",
+            "--at",
+            "02:00",
+            "--keep-last",
+            "-1",
+        ],
+        &[
+            "schedules",
+            "add",
+            "x",
+            "--tenant",
+            "contoso",
+            "--at",
+            "02:00",
+            "--grace",
+            "-1m",
+        ],
+        &[
+            "schedules",
+            "add",
+            "x",
+            "--tenant",
+            "contoso",
+            "--cron",
+            "-1 * * * *",
+        ],
+    ] {
+        let stderr = env.run(args).fails(2);
+        assert!(!stderr.contains("unexpected argument"), "{stderr}");
+        assert!(stderr.contains("-1"), "{stderr}");
+    }
+}
+
+#[test]
+fn verbose_says_what_happened_on_stderr() {
+    let env = Env::with_tenant();
+    let (stdout, stderr) = env.run(&["dispatch", "-v"]).warned();
+    assert_eq!(stdout, "");
+    assert!(
+        stderr.contains("database ") && stderr.contains("0 started"),
+        "{stderr}"
+    );
+    assert_eq!(env.run(&["dispatch"]).ok(), "");
+}

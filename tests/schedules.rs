@@ -373,3 +373,69 @@ fn schedules_are_listed_by_name_and_by_tenant() {
     env.run(&["schedules", "list", "--tenant", "nobody"])
         .fails(18);
 }
+
+#[test]
+fn a_wrong_duration_names_its_flag() {
+    let env = Env::with_tenant();
+    for flag in ["--grace", "--max-runtime", "--spread"] {
+        let add = [
+            "schedules",
+            "add",
+            "x",
+            "--tenant",
+            "contoso",
+            "--at",
+            "02:00",
+        ];
+        let stderr = env.run(&[&add[..], &[flag, "5"]].concat()).fails(2);
+        assert!(
+            stderr.starts_with(&format!("error: {flag}: \"5\"")),
+            "{stderr}"
+        );
+    }
+    let add = [
+        "schedules",
+        "add",
+        "x",
+        "--tenant",
+        "contoso",
+        "--at",
+        "02:00",
+    ];
+    let stderr = env.run(&[&add[..], &["--spread", "25h"]].concat()).fails(2);
+    assert!(
+        stderr.ends_with("hint: give --spread at most 24h\n"),
+        "{stderr}"
+    );
+    env.run(&[&add[..], &["--spread", "24h"]].concat()).ok();
+}
+
+#[test]
+fn the_defaults_of_new_schedules_are_not_in_the_help_of_edit() {
+    let env = Env::new();
+    assert!(
+        env.run(&["schedules", "add", "--help"])
+            .ok()
+            .contains("[default: UTC]")
+    );
+    let help = env.run(&["schedules", "edit", "--help"]).ok();
+    assert!(
+        !help.contains("[default: UTC]") && !help.contains("[default: 30]"),
+        "{help}"
+    );
+}
+
+#[test]
+fn show_prints_whole_values_on_a_narrow_terminal() {
+    let mut env = Env::with_tenant();
+    nightly(&env);
+    env.set("COLUMNS", "40");
+    let shown = env.run(&["schedules", "show", "nightly"]).ok();
+    assert!(
+        shown.contains("settingsCatalogPolicy, deviceConfiguration, "),
+        "{shown}"
+    );
+    assert!(!shown.contains('…'), "{shown}");
+    let listed = env.run(&["history"]).ok();
+    assert_eq!(listed, "");
+}

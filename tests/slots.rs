@@ -137,3 +137,35 @@ fn upcoming_slots_of_all_schedules_come_in_order() {
     env.run(&["schedules", "upcoming", "--within", "401d"])
         .fails(2);
 }
+
+#[test]
+fn the_calendar_ends_where_rfc_3339_does() {
+    let env = Env::with_tenant();
+    add(&env, "nightly", &["--at", "02:00"]);
+    let next = |from: &str| env.items(&["schedules", "next", "nightly", "-n", "3", "--from", from]);
+    assert_eq!(next("9999-12-30T00:00:00Z").len(), 2);
+    assert!(next("9999-12-31T23:59:59Z").is_empty());
+    assert_eq!(
+        next("0001-01-01T00:00:00Z")[0]["slot"],
+        "0001-01-01T02:00:00Z"
+    );
+    let stderr = env
+        .run(&["schedules", "next", "nightly", "--from", "2027-01-01"])
+        .fails(2);
+    insta::assert_snapshot!(stderr, @r#"
+    error: --from: "2027-01-01" is not a time
+    hint: write RFC 3339 with Z or an offset: 2027-03-28T01:00:00Z or 2027-03-28T02:00:00+01:00
+    "#);
+}
+
+#[test]
+fn a_wrong_span_names_its_flag() {
+    let env = Env::with_tenant();
+    let stderr = env
+        .run(&["schedules", "upcoming", "--within", "x"])
+        .fails(2);
+    assert!(
+        stderr.starts_with("error: --within: \"x\" is not a duration\n"),
+        "{stderr}"
+    );
+}

@@ -331,6 +331,11 @@ fn an_unknown_tenant_is_not_found_and_the_closest_is_named() {
     error: no tenant named contsoo
     hint: the closest name is contoso; see tenantpilot tenants list
     ");
+    let stderr = env.run(&["tenants", "show", ""]).fails(18);
+    assert!(
+        stderr.starts_with("error: no tenant named \"\"\n"),
+        "{stderr}"
+    );
     for given in ["9", "99999999999999999999", "x'; DROP TABLE tenants; --"] {
         env.run(&["tenants", "show", given]).fails(18);
     }
@@ -467,4 +472,15 @@ fn the_actor_is_the_user_who_called_sudo() {
         root,
         "only root can have been called by sudo"
     );
+}
+
+#[test]
+fn a_label_without_a_value_is_none() {
+    let env = Env::with_tenant();
+    let secret = env.path("secret");
+    let secret = ["--secret-file", secret.to_str().unwrap()];
+    let labels = ["--label", "a=", "--label", "b=1", "--json"];
+    let out = env.run(&add("x", &[&secret[..], &labels].concat())).ok();
+    let tenant: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(tenant["labels"], json!({ "b": "1" }));
 }

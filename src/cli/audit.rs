@@ -26,12 +26,17 @@ pub enum Command {
 /// List audit events, newest first
 #[derive(Debug, ClapArgs)]
 pub struct ListArgs {
-    /// Only those of this tenant
-    #[arg(long, value_name = "T")]
+    /// Only those of this tenant: its name or id
+    #[arg(long, value_name = "TENANT")]
     tenant: Option<String>,
 
-    /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 50)]
+    /// Show at most this many
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 50,
+        allow_negative_numbers = true
+    )]
     limit: u32,
 }
 

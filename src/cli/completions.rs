@@ -8,8 +8,10 @@ use crate::error::{Error, ExitCode, Result};
 
 /// Print a completion script for a shell
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  tenantpilot completions bash > \
-                        ~/.local/share/bash-completion/completions/tenantpilot")]
+#[command(after_help = "Examples:
+  tenantpilot completions bash \\
+      > ~/.local/share/bash-completion/completions/tenantpilot
+  tenantpilot completions fish > ~/.config/fish/completions/tenantpilot.fish")]
 pub struct Args {
     /// The shell that will read the script
     #[arg(value_name = "SHELL")]

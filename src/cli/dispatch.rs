@@ -24,15 +24,15 @@ use crate::ui::table::Table;
   tenantpilot dispatch --dry-run --at 2026-12-01T02:00:00Z")]
 pub struct Args {
     /// Decide slots as if it were this time (RFC 3339); recorded times stay the machine's
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     at: Option<String>,
 
     /// Say what would start, be missed or be closed, and change nothing
     #[arg(long)]
     dry_run: bool,
 
-    /// Execute so many runs at once
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    /// Execute at most this many runs at once
+    #[arg(long, value_name = "N", default_value_t = 16, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: u16,
 }
 
@@ -48,6 +48,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         return rehearse(ctx, &dispatch::rehearse(&means, now)?);
     }
     let report = dispatch::dispatch(&means, now, usize::from(args.jobs))?;
+    log_report(now, &report);
     if ctx.ui.json() {
         ctx.ui.items(&runs_json(ctx, run_ids(&report))?)?;
     }
@@ -57,6 +58,28 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     };
     ctx.ui.failures(&problems(&report), code);
     Ok(code)
+}
+
+fn log_report(now: Slot, report: &Report) {
+    let decision = &report.decision;
+    log::info!(
+        "dispatch of {now}: {} started, {} missed, {} with a held lock, {} interrupted before",
+        report.executed.len(),
+        decision.missed.len(),
+        decision.held.len(),
+        decision.interrupted.len()
+    );
+    report.executed.iter().for_each(log_run);
+}
+
+/// Logs what came of a run.
+pub(crate) fn log_run(executed: &Executed) {
+    log::info!(
+        "run {} of {}: {}",
+        executed.run_id.0,
+        executed.schedule.described(),
+        executed.ending.status.as_str()
+    );
 }
 
 fn run_ids(report: &Report) -> Vec<RunId> {

@@ -26,28 +26,33 @@ pub struct Args {
     #[command(subcommand)]
     command: Option<Command>,
 
-    /// Only runs of this tenant
-    #[arg(long, value_name = "T")]
+    /// Only runs of this tenant: its name or id
+    #[arg(long, value_name = "TENANT")]
     tenant: Option<String>,
 
-    /// Only runs of this schedule
-    #[arg(long, value_name = "S")]
+    /// Only runs of this schedule: its id, name, or TENANT/NAME
+    #[arg(long, value_name = "SCHEDULE")]
     schedule: Option<String>,
 
-    /// Only runs in one of these, separated by commas
+    /// Only runs with one of these statuses, e.g. failed,partial
     #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = parse_status)]
     status: Vec<Status>,
 
-    /// Only runs started by this: schedule, manual or retry
+    /// Only runs started by this: `schedule`, `manual` or `retry`
     #[arg(long, value_name = "TRIGGER", value_parser = parse_trigger)]
     trigger: Option<Trigger>,
 
-    /// Only runs of the last so long, e.g. 24h or 7d
-    #[arg(long, value_name = "D")]
+    /// Only runs of this last while, e.g. 24h or 7d
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     since: Option<String>,
 
-    /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 50)]
+    /// Show at most this many
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 50,
+        allow_negative_numbers = true
+    )]
     limit: u32,
 }
 
@@ -57,6 +62,7 @@ enum Command {
     /// Show one run with all that it did
     Show {
         /// The id of the run
+        #[arg(value_name = "RUN", value_parser = cli::parse_id)]
         run: i64,
     },
 }

@@ -19,7 +19,7 @@ use crate::ui::table::Table;
   tenantpilot retention --dry-run
   tenantpilot retention contoso/nightly")]
 pub struct Args {
-    /// Schedules: an id, a name, or TENANT/NAME; all that are not archived when none is given
+    /// The schedules: ids, names, or TENANT/NAME; all that are not archived when none is given
     #[arg(value_name = "SCHEDULE")]
     schedules: Vec<String>,
 

@@ -14,28 +14,42 @@ use crate::{cli, duration, retry};
 ///
 /// Each becomes a new run that names the one it retries.
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Examples:
+#[command(
+    group(clap::ArgGroup::new("which").args(["runs", "failed"]).required(true)),
+    override_usage = "tenantpilot retry [OPTIONS] <RUN>...
+       tenantpilot retry [OPTIONS] --failed",
+    after_help = "Examples:
   tenantpilot retry 42
   tenantpilot retry --failed --since 12h")]
 pub struct Args {
     /// The ids of the runs
     #[arg(
         value_name = "RUN",
-        required_unless_present = "failed",
-        conflicts_with = "failed"
+        value_parser = cli::parse_id
     )]
     runs: Vec<i64>,
 
-    /// The newest run of each schedule that is failed, partial or canceled
+    /// Retry the newest run of each schedule where that is failed, partial or canceled
     #[arg(long)]
     failed: bool,
 
-    /// With --failed, look back so far
-    #[arg(long, value_name = "D", default_value = "24h", requires = "failed")]
+    /// With --failed, look back this far, e.g. 12h or 7d
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "24h",
+        requires = "failed",
+        allow_hyphen_values = true
+    )]
     since: String,
 
-    /// Wait so long for a run that is going on, e.g. 10m
-    #[arg(long, value_name = "D", default_value = "0s")]
+    /// Wait up to this long for a run that is going on, e.g. 10m
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "0s",
+        allow_hyphen_values = true
+    )]
     wait: String,
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args as ClapArgs;
 
 use crate::cli;
-use crate::cli::dispatch::{ending_code, problem_of, problems_of_closed, runs_json};
+use crate::cli::dispatch::{ending_code, log_run, problem_of, problems_of_closed, runs_json};
 use crate::context::Context;
 use crate::dispatch::{Claim, Executed, claim_manual, execute_all};
 use crate::error::{Error, ExitCode, Kind, Result};
@@ -22,29 +22,34 @@ const AT_ONCE: usize = 16;
 
 /// Back up now, whatever the schedules say
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Examples:
+#[command(
+    group(clap::ArgGroup::new("which").args(["schedules", "all"]).required(true)),
+    override_usage = "tenantpilot run [OPTIONS] <SCHEDULE>...
+       tenantpilot run [OPTIONS] --all",
+    after_help = "Examples:
   tenantpilot run nightly
   tenantpilot run contoso/nightly fabrikam/nightly --wait 10m
   tenantpilot run --all --tenant contoso")]
 pub struct Args {
-    /// Schedules: an id, a name, or TENANT/NAME
-    #[arg(
-        value_name = "SCHEDULE",
-        required_unless_present = "all",
-        conflicts_with = "all"
-    )]
+    /// The schedules: ids, names, or TENANT/NAME
+    #[arg(value_name = "SCHEDULE")]
     schedules: Vec<String>,
 
-    /// Every enabled schedule
+    /// Back up by every enabled schedule
     #[arg(long)]
     all: bool,
 
-    /// With --all, only those of this tenant
-    #[arg(long, value_name = "T", requires = "all")]
+    /// With --all, only those of this tenant: its name or id
+    #[arg(long, value_name = "TENANT", requires = "all")]
     tenant: Option<String>,
 
-    /// Wait so long for a run that is going on, e.g. 10m
-    #[arg(long, value_name = "D", default_value = "0s")]
+    /// Wait up to this long for a run that is going on, e.g. 10m
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "0s",
+        allow_hyphen_values = true
+    )]
     wait: String,
 }
 
@@ -122,6 +127,7 @@ pub(crate) fn start(
         .collect();
     let mut problems = refused;
     for run in &executed {
+        log_run(run);
         problems.extend(problems_of(run));
         say(ctx, store, run)?;
         codes.push(ending_code(&run.ending, ExitCode::Busy));

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::audit::{Event, Outcome};
-use crate::cli::closest;
+use crate::cli::{closest, told};
 use crate::context::Context;
 use crate::error::{Error, ExitCode, Result};
 use crate::store;
@@ -66,7 +66,7 @@ pub(crate) fn find(conn: &Connection, given: &str) -> Result<Tenant> {
         Some(name) => format!("the closest name is {name}; see tenantpilot tenants list"),
         None => "tenantpilot tenants list".to_owned(),
     };
-    Err(Error::not_found(format!("no tenant named {given}")).hint(hint))
+    Err(Error::not_found(format!("no tenant named {}", told(given))).hint(hint))
 }
 
 /// How messages name a tenant: `tenant contoso (id 1)`.

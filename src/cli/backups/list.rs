@@ -17,20 +17,25 @@ use crate::ui::table::Table;
 /// List backup sets, newest first
 #[derive(Debug, ClapArgs)]
 pub struct Args {
-    /// Only those of this tenant
-    #[arg(long, value_name = "T")]
+    /// Only those of this tenant: its name or id
+    #[arg(long, value_name = "TENANT")]
     tenant: Option<String>,
 
-    /// Only those of this schedule
-    #[arg(long, value_name = "S")]
+    /// Only those of this schedule: its id, name, or TENANT/NAME
+    #[arg(long, value_name = "SCHEDULE")]
     schedule: Option<String>,
 
-    /// Only those of the last so long, e.g. 24h or 7d
-    #[arg(long, value_name = "D")]
+    /// Only those of this last while, e.g. 24h or 7d
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     since: Option<String>,
 
-    /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 50)]
+    /// Show at most this many
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 50,
+        allow_negative_numbers = true
+    )]
     limit: u32,
 
     /// Those that expired and wait to be purged, instead of the others

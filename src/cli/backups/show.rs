@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{find, set_json};
 use crate::backup_set::{BackupSet, ListEntry, Manifest, TypeList};
+use crate::cli;
 use crate::cli::history::time;
 use crate::context::Context;
 use crate::error::{Error, ExitCode, Kind, Result};
@@ -18,13 +19,15 @@ use crate::ui::table::Table;
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   tenantpilot backups show 12
-  tenantpilot backups show 12 --policy settingsCatalogPolicy/5c4b1d0e-… --json | jq .document")]
+  tenantpilot backups show 12 --json | jq '.items[].policy_id'
+  tenantpilot backups show 12 \\
+      --policy namedLocation/5c4b1d0e-0b6c-4f7e-9d51-0c9c4f7e9d51")]
 pub struct Args {
     /// The id of the backup set
-    #[arg(value_name = "SET")]
+    #[arg(value_name = "SET", value_parser = cli::parse_id)]
     set: i64,
 
-    /// Show this policy: its type and its id
+    /// Show this policy: its policy type and its id
     #[arg(long, value_name = "TYPE/ID")]
     policy: Option<String>,
 }

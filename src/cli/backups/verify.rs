@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::find;
 use crate::backup_set::BackupSetId;
+use crate::cli;
 use crate::context::Context;
 use crate::error::{Error, ExitCode, Kind, Result};
 use crate::store::backup_sets::verify::{Damage, Sample, Scope, verify};
@@ -21,12 +22,13 @@ use crate::store::backup_sets::verify::{Damage, Sample, Scope, verify};
   tenantpilot backups verify 12 13
   tenantpilot backups verify --sample 5%")]
 pub struct Args {
-    /// Ids of backup sets
-    #[arg(value_name = "SET")]
+    /// The ids of the backup sets; all of them when none is given
+    #[arg(value_name = "SET", value_parser = cli::parse_id)]
     sets: Vec<i64>,
 
-    /// Check only so many of the policies, others each day; manifests and lists are always checked
-    #[arg(long, value_name = "P%", value_parser = parse_percent)]
+    /// Check this share of the policies, e.g. 5%, others each day; manifests and lists are always
+    /// checked
+    #[arg(long, value_name = "P%", allow_hyphen_values = true, value_parser = parse_percent)]
     sample: Option<u8>,
 }
 

@@ -17,15 +17,20 @@ use crate::tenant;
 #[command(
     group(clap::ArgGroup::new("when").args(["at", "cron"]).required(true)),
     after_help = "Examples:
-  tenantpilot schedules add nightly --tenant contoso --at 02:00 --timezone Europe/Oslo
-  tenantpilot schedules add weekly --tenant contoso --at 06:00 --at 18:00 --days mon,thu
-  tenantpilot schedules add hourly --tenant contoso --cron '15 * * * *' --types settingsCatalogPolicy
+  tenantpilot schedules add nightly --tenant contoso --at 02:00 \\
+      --timezone Europe/Oslo
+  tenantpilot schedules add weekly --tenant contoso --at 06:00 --at 18:00 \\
+      --days mon,thu
+  tenantpilot schedules add hourly --tenant contoso --cron '15 * * * *' \\
+      --types settingsCatalogPolicy
 
 A local time that a clock change skips is skipped; one that comes twice counts the first time.
-Sub-hourly work belongs into UTC."
+
+In a zone with clock changes, a schedule that runs several times an hour pauses while an hour comes \
+again: give it --timezone UTC."
 )]
 pub struct Args {
-    /// A name of 1 to 100 characters that no other schedule of the tenant has
+    /// A name of 1 to 100 characters that no other schedule of the tenant has, not only digits
     name: String,
 
     /// The tenant to back up: its name or id

@@ -13,21 +13,32 @@ use crate::tenant;
 #[derive(Debug, clap::Args)]
 #[command(
     group(clap::ArgGroup::new("changes").args(FLAGS).required(true).multiple(true)),
+    mut_args(without_default),
+    override_usage = "tenantpilot schedules edit [OPTIONS] <SCHEDULE>",
     after_help = "Examples:
   tenantpilot schedules edit nightly --at 03:15
-  tenantpilot schedules edit contoso/nightly --days mon,tue,wed,thu,fri --keep-last 60"
+  tenantpilot schedules edit contoso/nightly --days mon,thu --keep-last 60"
 )]
 pub struct Args {
     /// The schedule: its id, name, or TENANT/NAME
     #[arg(value_name = "SCHEDULE")]
     schedule: String,
 
-    /// Give it this name
+    /// Give it this name, of 1 to 100 characters, not only digits
     #[arg(long, group = "changes", value_name = "NEW-NAME")]
     name: Option<String>,
 
     #[command(flatten)]
     options: Options,
+}
+
+/// A flag without the default that its help names: that is one of new schedules.
+fn without_default(flag: clap::Arg) -> clap::Arg {
+    let help = flag.get_help().map(ToString::to_string).unwrap_or_default();
+    match help.split_once(" [default: ") {
+        Some((help, _)) => flag.help(help.to_owned()),
+        None => flag,
+    }
 }
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<()> {

@@ -6,7 +6,7 @@
 
 use rusqlite::Connection;
 
-use crate::cli::{closest, tenants};
+use crate::cli::{closest, tenants, told};
 use crate::error::{Error, Result};
 use crate::schedule::{Schedule, ScheduleId};
 use crate::store::schedules::{self, Listed};
@@ -138,7 +138,7 @@ fn unknown(conn: &Connection, given: &str) -> Result<Error> {
             [format!("{}/{name}", schedule.tenant), name]
         })
         .collect();
-    let error = Error::not_found(format!("no schedule named {given}"));
+    let error = Error::not_found(format!("no schedule named {}", told(given)));
     Ok(match closest(given, names.iter().map(String::as_str)) {
         Some(name) => error.hint(format!(
             "the closest name is {name}; see tenantpilot schedules list"

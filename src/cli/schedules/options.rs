@@ -14,6 +14,9 @@ use crate::recurrence::{Recurrence, parse_day};
 use crate::schedule::Settings;
 use crate::zone::Zone;
 
+/// The longest spread: a dispatch waits so long with the run in hand.
+const LONGEST_SPREAD: Duration = Duration::from_secs(86_400);
+
 /// What to back up, when, and how long to keep it.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Options {
@@ -31,7 +34,7 @@ pub(super) struct Options {
     days: Vec<String>,
 
     /// Start by a cron expression of five fields: MIN HOUR DOM MON DOW
-    #[arg(long, value_name = "EXPRESSION")]
+    #[arg(long, value_name = "EXPRESSION", allow_hyphen_values = true)]
     cron: Option<String>,
 
     /// Evaluate the times in this IANA zone, e.g. Europe/Oslo [default: UTC]
@@ -42,11 +45,11 @@ pub(super) struct Options {
     #[arg(long, value_name = "KEY,…", value_delimiter = ',')]
     types: Vec<String>,
 
-    /// Leave these policy types out; an empty value leaves none out
+    /// Leave these policy types out; an empty value leaves none out [default: none]
     #[arg(long, value_name = "KEY,…", value_delimiter = ',')]
     exclude_types: Option<Vec<String>>,
 
-    /// Bring the policy types along that others refer to (the default)
+    /// Bring the policy types along that others refer to [default: yes]
     #[arg(long, conflicts_with = "no_foundations")]
     foundations: bool,
 
@@ -55,19 +58,20 @@ pub(super) struct Options {
     no_foundations: bool,
 
     /// Keep this many backup sets, at least 1 [default: 30]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..),
+          allow_negative_numbers = true)]
     keep_last: Option<u32>,
 
     /// Still run the newest missed slot if it is not older than this, e.g. 30m [default: 0s]
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     grace: Option<String>,
 
     /// Give a run up after this, e.g. 90m [default: 1h]
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     max_runtime: Option<String>,
 
-    /// Start at a fixed offset of up to this after each slot, e.g. 10m [default: 0s]
-    #[arg(long, value_name = "DURATION")]
+    /// Start at a fixed offset of up to this after each slot, e.g. 10m; at most 24h [default: 0s]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     spread: Option<String>,
 
     /// Hang a label on it, `K=` takes it off; repeatable
@@ -146,9 +150,13 @@ impl Options {
         if let Some(keep_last) = self.keep_last {
             settings.keep_last = keep_last;
         }
-        set_duration(&mut settings.grace, self.grace.as_deref())?;
-        set_duration(&mut settings.max_runtime, self.max_runtime.as_deref())?;
-        set_duration(&mut settings.spread, self.spread.as_deref())?;
+        set_duration(&mut settings.grace, "--grace", self.grace.as_deref())?;
+        set_duration(
+            &mut settings.max_runtime,
+            "--max-runtime",
+            self.max_runtime.as_deref(),
+        )?;
+        set_duration(&mut settings.spread, "--spread", self.spread.as_deref())?;
         let changes: Vec<_> = self
             .labels
             .iter()
@@ -158,6 +166,12 @@ impl Options {
         if settings.max_runtime.is_zero() {
             return Err(Error::usage("a max runtime of nothing lets no run finish")
                 .hint("give --max-runtime at least 1s"));
+        }
+        if self.spread.is_some() && settings.spread > LONGEST_SPREAD {
+            return Err(
+                Error::usage("a run cannot start more than a day after its slot")
+                    .hint("give --spread at most 24h"),
+            );
         }
         self.check_types(&settings)?;
         Ok(settings)
@@ -203,9 +217,9 @@ fn keys(words: &[String]) -> Vec<String> {
     keys
 }
 
-fn set_duration(field: &mut Duration, given: Option<&str>) -> Result<()> {
+fn set_duration(field: &mut Duration, flag: &str, given: Option<&str>) -> Result<()> {
     if let Some(text) = given {
-        *field = duration::parse(text)?;
+        *field = duration::parse(text).map_err(|error| error.during(flag))?;
     }
     Ok(())
 }

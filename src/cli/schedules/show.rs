@@ -1,10 +1,10 @@
 //! `schedules list` and `schedules show`, and how a schedule looks as JSON.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike as _, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use super::find::{Prefer, find};
-use super::slots::{Zones, local_text};
+use super::slots::{LAST_YEAR, Zones, local_text};
 use crate::cli::tenants;
 use crate::context::Context;
 use crate::duration;
@@ -171,7 +171,8 @@ fn next_run(ctx: &Context, zones: &mut Zones<'_>, schedule: &Schedule) -> Option
     }
     let zone = zones.of(schedule).ok()?;
     let from = schedule.slots_from.max(Slot::containing(ctx.now()));
-    schedule.settings.recurrence.next(zone, from)
+    let next = schedule.settings.recurrence.next(zone, from);
+    next.filter(|slot| slot.instant().year() <= LAST_YEAR)
 }
 
 fn next_text(zones: &mut Zones<'_>, schedule: &Schedule, next: Option<Slot>) -> String {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::find::find_active;
@@ -26,6 +26,9 @@ const GAP_DAYS: u32 = 400;
 /// How far ahead `upcoming` looks at most: the list is sorted as a whole, in memory.
 const LONGEST_WITHIN: Duration = Duration::from_secs(400 * 86_400);
 
+/// The last year that RFC 3339 can write.
+pub(super) const LAST_YEAR: i32 = 9999;
+
 /// Show the next slots of a schedule, in local time and UTC
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
@@ -37,11 +40,12 @@ pub struct NextArgs {
 
     /// Show this many, skipped ones included
     #[arg(short = 'n', long = "number", value_name = "N", default_value_t = 10,
+          allow_negative_numbers = true,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     number: u32,
 
     /// Begin here instead of now, e.g. 2027-03-27T00:00:00Z (RFC 3339)
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     from: Option<String>,
 }
 
@@ -49,7 +53,12 @@ pub struct NextArgs {
 #[derive(Debug, clap::Args)]
 pub struct UpcomingArgs {
     /// Look ahead this far, e.g. 90m or 7d; at most 400d
-    #[arg(long, value_name = "DURATION", default_value = "24h")]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "24h",
+        allow_hyphen_values = true
+    )]
     within: String,
 
     /// Only those of this tenant: its name or id
@@ -96,6 +105,7 @@ pub(super) fn next(ctx: &Context, args: &NextArgs) -> Result<()> {
         .settings
         .recurrence
         .occurrences(zone, first_minute(from))
+        .take_while(|found| found.local.year() <= LAST_YEAR)
         .take(number)
         .collect();
     if !schedule.settings.enabled {
@@ -120,7 +130,7 @@ pub(super) fn next(ctx: &Context, args: &NextArgs) -> Result<()> {
 }
 
 pub(super) fn upcoming(ctx: &Context, args: &UpcomingArgs) -> Result<()> {
-    let within = duration::parse(&args.within)?;
+    let within = duration::parse(&args.within).map_err(|error| error.during("--within"))?;
     if within > LONGEST_WITHIN {
         return Err(
             Error::usage(format!("--within {} looks too far ahead", args.within))

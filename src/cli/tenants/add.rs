@@ -15,11 +15,13 @@ use crate::tenant::{self, Settings, Tenant, address};
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("sign-in").args(FLAGS).required(true)), after_help = "Examples:
   tenantpilot tenants add contoso --directory contoso.onmicrosoft.com \\
-      --client-id 11111111-2222-3333-4444-555555555555 --secret-file /etc/tenantpilot/contoso
-  tenantpilot tenants add fabrikam --directory 66666666-7777-8888-9999-000000000000 \\
-      --client-id 11111111-2222-3333-4444-555555555555 --secret-env FABRIKAM_SECRET --cloud usgov")]
+      --client-id 11111111-2222-3333-4444-555555555555 \\
+      --secret-file /etc/tenantpilot/contoso
+  tenantpilot tenants add fabrikam --secret-env FABRIKAM_SECRET --cloud usgov \\
+      --directory 66666666-7777-8888-9999-000000000000 \\
+      --client-id 11111111-2222-3333-4444-555555555555")]
 pub struct Args {
-    /// A name of 1 to 100 characters that no other tenant has
+    /// A name of 1 to 100 characters that no other tenant has, not only digits
     name: String,
 
     /// The directory: its tenant id (a GUID) or one of its verified domains
@@ -75,11 +77,13 @@ fn settings(ctx: &Context, args: Args) -> Result<Settings> {
     tenant::check_name("tenant", &args.name)?;
     address::check_directory(&args.directory)?;
     address::check_client_id(&args.client_id)?;
-    let labels: BTreeMap<_, _> = args
+    let given: Vec<_> = args
         .labels
         .iter()
         .map(|label| labels::parse(label))
         .collect::<Result<_>>()?;
+    let mut labels = BTreeMap::new();
+    labels::change(&mut labels, &given);
     Ok(Settings {
         name: args.name,
         directory: args.directory,

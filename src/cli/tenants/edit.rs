@@ -14,6 +14,7 @@ use crate::tenant::{self, Settings, Tenant, address};
 #[derive(Debug, clap::Args)]
 #[command(
     group(clap::ArgGroup::new("changes").args(FLAGS).required(true).multiple(true)),
+    override_usage = "tenantpilot tenants edit [OPTIONS] <NAME>",
     after_help = "Examples:
   tenantpilot tenants edit contoso --secret-file /etc/tenantpilot/contoso-2027
   tenantpilot tenants edit contoso --name contoso-emea --label region=emea"
@@ -23,7 +24,7 @@ pub struct Args {
     #[arg(value_name = "NAME")]
     tenant: String,
 
-    /// Give it this name
+    /// Give it this name, of 1 to 100 characters, not only digits
     #[arg(long, group = "changes", value_name = "NEW-NAME")]
     name: Option<String>,
 
