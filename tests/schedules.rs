@@ -439,3 +439,16 @@ fn show_prints_whole_values_on_a_narrow_terminal() {
     let listed = env.run(&["history"]).ok();
     assert_eq!(listed, "");
 }
+
+#[test]
+fn removing_twice_says_that_nothing_was_done() {
+    let env = Env::with_tenant();
+    nightly(&env);
+    let remove = ["schedules", "remove", "nightly", "--yes"];
+    assert!(env.run(&remove).ok().starts_with("archived schedule "));
+    assert!(env.run(&remove).ok().ends_with(" is archived already\n"));
+    assert_eq!(
+        env.audit_actions(),
+        ["tenant.add", "schedule.add", "schedule.remove"]
+    );
+}

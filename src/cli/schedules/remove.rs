@@ -76,8 +76,13 @@ pub(super) fn remove(ctx: &Context, args: &RemoveArgs) -> Result<()> {
     let mut items = Vec::with_capacity(removed.len());
     for (mut listed, missed) in removed {
         settle::tell(ctx, &listed.schedule, missed);
-        ctx.ui
-            .line(format_args!("{done} {}", listed.schedule.described()))?;
+        let described = listed.schedule.described();
+        if !args.purge && listed.schedule.archived_at.is_some() {
+            ctx.ui
+                .line(format_args!("{described} is archived already"))?;
+        } else {
+            ctx.ui.line(format_args!("{done} {described}"))?;
+        }
         listed.schedule.archived_at.get_or_insert(ctx.now());
         items.push(show::json(ctx, &listed));
     }
