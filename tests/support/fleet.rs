@@ -9,6 +9,7 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
+use chrono::{DateTime, SecondsFormat};
 use serde_json::Value;
 
 use crate::env::{CLIENT_ID, Env, Run, Started, until};
@@ -83,12 +84,16 @@ impl Fleet {
         self.env.run(&args).ok();
     }
 
-    /// The slots to come of the schedule with that id, as times to dispatch at.
+    /// The slots to come of the daily schedule with that id, as times to dispatch at.
     pub fn slots(&self, id: i64, count: usize) -> Vec<String> {
-        let (id, count) = (id.to_string(), count.to_string());
-        let items = self.env.items(&["schedules", "next", &id, "-n", &count]);
-        let slots = items.iter().map(|item| item["slot"].as_str().unwrap());
-        slots.map(str::to_owned).collect()
+        let first = "SELECT next_slot FROM schedules WHERE id = ?1";
+        let sql = self.env.sql();
+        let first: i64 = sql.query_row(first, [id], |row| row.get(0)).unwrap();
+        let days = (0_i64..).take(count);
+        let slots = days.map(|day| DateTime::from_timestamp(first + day * 86_400, 0).unwrap());
+        slots
+            .map(|slot| slot.to_rfc3339_opts(SecondsFormat::Secs, true))
+            .collect()
     }
 
     /// Dispatches in that minute.
