@@ -46,6 +46,8 @@ pub const APPLICATION_ID: i64 = 0x5450_6c74;
 /// How long a transaction waits for another process's write.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+const MAKE_ROOM: &str = "make room on the disk that it is on";
+
 /// An open database.
 #[derive(Debug)]
 pub struct Store {
@@ -75,6 +77,7 @@ impl Store {
                 Kind::Integrity => error.hint(
                     "check that --db names a tenantpilot database; restore a copy if it is damaged",
                 ),
+                Kind::StorageFull => error.hint(MAKE_ROOM),
                 Kind::Storage => {
                     error.hint("check the owner and the mode of the file and its folder")
                 }
@@ -114,11 +117,19 @@ impl Store {
     /// Runs `work` in one IMMEDIATE transaction, which is committed if `work` succeeds and undone
     /// if not.
     pub fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
-        let tx = Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate)
-            .map_err(failed("begin to write"))?;
-        let value = work(&tx)?;
-        tx.commit().map_err(failed("commit"))?;
-        Ok(value)
+        let write = || {
+            let tx = Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate)
+                .map_err(failed("begin to write"))?;
+            let value = work(&tx)?;
+            tx.commit().map_err(failed("commit"))?;
+            Ok(value)
+        };
+        write().map_err(|error: Error| match error.kind() {
+            Kind::StorageFull => error
+                .during(format_args!("database {}", self.path.display()))
+                .hint(MAKE_ROOM),
+            _ => error,
+        })
     }
 
     /// Runs `work` as [`write`](Self::write) would, and undoes it: what would happen.
@@ -134,13 +145,22 @@ impl Store {
 /// Turns a failure of SQLite into ours: `cannot {deed}: {cause}`, with the class that decides the
 /// exit code.
 pub fn failed(deed: &str) -> impl Fn(rusqlite::Error) -> Error {
-    move |error| Error::new(kind_of(&error), format!("cannot {deed}: {error}"))
+    move |error| match kind_of(&error) {
+        Kind::StorageFull => Error::new(Kind::StorageFull, format!("cannot {deed}: disk full")),
+        kind => Error::new(kind, format!("cannot {deed}: {error}")),
+    }
 }
 
 /// The class of a failure of SQLite. A value of a type that its column cannot hold is damage: the
 /// tables are STRICT.
 fn kind_of(error: &rusqlite::Error) -> Kind {
     match error {
+        // The index of the write-ahead log could not grow: said as an I/O error, and a full disk.
+        rusqlite::Error::SqliteFailure(failure, _)
+            if failure.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE =>
+        {
+            Kind::StorageFull
+        }
         rusqlite::Error::SqliteFailure(failure, _) => match failure.code {
             ErrorCode::DiskFull => Kind::StorageFull,
             ErrorCode::ReadOnly
@@ -288,6 +308,7 @@ mod tests {
     fn failures_of_sqlite_have_the_class_that_tells_what_to_do() {
         for (code, kind) in [
             (rusqlite::ffi::SQLITE_FULL, Kind::StorageFull),
+            (rusqlite::ffi::SQLITE_IOERR_SHMSIZE, Kind::StorageFull),
             (rusqlite::ffi::SQLITE_READONLY, Kind::Storage),
             (rusqlite::ffi::SQLITE_CANTOPEN, Kind::Storage),
             (rusqlite::ffi::SQLITE_IOERR_FSYNC, Kind::Storage),

@@ -140,6 +140,10 @@ fn only_what_is_still_failed_is_retried() {
     assert_eq!(of(&retried, "retry_of"), [4]);
     assert!(items(&stage, &["retry", "--failed"], 0).is_empty());
     stage.env.run(&["retry", "1"]).fails(2);
+    let (stdout, stderr) = stage.env.run(&["retry", "4", "2"]).warned();
+    assert_eq!(stdout.lines().count(), 1, "{stdout}");
+    let note = "run 2 is of the same schedule as run 4: one new run is enough\n";
+    assert_eq!(stderr, note);
 }
 
 #[test]

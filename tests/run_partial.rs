@@ -36,7 +36,7 @@ fn total(run: &Value, key: &str) -> u64 {
 
 /// A forbidden type, one that answers 500 for ever, and one whose list is cut off in its second
 /// page in this way: named as such, and nothing of them is taken for removed.
-fn cut_off(cut: Kind, retry_after: Option<&str>, code: &str) {
+fn cut_off(cut: &Kind, retry_after: Option<&str>, code: &str) {
     let options = Options {
         page_size: 10,
         policies: Some(120),
@@ -116,7 +116,7 @@ fn what_is_missing_is_named_and_never_taken_for_removed() {
             (Kind::Reset, None, NETWORK),
             (Kind::Status(503), Some("1"), UNAVAILABLE),
         ] {
-            scope.spawn(move || cut_off(cut, wait, code));
+            scope.spawn(move || cut_off(&cut, wait, code));
         }
     });
 }

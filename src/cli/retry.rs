@@ -94,11 +94,16 @@ fn selected(ctx: &Context, store: &Store, args: &Args) -> Result<Vec<Run>> {
     for id in &args.runs {
         let run = store::runs::get(conn, RunId(*id))?;
         retry::check(&run)?;
-        if chosen
+        match chosen
             .iter()
-            .all(|other| other.schedule_id != run.schedule_id)
+            .find(|other| other.schedule_id == run.schedule_id)
         {
-            chosen.push(run);
+            None => chosen.push(run),
+            Some(other) if other.id == run.id => {}
+            Some(other) => ctx.ui.note(format!(
+                "run {id} is of the same schedule as run {}: one new run is enough",
+                other.id.0
+            )),
         }
     }
     Ok(chosen)

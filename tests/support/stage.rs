@@ -40,9 +40,14 @@ impl Stage {
 
     /// A sandbox with these options, and a schedule of these policy types without foundations.
     pub fn with(options: Options, types: &str) -> Self {
+        Self::at(Env::new(), options, types)
+    }
+
+    /// The same at a place that is there already.
+    pub fn at(env: Env, options: Options, types: &str) -> Self {
         let secret = options.client_secret.clone();
         let stage = Self {
-            env: Env::new(),
+            env,
             sandbox: Sandbox::start(options),
         };
         stage.env.file("client-secret", &secret, 0o600);
@@ -164,15 +169,6 @@ pub fn type_of<'a>(run: &'a Value, key: &str) -> &'a Value {
 pub fn changes(run: &Value, key: &str) -> [u64; 4] {
     ["added", "changed", "removed", "unchanged"]
         .map(|count| type_of(run, key)[count].as_u64().unwrap())
-}
-
-/// Runs one closure after the other on threads of their own and waits for all.
-pub fn at_once<const N: usize>(work: [&(dyn Fn() + Sync); N]) {
-    std::thread::scope(|scope| {
-        for one in work {
-            scope.spawn(one);
-        }
-    });
 }
 
 /// A slow answer that is still no reason to wait long.
