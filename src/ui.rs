@@ -204,23 +204,6 @@ impl Ui {
         self.error_object(code, &message, hint);
     }
 
-    /// The failures of a command that went on after each and now ends with `code`: a line and its
-    /// hint each. With `--json` the last line is one error object, for all of them.
-    pub fn failures(&self, problems: &[Error], code: ExitCode) {
-        match problems {
-            [only] if code != ExitCode::Ok => self.failure(only, code),
-            _ => problems.iter().for_each(|problem| self.problem(problem)),
-        }
-        if self.json && code != ExitCode::Ok && problems.len() != 1 {
-            let message = match problems.first() {
-                Some(first) => format!("{} problems: {}; …", problems.len(), first.message()),
-                None => format!("ended with exit code {} ({})", code.number(), code.name()),
-            };
-            let hint = problems.first().and_then(Error::hint_text);
-            self.error_object(code, &message, hint);
-        }
-    }
-
     /// The failure that ends the command with `code`, last on stderr.
     pub fn failure(&self, error: &Error, code: ExitCode) {
         if self.json {

@@ -104,6 +104,7 @@ fn dependencies_point_one_way() {
         "dispatch",
         "retention",
         "retry.rs",
+        "check.rs",
     ] {
         never_in(lower, "crate::cli");
         never_in(lower, "crate::ui");

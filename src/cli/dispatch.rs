@@ -56,7 +56,9 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         Some(reason) => reason.exit_code(),
         None => exit_code(&report),
     };
-    ctx.ui.failures(&problems(&report), code);
+    problems(&report)
+        .iter()
+        .for_each(|problem| ctx.ui.problem(problem));
     Ok(code)
 }
 
@@ -277,7 +279,10 @@ fn rehearse(ctx: &Context, decision: &Decision) -> Result<ExitCode> {
         .iter()
         .map(|error| error.kind().exit_code());
     let code = ExitCode::of_several(codes);
-    ctx.ui.failures(&decision.unusable, code);
+    decision
+        .unusable
+        .iter()
+        .for_each(|problem| ctx.ui.problem(problem));
     Ok(code)
 }
 

@@ -45,7 +45,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     }
     show(ctx, &items)?;
     let code = ExitCode::of_several(codes);
-    ctx.ui.failures(&problems, code);
+    problems.iter().for_each(|problem| ctx.ui.problem(problem));
     Ok(code)
 }
 

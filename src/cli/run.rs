@@ -143,7 +143,7 @@ pub(crate) fn start(
         Some(reason) => reason.exit_code(),
         None => ExitCode::of_several(codes),
     };
-    ctx.ui.failures(&problems, code);
+    problems.iter().for_each(|problem| ctx.ui.problem(problem));
     Ok(code)
 }
 

@@ -48,7 +48,8 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<()> {
 }
 
 fn show(ctx: &Context, tenant: &Tenant, tried: &[Tried]) -> Result<()> {
-    let mut table = Table::new(&["POLICY TYPE", "RESULT", "NOTE"]);
+    let mut table =
+        Table::new(&["POLICY TYPE", "RESULT", "NOTE"]).whole(&["POLICY TYPE", "RESULT"]);
     for one in tried {
         table.row([
             one.policy_type.clone(),
