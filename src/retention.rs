@@ -10,6 +10,7 @@
 //! - what expired a week ago is *purged*: the set goes, and what no other set shares with it.
 
 mod apply;
+pub mod by_hand;
 
 pub use apply::{apply, preview};
 

@@ -1,5 +1,6 @@
 //! The `backups` command group.
 
+mod keep;
 mod list;
 mod show;
 mod verify;
@@ -14,7 +15,7 @@ use crate::context::Context;
 use crate::error::{Error, ExitCode, Result};
 use crate::store::backup_sets;
 
-/// Look at backup sets, and prove that they are intact
+/// Look at backup sets, prove that they are intact, and decide which stay
 #[derive(Debug, Subcommand)]
 #[command(disable_help_subcommand = true)]
 #[expect(missing_docs, reason = "the arguments of each say what it does")]
@@ -22,6 +23,11 @@ pub enum Command {
     List(list::Args),
     Show(show::Args),
     Verify(verify::Args),
+    Pin(keep::PinArgs),
+    Unpin(keep::UnpinArgs),
+    Expire(keep::ExpireArgs),
+    Unexpire(keep::UnexpireArgs),
+    Delete(keep::DeleteArgs),
 }
 
 /// Carries it out.
@@ -30,6 +36,11 @@ pub fn run(ctx: &Context, command: &Command) -> Result<ExitCode> {
         Command::List(args) => list::run(ctx, args),
         Command::Show(args) => show::run(ctx, args),
         Command::Verify(args) => verify::run(ctx, args),
+        Command::Pin(args) => keep::pin(ctx, args),
+        Command::Unpin(args) => keep::unpin(ctx, args),
+        Command::Expire(args) => keep::expire(ctx, args),
+        Command::Unexpire(args) => keep::unexpire(ctx, args),
+        Command::Delete(args) => keep::delete(ctx, args),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
 use serde_json::json;
 
 use super::{Candidate, Decision, Item, plan};
@@ -11,8 +11,10 @@ use crate::audit::{Event, Outcome};
 use crate::backup_set::BackupSetId;
 use crate::error::Result;
 use crate::schedule::Schedule;
-use crate::store::backup_sets::{self, Filter, purge};
+use crate::store::backup_sets::purge::{self, Purged};
+use crate::store::backup_sets::{self, Filter};
 use crate::store::{self, Store};
+use crate::tenant::TenantId;
 
 /// What applying the plan would do.
 pub fn preview(conn: &Connection, schedule: &Schedule, now: DateTime<Utc>) -> Result<Vec<Item>> {
@@ -53,7 +55,10 @@ pub fn apply(
     })?;
     let going = chosen(&items, Decision::Purge);
     if !going.is_empty() {
-        purge_sets(store, schedule, actor, at, &going)?;
+        remove(store, schedule.tenant_id, &going, |tx, purged| {
+            let sets = purged.sets.iter().copied().collect();
+            record(tx, schedule, actor, at, "retention.purge", &sets)
+        })?;
     }
     Ok(items)
 }
@@ -66,22 +71,22 @@ fn chosen(items: &[Item], decision: Decision) -> BTreeSet<BackupSetId> {
         .collect()
 }
 
-fn purge_sets(
+/// Removes expired sets of a tenant, and the contents that nothing reaches any more; `record` is
+/// called in the transaction that did it.
+pub(super) fn remove(
     store: &Store,
-    schedule: &Schedule,
-    actor: &str,
-    at: DateTime<Utc>,
+    tenant: TenantId,
     going: &BTreeSet<BackupSetId>,
+    record: impl Fn(&Transaction<'_>, &Purged) -> Result<()>,
 ) -> Result<()> {
     loop {
-        let mark = purge::mark(store.read(), schedule.tenant_id, going)?;
+        let mark = purge::mark(store.read(), tenant, going)?;
         let outcome = store.write(|tx| {
             let outcome = purge::purge(tx, &mark)?;
             if let purge::Outcome::Purged(purged) = &outcome
                 && !purged.sets.is_empty()
             {
-                let sets = purged.sets.iter().copied().collect();
-                record(tx, schedule, actor, at, "retention.purge", &sets)?;
+                record(tx, purged)?;
             }
             Ok(outcome)
         })?;
@@ -93,7 +98,7 @@ fn purge_sets(
 }
 
 fn record(
-    tx: &rusqlite::Transaction<'_>,
+    tx: &Transaction<'_>,
     schedule: &Schedule,
     actor: &str,
     at: DateTime<Utc>,

@@ -1,0 +1,148 @@
+//! What a person decides about one backup set: pin, expire, bring back, delete.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use super::apply::remove;
+use crate::audit::{Event, Outcome};
+use crate::backup_set::BackupSet;
+use crate::error::{Error, Result};
+use crate::store::backup_sets;
+use crate::store::{self, Store};
+
+/// Who decides, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct Decider<'a> {
+    /// The acting OS user.
+    pub actor: &'a str,
+    /// Now.
+    pub at: DateTime<Utc>,
+}
+
+/// Keeps the set from retention until it is unpinned.
+pub fn pin(store: &Store, set: &BackupSet, reason: &str, by: Decider<'_>) -> Result<()> {
+    if reason.trim().is_empty() || reason.chars().any(char::is_control) {
+        return Err(Error::usage("a pin needs a reason of one line").hint("--reason TEXT"));
+    }
+    if set.expired_at.is_some() {
+        return Err(
+            Error::usage(format!("{} is expired", set.described())).hint(format!(
+                "bring it back first: tenantpilot backups unexpire {}",
+                set.id
+            )),
+        );
+    }
+    change(
+        store,
+        set,
+        by,
+        "backup_set.pin",
+        &json!({ "reason": reason }),
+        |tx| backup_sets::pin(tx, set.id, reason),
+    )
+}
+
+/// Leaves the set to retention again.
+pub fn unpin(store: &Store, set: &BackupSet, by: Decider<'_>) -> Result<()> {
+    if set.pin_reason.is_none() {
+        return Err(Error::usage(format!("{} is not pinned", set.described())));
+    }
+    change(store, set, by, "backup_set.unpin", &json!({}), |tx| {
+        backup_sets::unpin(tx, set.id)
+    })
+}
+
+/// Hides the set; retention purges it a week later.
+pub fn expire(store: &Store, set: &BackupSet, by: Decider<'_>) -> Result<()> {
+    require_unpinned(set)?;
+    if set.expired_at.is_some() {
+        return Err(Error::usage(format!(
+            "{} is expired already",
+            set.described()
+        )));
+    }
+    change(store, set, by, "backup_set.expire", &json!({}), |tx| {
+        backup_sets::expire(tx, set.id, by.at)
+    })
+}
+
+/// Brings an expired set back.
+pub fn unexpire(store: &Store, set: &BackupSet, by: Decider<'_>) -> Result<()> {
+    if set.expired_at.is_none() {
+        return Err(Error::usage(format!("{} is not expired", set.described())));
+    }
+    change(store, set, by, "backup_set.unexpire", &json!({}), |tx| {
+        backup_sets::unexpire(tx, set.id)
+    })
+}
+
+/// Removes the set for good, and what no other set shares with it.
+pub fn delete(store: &Store, set: &BackupSet, by: Decider<'_>) -> Result<()> {
+    require_unpinned(set)?;
+    if set.expired_at.is_none() {
+        expire(store, set, by)?;
+    }
+    remove(
+        store,
+        set.tenant_id,
+        &BTreeSet::from([set.id]),
+        |tx, purged| {
+            let details = json!({
+                "root_hash": set.root_hash.to_string(),
+                "contents": purged.contents,
+                "waiting": purged.waiting,
+            });
+            record(tx, set, by, "backup_set.delete", &details)
+        },
+    )
+}
+
+fn require_unpinned(set: &BackupSet) -> Result<()> {
+    match &set.pin_reason {
+        None => Ok(()),
+        Some(reason) => Err(
+            Error::usage(format!("{} is pinned: {reason}", set.described()))
+                .hint(format!("tenantpilot backups unpin {}", set.id)),
+        ),
+    }
+}
+
+fn change(
+    store: &Store,
+    set: &BackupSet,
+    by: Decider<'_>,
+    action: &str,
+    details: &Value,
+    work: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<bool>,
+) -> Result<()> {
+    store.write(|tx| {
+        if !work(tx)? {
+            return Err(
+                Error::usage(format!("{} was changed meanwhile", set.described()))
+                    .hint(format!("tenantpilot backups show {}", set.id)),
+            );
+        }
+        record(tx, set, by, action, details)
+    })
+}
+
+fn record(
+    tx: &rusqlite::Transaction<'_>,
+    set: &BackupSet,
+    by: Decider<'_>,
+    action: &str,
+    details: &Value,
+) -> Result<()> {
+    let event = Event {
+        at: by.at,
+        actor: by.actor,
+        action,
+        tenant: Some(set.tenant_id),
+        object: format!("backup set {}", set.id),
+        outcome: Outcome::Ok,
+        details: details.clone(),
+    };
+    store::audit::append(tx, &event).map(|_| ())
+}
