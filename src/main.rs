@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use anyhow::Context as _;
 use log::LevelFilter;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -33,13 +34,13 @@ fn run() -> error::ExitCode {
     );
     let stop = Stop::default();
     let context = Context::new(config, stop.clone());
-    listen_for_signals(stop.clone(), context.heeds_stop());
-    match cli::run(&context, *command) {
+    match carry_out(&context, *command, &stop) {
         Ok(code) => {
             context.ui.conclude(code);
             code
         }
         Err(error) => {
+            let error = expected(error);
             let code = match (error.kind(), stop.requested()) {
                 (Kind::Canceled, Some(reason)) => code_of(reason),
                 (kind, _) => kind.exit_code(),
@@ -48,6 +49,23 @@ fn run() -> error::ExitCode {
             code
         }
     }
+}
+
+fn carry_out(
+    context: &Context,
+    command: cli::Command,
+    stop: &Stop,
+) -> anyhow::Result<error::ExitCode> {
+    listen_for_signals(stop.clone(), context.heeds_stop()).context("cannot listen for signals")?;
+    Ok(cli::run(context, command)?)
+}
+
+/// The failure as the product tells it. What the library did not foresee is a bug, told with all
+/// its causes in one line.
+fn expected(error: anyhow::Error) -> error::Error {
+    error
+        .downcast()
+        .unwrap_or_else(|other| error::Error::internal(format!("{other:#}")))
 }
 
 /// Log lines go to stderr. ureq and rustls stay at warnings: below that they write what is on the
@@ -95,12 +113,9 @@ fn start_log(config: &Config) {
 
 /// The first signal asks the command to stop, where it heeds that; else, and the second time, the
 /// process ends at once.
-fn listen_for_signals(stop: Stop, heeds_stop: Arc<AtomicBool>) {
-    let mut signals = match Signals::new([SIGINT, SIGTERM]) {
-        Ok(signals) => signals,
-        Err(error) => return log::error!("signals end the process at once: {error}"),
-    };
-    std::thread::spawn(move || {
+fn listen_for_signals(stop: Stop, heeds_stop: Arc<AtomicBool>) -> std::io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    std::thread::Builder::new().spawn(move || {
         for signal in signals.forever() {
             let reason = match signal {
                 SIGINT => Reason::Interrupt,
@@ -111,7 +126,8 @@ fn listen_for_signals(stop: Stop, heeds_stop: Arc<AtomicBool>) {
             }
             stop.request(reason);
         }
-    });
+    })?;
+    Ok(())
 }
 
 fn code_of(reason: Reason) -> error::ExitCode {
