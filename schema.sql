@@ -30,9 +30,10 @@ CREATE TABLE tenants (
 CREATE UNIQUE INDEX tenants_name ON tenants (name) WHERE removed_at IS NULL;
 
 -- What to back up in one tenant, when, and how long to keep it.
--- slots_from: slots before this minute are accounted for (run, missed, or not ours).
--- next_slot:  the first slot at or after slots_from, computed with the zone rules named in
---             zone_data; NULL when the recurrence yields none.
+-- slots_begin: the first whole minute after it was created, enabled or changed.
+-- slots_from:  slots before this minute are accounted for (run, missed, or not ours).
+-- next_slot:   the first slot at or after slots_from, computed with the zone rules named in
+--              zone_data; NULL when the recurrence yields none.
 CREATE TABLE schedules (
     id                  INTEGER PRIMARY KEY AUTOINCREMENT,
     tenant_id           INTEGER NOT NULL REFERENCES tenants (id),
@@ -53,15 +54,19 @@ CREATE TABLE schedules (
     enabled             INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),
     created_at          INTEGER NOT NULL,
     archived_at         INTEGER,
+    slots_begin         INTEGER NOT NULL CHECK (slots_begin % 60 = 0),
     slots_from          INTEGER NOT NULL CHECK (slots_from % 60 = 0),
     next_slot           INTEGER CHECK (next_slot % 60 = 0),
     UNIQUE (tenant_id, id)
 ) STRICT;
 
 CREATE UNIQUE INDEX schedules_name ON schedules (tenant_id, name) WHERE archived_at IS NULL;
--- What a dispatch with nothing due reads, and all it reads.
+-- What a dispatch with nothing due reads, and all it reads: is a slot due, and was one accounted
+-- for that is still far in the future.
 CREATE INDEX schedules_due ON schedules (next_slot)
     WHERE enabled = 1 AND archived_at IS NULL AND next_slot IS NOT NULL;
+CREATE INDEX schedules_ahead ON schedules (slots_from)
+    WHERE enabled = 1 AND archived_at IS NULL;
 
 -- The version of the zone rules with which every schedules.next_slot was computed; one row.
 CREATE TABLE zone_data (

@@ -20,10 +20,12 @@
 //! 2. **Take the process lock.**
 //! 3. **Decide**, in one IMMEDIATE transaction, so that no two processes decide at once:
 //!    - (a) open runs whose owner is gone become `failed` / `INTERRUPTED`;
-//!    - (b) for each due schedule, the pure decision of [`crate::slot::plan`]: which slot starts,
+//!    - (b) a schedule whose slots are accounted for far into the future takes them up again (see
+//!      *A "now" in the future*);
+//!    - (c) for each due schedule, the pure decision of [`crate::slot::plan`]: which slot starts,
 //!      which were missed, from when on slots count. Missed slots become one `skipped` /
 //!      `MISSED_SLOT` run;
-//!    - (c) the slot that starts becomes a `queued` run of ours; or, when the schedule still has an
+//!    - (d) the slot that starts becomes a `queued` run of ours; or, when the schedule still has an
 //!      open run (whose owner lives, by a), a `skipped` / `LOCK_HELD` run that names it.
 //! 4. **Execute** each queued run of ours, at most `--jobs` at once: take the schedule lock, turn
 //!    `queued` into `running`, back up, write backup set and outcome in one transaction, apply
@@ -31,11 +33,11 @@
 //!
 //! # The windows
 //!
-//! - *Two dispatches in one minute.* The second finds the slots accounted for (3b moved
+//! - *Two dispatches in one minute.* The second finds the slots accounted for (3c moved
 //!   `slots_from` past this minute in the same transaction); if a set-back clock or `--at` made it
 //!   look again, the UNIQUE constraint refuses the row, and it leaves the slot to the first.
 //! - *Claimed but not yet locked.* The row is open and its owner lives: nobody closes it (3a), and
-//!   a later slot of the schedule is skipped in its favour (3c) instead of racing it to the lock.
+//!   a later slot of the schedule is skipped in its favour (3d) instead of racing it to the lock.
 //!   So a queued run loses its schedule lock to no other run; only retention, by hand or after the
 //!   run before, can hold it for a moment, and is waited for ([`LOCK_PATIENCE`]).
 //! - *Dies before 3 commits.* Nothing was written; the slot is still due in this minute, and
@@ -47,6 +49,12 @@
 //! - *Closed by mistake*, because somebody deleted the lock folder under a living owner: the
 //!   owner's last transaction finds its row finished and undoes itself, so a run is never both
 //!   interrupted and a success; and while its row was `running`, no other run could be.
+//! - *A "now" in the future* (a clock that was ahead, a typo in `--at`) accounts for slots that are
+//!   still to come, and would silence a schedule until then. A dispatch that finds `slots_from`
+//!   more than an hour after its own minute, and more than an hour after `slots_begin`, takes the
+//!   slots up again from its minute on, with an audit event `slots.resumed` and no word. Slots that
+//!   have a run are refused by the UNIQUE constraint, so nothing runs twice. A clock set back by
+//!   less is sat out; a dispatch before `slots_begin` does nothing.
 //! - *A run takes longer than a minute.* The next minute's process does 1 to 4 for the other
 //!   schedules; it waits for nobody.
 
@@ -106,6 +114,7 @@ fn is_idle(means: &Means, store: &Store, now: Slot) -> Result<bool> {
     let known = store::slots::zone_version(conn)?;
     if known.is_some_and(|version| version != means.zones.version())
         || store::slots::is_any_due(conn, now)?
+        || store::slots::is_any_ahead(conn, now)?
     {
         return Ok(false);
     }

@@ -2,14 +2,23 @@
 //!
 //! Owns the minute itself and, in `due`, the decision which slots a dispatch starts and which it
 //! missed. Pure: knows neither the clock nor the store.
+//!
+//! A schedule accounts for its slots in the order of time: those before `slots_from` are decided.
+//! A dispatch whose "now" was wrong (a clock that was ahead, a typo in `--at`) leaves `slots_from`
+//! in the future, where it would silence the schedule. So a dispatch that finds it more than
+//! [`SETBACK`] after its own minute takes the slots up again from its minute on. A slot that has a
+//! run keeps that one; a smaller set-back of the clock is sat out.
 
 mod due;
 
 use std::fmt;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 pub use due::{Due, plan};
+
+/// How far a clock may be set back before slots are taken up again: 1 hour.
+pub const SETBACK: TimeDelta = TimeDelta::seconds(3600);
 
 /// A whole minute in UTC, as seconds since the epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

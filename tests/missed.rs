@@ -45,7 +45,7 @@ fn missed_slots_are_recorded_once_under_the_newest() {
     assert_eq!(run["summary"]["missed_count"], 3);
     assert_eq!(run["summary"]["first_missed"], *slots[0]);
     assert!(run["created_at"].as_str().unwrap() < slots[0].as_str());
-    for at in [&at, &later(&slots[2], 2), &slots[0]] {
+    for at in [&at, &later(&slots[2], 2), &slots[2]] {
         assert_eq!(fleet.dispatch(at).ok(), "", "told once");
     }
     assert_eq!(fleet.runs().len(), 1);
@@ -192,4 +192,22 @@ fn a_failed_run_decides_the_exit_code_before_a_missed_slot() {
     assert!(errors[0].contains("missed its slot"), "{stderr}");
     assert!(errors[1].contains("AUTH_FAILED"), "{stderr}");
     assert_eq!(stderr.lines().count(), 4, "a hint each: {stderr}");
+}
+
+#[test]
+fn a_typo_in_at_silences_no_schedule() {
+    let fleet = Fleet::nightly();
+    let slots = fleet.slots(1, 2);
+    fleet.dispatch("9999-12-31T23:59:00Z").fails(19);
+    assert_eq!(fleet.events("slots.resumed"), 0);
+    for slot in &slots {
+        assert_eq!(fleet.dispatch(slot).ok(), "");
+    }
+    assert_eq!(fleet.events("slots.resumed"), 1);
+    let done = outcome(1, "success", "-");
+    assert_eq!(fleet.outcomes()[1..], [done.clone(), done]);
+    let (bytes, before) = (fleet.bytes(), fleet.env.audit_actions());
+    assert_eq!(fleet.env.run(&["dispatch"]).ok(), "");
+    assert_eq!((fleet.bytes(), fleet.env.audit_actions()), (bytes, before));
+    fleet.assert_sound();
 }

@@ -94,6 +94,7 @@ pub fn decide(tx: &Transaction<'_>, means: &Means, owner: &Owner, now: Slot) -> 
     renew_next_slots(tx, &mut zones)?;
     let mut decision = Decision::default();
     close_interrupted(tx, means, at, &mut decision)?;
+    resume_slots(tx, means, &mut zones, now, at, &mut decision)?;
     let open = store::runs::open(tx)?;
     for id in store::slots::due(tx, now)? {
         match due_of(tx, &mut zones, id, now) {
@@ -300,6 +301,48 @@ fn renew_next_slots(tx: &Transaction<'_>, zones: &mut Zones<'_>) -> Result<()> {
         }
     }
     store::slots::set_zone_version(tx, &version)
+}
+
+/// Takes up the slots again, from the minute `now` on, of schedules that an earlier "now" accounted
+/// for far beyond it.
+fn resume_slots(
+    tx: &Transaction<'_>,
+    means: &Means,
+    zones: &mut Zones<'_>,
+    now: Slot,
+    at: DateTime<Utc>,
+    decision: &mut Decision,
+) -> Result<()> {
+    for id in store::slots::ahead(tx, now)? {
+        let resumed = store::schedules::get(tx, id).and_then(|schedule| {
+            let next = schedule.settings.recurrence.next(zones.of(&schedule)?, now);
+            Ok((schedule, next))
+        });
+        let (schedule, next) = match resumed {
+            Ok(resumed) => resumed,
+            Err(error) => {
+                decision.unusable.push(in_its_row(error)?);
+                continue;
+            }
+        };
+        store::slots::account(tx, id, now, next)?;
+        store::audit::append(
+            tx,
+            &Event {
+                at,
+                actor: &means.actor,
+                action: "slots.resumed",
+                tenant: Some(schedule.tenant_id),
+                object: format!("schedule {}", id.0),
+                outcome: Outcome::Ok,
+                details: json!({
+                    "from": now.to_string(),
+                    "was": schedule.slots_from.to_string(),
+                }),
+            },
+        )?;
+    }
+    Ok(())
 }
 
 fn next_slot_of(

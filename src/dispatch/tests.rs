@@ -251,3 +251,84 @@ fn a_slot_that_is_looked_at_again_has_its_run() {
     assert!(report.decision.is_empty() && report.executed.is_empty());
     assert_eq!(place.schedule(1).next_slot, Some(slot().plus_minutes(1440)));
 }
+
+impl Place {
+    /// The slots of the runs that a dispatch so many minutes after `slot()` executes.
+    fn dispatched(&self, minutes: i64) -> Vec<Slot> {
+        let report = dispatch(&self.means, slot().plus_minutes(minutes), 1).unwrap();
+        let runs = report.executed.iter();
+        runs.map(|run| {
+            let run = store::runs::get(self.store.read(), run.run_id).unwrap();
+            run.scheduled_for.unwrap()
+        })
+        .collect()
+    }
+
+    fn resumed(&self) -> i64 {
+        let count = "SELECT count(*) FROM audit_events WHERE action = 'slots.resumed'";
+        let conn = self.store.read();
+        conn.query_row(count, [], |row| row.get(0)).unwrap()
+    }
+}
+
+const DAY: i64 = 1440;
+
+#[test]
+fn a_now_that_was_far_ahead_silences_no_schedule() {
+    let place = Place::new(2, usize::MAX);
+    let ahead = Slot::containing("9999-12-31T23:59:00Z".parse().unwrap());
+    let report = dispatch(&place.means, ahead, 1).unwrap();
+    assert_eq!(
+        (report.decision.missed.len(), report.executed.len()),
+        (2, 0)
+    );
+    assert!(place.schedule(1).slots_from > ahead);
+
+    assert_eq!(place.dispatched(-1), [], "before its slots begin");
+    assert_eq!(place.resumed(), 0);
+    assert_eq!(place.dispatched(0).len(), 2, "the very first slot");
+    assert_eq!(place.resumed(), 2, "once for each");
+    assert_eq!(place.dispatched(0), []);
+    assert_eq!(place.dispatched(DAY).len(), 2, "and the next");
+    assert_eq!(place.resumed(), 2);
+}
+
+#[test]
+fn a_clock_that_is_set_back_a_day_runs_no_slot_twice_and_the_later_ones() {
+    let place = Place::new(1, usize::MAX);
+    for day in 0..3 {
+        assert_eq!(place.dispatched(day * DAY).len(), 1);
+    }
+    for minutes in [DAY, DAY + 1, 2 * DAY - 1, 2 * DAY, 2 * DAY + 1] {
+        let report = dispatch(&place.means, slot().plus_minutes(minutes), 1).unwrap();
+        assert!(report.executed.is_empty(), "{minutes}");
+        assert!(report.decision.is_empty(), "nothing to tell at {minutes}");
+    }
+    assert_eq!(place.resumed(), 1);
+    assert_eq!(place.dispatched(3 * DAY).len(), 1);
+}
+
+#[test]
+fn a_clock_that_is_set_back_by_an_hour_changes_nothing() {
+    let place = Place::new(1, usize::MAX);
+    assert_eq!(place.dispatched(0).len(), 1);
+    assert_eq!(place.dispatched(DAY).len(), 1);
+    let before = place.schedule(1);
+    // Slots are accounted for up to a minute after the dispatch.
+    for back in [1, 30, 59] {
+        assert_eq!(place.dispatched(DAY - back), []);
+        assert_eq!(place.schedule(1), before);
+    }
+    assert_eq!(place.resumed(), 0);
+    assert_eq!(place.dispatched(DAY - 60), []);
+    assert_eq!(place.resumed(), 1);
+}
+
+#[test]
+fn looking_for_what_is_due_reads_the_indexes_alone() {
+    let place = Place::new(1, usize::MAX);
+    for (index, plan) in store::slots::tests::plans(place.store.read()) {
+        assert!(plan.contains(index), "{plan}");
+        assert!(plan.contains("SEARCH"), "{plan}");
+    }
+}

@@ -25,7 +25,7 @@ pub struct Due {
 }
 
 /// Decides the slots from `slots_from` to `now`, both included. Where `slots_from` is still to
-/// come (just created, or the clock was set back) there is nothing to decide and it stays.
+/// come (just created, or the clock was set back a little) there is nothing to decide and it stays.
 pub fn plan(
     recurrence: &Recurrence,
     zone: &Zone,

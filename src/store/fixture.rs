@@ -57,8 +57,8 @@ impl Fixture {
         self.conn
             .execute(
                 "INSERT INTO schedules (tenant_id, name, frequency, timezone, policy_types,
-                                        created_at, slots_from)
-                 VALUES (?1, ?2, 'daily', 'UTC', '[]', 0, 0)",
+                                        created_at, slots_begin, slots_from)
+                 VALUES (?1, ?2, 'daily', 'UTC', '[]', 0, 0, 0)",
                 params![tenant.0, name],
             )
             .unwrap();

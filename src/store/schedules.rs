@@ -50,9 +50,10 @@ const CALLED: &str = select!(
 const INSERT: &str = "
     INSERT INTO schedules (tenant_id, name, frequency, times, days_of_week, cron, timezone,
                            policy_types, exclude_types, include_foundations, keep_last, grace_s,
-                           max_runtime_s, spread_s, labels, enabled, created_at, slots_from,
-                           next_slot)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)";
+                           max_runtime_s, spread_s, labels, enabled, created_at, slots_begin,
+                           slots_from, next_slot)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?18,
+            ?19)";
 
 const UPDATE: &str = "
     UPDATE schedules SET name = ?2, frequency = ?3, times = ?4, days_of_week = ?5, cron = ?6,
@@ -61,7 +62,8 @@ const UPDATE: &str = "
            enabled = ?16
     WHERE id = ?1";
 
-const SET_SLOTS: &str = "UPDATE schedules SET slots_from = ?2, next_slot = ?3 WHERE id = ?1";
+const SET_SLOTS: &str = "
+    UPDATE schedules SET slots_begin = ?2, slots_from = ?2, next_slot = ?3 WHERE id = ?1";
 
 const KEEP_ZONE_VERSION: &str = "
     INSERT INTO zone_data (id, version) VALUES (1, ?1) ON CONFLICT (id) DO NOTHING";
@@ -90,10 +92,10 @@ pub struct Listed {
     pub last_run: Option<(DateTime<Utc>, String)>,
 }
 
-/// The slots a schedule still has to account for.
+/// The slots of a schedule that was created, enabled or changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slots {
-    /// Slots before this minute are accounted for.
+    /// They begin with this minute: slots before it are not the schedule's.
     pub from: Slot,
     /// The first slot from there on, if the recurrence yields one.
     pub next: Option<Slot>,
@@ -167,7 +169,7 @@ pub fn update(tx: &Transaction<'_>, id: ScheduleId, settings: &Settings) -> Resu
     Ok(())
 }
 
-/// Sets from where on the slots of the schedule `id` are still to be accounted for.
+/// Sets where the slots of the schedule `id` begin; none of them is accounted for.
 pub fn set_slots(tx: &Transaction<'_>, id: ScheduleId, slots: &Slots) -> Result<()> {
     keep_zone_version(tx, slots)?;
     tx.execute(

@@ -1,14 +1,14 @@
 //! Which schedules are due, and up to where their slots are accounted for.
 //!
-//! A dispatch with nothing due reads one row of `zone_data`, one entry of the index
-//! `schedules_due` and the open runs, whatever the number of schedules.
+//! A dispatch with nothing due reads one row of `zone_data`, one entry each of the indexes
+//! `schedules_due` and `schedules_ahead` and the open runs, whatever the number of schedules.
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, named_params};
 
 use super::failed;
 use crate::error::Result;
 use crate::schedule::ScheduleId;
-use crate::slot::Slot;
+use crate::slot::{SETBACK, Slot};
 
 const ANY_DUE: &str = "
     SELECT EXISTS (SELECT 1 FROM schedules
@@ -40,6 +40,50 @@ pub fn due(conn: &Connection, now: Slot) -> Result<Vec<ScheduleId>> {
                 .collect()
         })
         .map_err(failed("read the due schedules"))
+}
+
+macro_rules! ahead {
+    () => {
+        "FROM schedules
+         WHERE enabled = 1 AND archived_at IS NULL
+           AND slots_from > :now + :tolerance AND slots_from > slots_begin + :tolerance
+           AND slots_begin <= :now"
+    };
+}
+
+const ANY_AHEAD: &str = concat!("SELECT EXISTS (SELECT 1 ", ahead!(), ")");
+
+/// Whether the slots of any schedule are [`ahead`] of `now`.
+pub fn is_any_ahead(conn: &Connection, now: Slot) -> Result<bool> {
+    conn.prepare_cached(ANY_AHEAD)
+        .and_then(|mut statement| {
+            statement.query_row(
+                named_params! { ":now": now.epoch(), ":tolerance": tolerance_s() },
+                |row| row.get(0),
+            )
+        })
+        .map_err(failed("look for schedules that are ahead"))
+}
+
+const AHEAD: &str = concat!("SELECT id ", ahead!(), " ORDER BY id");
+
+/// The schedules whose slots are accounted for further than [`SETBACK`] beyond `now`, by a clock
+/// or an `--at` that was ahead. One whose slots begin after `now` is not among them.
+pub fn ahead(conn: &Connection, now: Slot) -> Result<Vec<ScheduleId>> {
+    conn.prepare_cached(AHEAD)
+        .and_then(|mut statement| {
+            statement
+                .query_map(
+                    named_params! { ":now": now.epoch(), ":tolerance": tolerance_s() },
+                    |row| row.get(0).map(ScheduleId),
+                )?
+                .collect()
+        })
+        .map_err(failed("read the schedules that are ahead"))
+}
+
+fn tolerance_s() -> i64 {
+    SETBACK.num_seconds()
 }
 
 const ACTIVE: &str =
@@ -96,4 +140,29 @@ pub fn set_zone_version(tx: &Transaction<'_>, version: &str) -> Result<()> {
         .and_then(|mut statement| statement.execute(named_params! { ":version": version }))
         .map(|_| ())
         .map_err(failed("note the version of the zone rules"))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The names of the indexes that an idle dispatch reads, and how SQLite reads them.
+    pub(crate) fn plans(conn: &Connection) -> [(&'static str, String); 2] {
+        let plan = |sql: &str| -> String {
+            let mut statement = conn
+                .prepare(&["EXPLAIN QUERY PLAN ", sql].concat())
+                .unwrap();
+            let count = statement.parameter_count();
+            let rows = statement
+                .query_map(rusqlite::params_from_iter(vec![0; count]), |row| row.get(3))
+                .unwrap();
+            rows.collect::<rusqlite::Result<Vec<String>>>()
+                .unwrap()
+                .join("; ")
+        };
+        [
+            ("schedules_due", plan(ANY_DUE)),
+            ("schedules_ahead", plan(ANY_AHEAD)),
+        ]
+    }
 }
