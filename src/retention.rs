@@ -6,8 +6,12 @@
 //! - the newest complete set stays;
 //! - the last N complete sets stay, so that a partial set never pushes out a complete one;
 //! - a partial set stays while it is among the last N sets of either kind;
+//! - the newest complete set by id stays too, whatever the times of others say;
 //! - what stays by no rule *expires*: it is hidden, and can be brought back for a week;
 //! - what expired a week ago is *purged*: the set goes, and what no other set shares with it.
+//!
+//! "Newest" and "last" go by time, then by id. A time in the future counts as now: sets that were
+//! dated by a clock that was ahead are as new as the ones made now, and no newer.
 
 mod apply;
 pub mod by_hand;
@@ -69,13 +73,14 @@ pub struct Item {
     pub reason: String,
 }
 
-/// Decides what becomes of each backup set of one schedule, newest first. A clock that went back
-/// removes nothing early: times in the future count as now.
+/// Decides what becomes of each backup set of one schedule, newest first. A clock that was ahead
+/// or went back removes nothing early: times in the future count as now.
 pub fn plan(sets: &[Candidate], keep_last: u32, now: DateTime<Utc>) -> Vec<Item> {
     let mut sets: Vec<&Candidate> = sets.iter().collect();
-    sets.sort_by_key(|set| std::cmp::Reverse((set.time, set.id)));
+    sets.sort_by_key(|set| std::cmp::Reverse((set.time.min(now), set.id)));
     let keep_last = keep_last.max(1);
     let newest_complete = newest_complete(&sets);
+    let last_made = last_made(&sets);
 
     let (mut seen, mut seen_complete) = (0_u32, 0_u32);
     let mut items = Vec::with_capacity(sets.len());
@@ -92,6 +97,11 @@ pub fn plan(sets: &[Candidate], keep_last: u32, now: DateTime<Utc>) -> Vec<Item>
             decide_expired(expired_at, newest_complete == Some(set.id), now)
         } else if newest_complete == Some(set.id) {
             (Decision::Keep, "newest complete backup set".to_owned())
+        } else if last_made == Some(set.id) {
+            (
+                Decision::Keep,
+                "complete backup set that was made last".to_owned(),
+            )
         } else if complete && seen_complete <= keep_last {
             (
                 Decision::Keep,
@@ -132,6 +142,14 @@ fn newest_complete(newest_first: &[&Candidate]) -> Option<BackupSetId> {
         .find(|set| set.expired_at.is_none())
         .or(newest)
         .map(|set| set.id)
+}
+
+/// The complete set with the highest id that is not hidden.
+fn last_made(sets: &[&Candidate]) -> Option<BackupSetId> {
+    sets.iter()
+        .filter(|set| set.status == SetStatus::Complete && set.expired_at.is_none())
+        .map(|set| set.id)
+        .max()
 }
 
 fn decide_expired(

@@ -213,3 +213,17 @@ fn schedules_do_not_share_their_retention() {
     intact(&stage);
     stage.env.run(&["retention", "never"]).fails(18);
 }
+
+#[test]
+fn a_set_dated_in_the_future_hides_no_new_backup() {
+    let stage = Stage::of(&[FILTERS]);
+    keep_last(&stage, "1");
+    stage.success();
+    let ahead = "DROP TRIGGER backup_sets_do_not_change;
+                 UPDATE backup_sets SET time = time + 315360000";
+    stage.env.sql().execute_batch(ahead).unwrap();
+    stage.success();
+    assert_eq!(ids(&stage, &[]), [2, 1], "the backup of today stays");
+    stage.success();
+    assert_eq!(ids(&stage, &[]), [3, 1], "it takes one place, not all");
+}

@@ -91,6 +91,24 @@ fn a_clock_that_went_back_purges_nothing_early() {
 }
 
 #[test]
+fn sets_dated_in_the_future_push_out_no_new_one() {
+    let mut sets = sets("cccccc");
+    // A clock that was ahead for three runs; then it was right again.
+    for ahead in &mut sets[1..4] {
+        ahead.time = now() + TimeDelta::seconds(86_400 * 3650);
+    }
+    let decided = |sets: &[Candidate], now| {
+        let mut items = plan(sets, 2, now);
+        items.sort_by_key(|item| item.id);
+        let kept = items.iter().filter(|item| item.decision == Decision::Keep);
+        kept.map(|item| item.id.0).collect::<Vec<_>>()
+    };
+    let newest = sets[5].time;
+    assert_eq!(decided(&sets, newest), [4, 6], "the new one stays");
+    assert_eq!(decided(&sets, now()), [3, 4, 6], "a day later too");
+}
+
+#[test]
 fn each_line_says_by_which_rule() {
     let reasons: Vec<String> = plan(&sets("zcpCc"), 2, now())
         .into_iter()
