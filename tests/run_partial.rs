@@ -232,19 +232,20 @@ fn unread(stage: &Stage, run: &Value, key: &str) -> Vec<tenantpilot::backup_set:
 }
 
 #[test]
-fn an_object_that_was_deleted_after_the_list_is_no_failure() {
+fn an_object_that_is_not_found_and_still_listed_is_not_taken_for_removed() {
     let stage = Stage::of(&[SCRIPTS, FILTERS]);
     let first = stage.success();
-    let gone = stage.sandbox.ids(SCRIPTS.1).remove(0);
-    let path = format!("{}/{gone}", SCRIPTS.1);
+    let lost = stage.sandbox.ids(SCRIPTS.1).remove(0);
+    let path = format!("{}/{lost}", SCRIPTS.1);
     stage.sandbox.fault(Fault::on(&path, Kind::Status(404)));
-    let run = stage.success();
+    let run = stage.run(3);
     let before = total(&first, SCRIPTS.0);
-    assert_eq!(changes(&run, SCRIPTS.0), [0, 0, 1, before - 1]);
-    let warnings = run["summary"]["warnings"].to_string();
+    assert_eq!(changes(&run, SCRIPTS.0), [0, 0, 0, before - 1]);
+    let (word, why) = outcome(&run, SCRIPTS.0);
+    assert_eq!(word, "incomplete");
     assert!(
-        warnings.contains(&gone) && warnings.contains("deleted while"),
-        "{warnings}"
+        why.contains(&lost) && why.contains("lists it and answers 404"),
+        "{why}"
     );
 }
 

@@ -11,7 +11,9 @@
 //! - A list that several types share is read once. An object whose `@odata.type` no row names goes
 //!   to the general row with a warning. A broken item makes all types of its list incomplete: of
 //!   which one it was cannot be told.
-//! - An object that Graph itself does not find any more was deleted after it was listed: a warning.
+//! - An object that was listed and that Graph does not find was deleted in between only if its
+//!   list, read once more after all its objects, does not name it any more: a warning. If it does,
+//!   or cannot be read, the object is unread and its type incomplete.
 //! - A fault that ends the run ends the reading; a failing sink does too. No thread outlives the
 //!   call.
 
@@ -22,6 +24,7 @@ mod queue;
 mod tally;
 pub mod trial;
 
+use std::collections::HashSet;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
@@ -126,6 +129,11 @@ enum Message {
         handed: u64,
         listed: Listed,
     },
+    /// What a list names after all its objects were read.
+    Now {
+        collection: usize,
+        ids: std::result::Result<HashSet<String>, graph::Error>,
+    },
 }
 
 /// What every thread does.
@@ -146,6 +154,7 @@ impl Worker<'_> {
             let wanted = match work {
                 Work::List(place) => self.list(place, &sender),
                 Work::Object(pending) => self.object(&pending, &sender),
+                Work::Again(place) => self.list_again(place, &sender),
             };
             if !wanted {
                 self.queue.stop();
@@ -160,7 +169,7 @@ impl Worker<'_> {
         };
         let mut handed = 0;
         let listed = collection.list(self.reader.graph, &mut |found| {
-            handed += 1;
+            handed += u64::from(!matches!(found, Found::Elsewhere(_)));
             self.found(place, found, sender) && !self.queue.stopped()
         });
         let Some(listed) = listed else {
@@ -181,8 +190,24 @@ impl Worker<'_> {
         sender.send(message).is_ok()
     }
 
+    fn list_again(&self, place: usize, sender: &SyncSender<Message>) -> bool {
+        let Some(collection) = self.collections.get(place) else {
+            return true;
+        };
+        let ids = collection.ids(self.reader.graph);
+        if ids.as_ref().is_err_and(|error| error.fault.ends_run()) {
+            self.queue.stop();
+        }
+        let message = Message::Now {
+            collection: place,
+            ids,
+        };
+        sender.send(message).is_ok()
+    }
+
     fn found(&self, collection: usize, found: Found, sender: &SyncSender<Message>) -> bool {
         match found {
+            Found::Elsewhere(_) => true,
             Found::Broken(unread) => sender.send(Message::Broken { collection, unread }).is_ok(),
             Found::Object(pending) if needs_nothing(&pending) => self.object(&pending, sender),
             Found::Object(pending) => match self.queue.offer(pending) {
@@ -267,6 +292,10 @@ impl<'a> Collector<'a> {
                     self.listed(collection, handed, listed);
                     collection
                 }
+                Message::Now { collection, ids } => {
+                    self.prove(collection, ids)?;
+                    collection
+                }
             };
             self.close(place)?;
         }
@@ -305,7 +334,7 @@ impl<'a> Collector<'a> {
                 Some(Event::Unread(unread))
             }
             Done::Gone { id, name } => {
-                tally.gone(&id, &name);
+                tally.missing(id, name, again);
                 None
             }
         };
@@ -339,6 +368,34 @@ impl<'a> Collector<'a> {
         }
     }
 
+    /// Judges what was not found by what the list names now.
+    fn prove(
+        &mut self,
+        place: usize,
+        ids: std::result::Result<HashSet<String>, graph::Error>,
+    ) -> Result<()> {
+        let Some(progress) = self.progress.get_mut(place) else {
+            return Ok(());
+        };
+        let failed;
+        let now = match &ids {
+            Err(error) if error.fault.ends_run() => {
+                self.ended.get_or_insert_with(|| error.clone());
+                progress.listed = None;
+                return Ok(());
+            }
+            Err(error) => {
+                failed = format!("its list could not be read once more: {error}");
+                Err(failed.as_str())
+            }
+            Ok(ids) => Ok(ids),
+        };
+        for unread in prove(&mut progress.tallies, now) {
+            (self.sink)(Event::Unread(unread))?;
+        }
+        Ok(())
+    }
+
     /// Concludes a collection if everything of it is done.
     fn close(&mut self, place: usize) -> Result<()> {
         let Some(progress) = self.progress.get_mut(place) else {
@@ -355,6 +412,16 @@ impl<'a> Collector<'a> {
             *handed += again.len() as u64;
             self.queue.put(again);
             return Ok(());
+        }
+        if progress.tallies.iter().any(Tally::lacks) {
+            if listed.error.is_none() {
+                self.queue.look_again(place);
+                return Ok(());
+            }
+            let why = Err("its list was not read to the end");
+            for unread in prove(&mut progress.tallies, why) {
+                (self.sink)(Event::Unread(unread))?;
+            }
         }
         let end = match &listed.error {
             None => ListEnd::Whole(listed.pages),
@@ -385,6 +452,13 @@ impl<'a> Collector<'a> {
         }
         Ok(())
     }
+}
+
+fn prove(tallies: &mut [Tally], now: std::result::Result<&HashSet<String>, &str>) -> Vec<Unread> {
+    tallies
+        .iter_mut()
+        .flat_map(|tally| tally.prove(now))
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! One list of Graph and the policy types that share it.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use super::object::Pending;
+use super::object::{Pending, labels};
 use super::parts;
 use crate::graph::page::{self, Item};
 use crate::graph::{Error, Fault, Graph, Request};
@@ -24,6 +24,8 @@ pub(super) struct Collection {
 pub(super) enum Found {
     /// An object of a selected type.
     Object(Pending),
+    /// The id of an object whose type is not selected.
+    Elsewhere(String),
     /// Something of which not even the type can be told.
     Broken(Unread),
 }
@@ -79,6 +81,28 @@ impl Collection {
             error,
             again: listing.again.into_values().collect(),
         })
+    }
+
+    /// The ids that the list names now, whatever their type: what shows whether an object that
+    /// Graph does not find is deleted.
+    pub(super) fn ids(&self, graph: &dyn Graph) -> Result<HashSet<String>, Error> {
+        let mut ids = HashSet::new();
+        let listed = self.list(graph, &mut |found| {
+            ids.insert(match found {
+                Found::Object(pending) => labels(&pending).0,
+                Found::Elsewhere(id) => id,
+                Found::Broken(unread) => unread.id,
+            });
+            true
+        });
+        if let Some(error) = listed.and_then(|listed| listed.error) {
+            return Err(error);
+        }
+        if ids.contains("") {
+            let message = "one of its items does not tell its id";
+            return Err(Error::new(Fault::BadResponse, message));
+        }
+        Ok(ids)
     }
 
     /// The type under which a broken item is recorded.
@@ -187,7 +211,7 @@ impl Listing<'_, '_> {
         for item in items {
             let found = match item {
                 Item::Whole(bytes) => match self.object(bytes, parent) {
-                    Ok(Some(pending)) => Found::Object(pending),
+                    Ok(Some(found)) => found,
                     Ok(None) => continue,
                     Err(reason) => self.broken(String::new(), String::new(), reason),
                 },
@@ -205,13 +229,13 @@ impl Listing<'_, '_> {
         Ok(())
     }
 
-    /// The object of an item, if its type is selected and it is not one we have.
-    fn object(&mut self, bytes: &[u8], parent: Option<&str>) -> Result<Option<Pending>, String> {
+    /// The object of an item, if it is not one we have.
+    fn object(&mut self, bytes: &[u8], parent: Option<&str>) -> Result<Option<Found>, String> {
         let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
         let object = Object::parse(text).map_err(|flaw| flaw.0)?;
         let odata_type = object.string("@odata.type").map_err(|flaw| flaw.0)?;
         let Some((row, warning)) = self.collection.row_of(odata_type.as_deref()) else {
-            return Ok(None);
+            return Ok(object.id().ok().map(Found::Elsewhere));
         };
         let mut pending = Pending {
             collection: self.collection.place,
@@ -222,12 +246,12 @@ impl Listing<'_, '_> {
             again: false,
         };
         let Ok(id) = object.id() else {
-            return Ok(Some(pending));
+            return Ok(Some(Found::Object(pending)));
         };
         match self.seen.entry(id) {
             Entry::Vacant(new) => {
                 new.insert(fingerprint(text));
-                Ok(Some(pending))
+                Ok(Some(Found::Object(pending)))
             }
             Entry::Occupied(old) if *old.get() == fingerprint(text) => Ok(None),
             Entry::Occupied(mut old) => {

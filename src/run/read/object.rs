@@ -38,7 +38,7 @@ pub(super) enum Done {
         unread: Unread,
         error: Option<Error>,
     },
-    /// It was deleted after the list was read.
+    /// Graph does not find it, though its list named it.
     Gone { id: String, name: String },
     /// Nothing else in this run can succeed either.
     Ended(Error),
@@ -162,7 +162,7 @@ pub(super) fn needs_nothing(pending: &Pending) -> bool {
 }
 
 /// Id and label of an object, as far as they can be told.
-fn labels(pending: &Pending) -> (String, String) {
+pub(super) fn labels(pending: &Pending) -> (String, String) {
     let Ok(object) = Object::parse(&pending.item) else {
         return Default::default();
     };

@@ -16,6 +16,8 @@ pub(super) enum Work {
     List(usize),
     /// Read what belongs to an object.
     Object(Pending),
+    /// See what the list of the collection at this place names now.
+    Again(usize),
 }
 
 /// The work that is left.
@@ -28,6 +30,7 @@ pub(super) struct Queue {
 struct State {
     lists: VecDeque<usize>,
     objects: VecDeque<Pending>,
+    again: VecDeque<usize>,
     open: usize,
     stopped: bool,
 }
@@ -39,6 +42,7 @@ impl Queue {
             state: Mutex::new(State {
                 lists: (0..lists).collect(),
                 objects: VecDeque::new(),
+                again: VecDeque::new(),
                 open: lists,
                 stopped: false,
             }),
@@ -57,6 +61,10 @@ impl Queue {
             // Objects first: they take memory.
             if let Some(object) = state.objects.pop_front() {
                 return Some(Work::Object(object));
+            }
+            // What was deleted in between is told the better the sooner it is looked at.
+            if let Some(list) = state.again.pop_front() {
+                return Some(Work::Again(list));
             }
             if let Some(list) = state.lists.pop_front() {
                 return Some(Work::List(list));
@@ -82,6 +90,12 @@ impl Queue {
     /// Leaves objects to the threads, room or not.
     pub(super) fn put(&self, objects: Vec<Pending>) {
         self.lock().objects.extend(objects);
+        self.changed.notify_all();
+    }
+
+    /// Has the list of a collection looked at once more.
+    pub(super) fn look_again(&self, list: usize) {
+        self.lock().again.push_back(list);
         self.changed.notify_all();
     }
 

@@ -1,12 +1,14 @@
 //! What became of a policy type, from what became of its list and its objects. Pure.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::Reading;
 use super::object::missing_permissions;
 use crate::graph::{Error, Fault};
 use crate::policy::catalogue::PolicyType;
 use crate::policy::{Outcome, Unread};
+
+const MISSING_AGAIN: &str = "its list gave it twice, and then Graph did not find it";
 
 /// What is counted while a policy type is read.
 pub(super) struct Tally {
@@ -16,6 +18,8 @@ pub(super) struct Tally {
     failed: u64,
     forbidden: u64,
     failed_ids: HashSet<String>,
+    /// What Graph does not find, by id with its name: deleted in between, if no list names it.
+    missing: BTreeMap<String, String>,
     /// The first thing that went wrong with an object.
     trouble: Option<String>,
     error: Option<Error>,
@@ -44,6 +48,7 @@ impl Tally {
             failed: 0,
             forbidden: 0,
             failed_ids: HashSet::new(),
+            missing: BTreeMap::new(),
             trouble: None,
             error: None,
             doubt: None,
@@ -61,7 +66,9 @@ impl Tally {
             self.trouble
                 .get_or_insert(format!("{}: {flaw}", labeled(id, name)));
         }
-        if !again {
+        if self.missing.remove(id).is_some() {
+            self.read += 1;
+        } else if !again {
             self.listed += 1;
             self.read += 1;
         } else if self.failed_ids.remove(id) {
@@ -79,6 +86,11 @@ impl Tally {
             self.forbidden += u64::from(error.fault == Fault::Forbidden);
             self.error.get_or_insert(error);
         }
+        if self.missing.remove(&unread.id).is_some() {
+            self.failed_ids.insert(unread.id.clone());
+            self.failed += 1;
+            return;
+        }
         let new = unread.id.is_empty() || self.failed_ids.insert(unread.id.clone());
         if !again {
             self.listed += 1;
@@ -89,12 +101,54 @@ impl Tally {
         }
     }
 
-    /// An object was deleted after it was listed.
-    pub(super) fn gone(&mut self, id: &str, name: &str) {
-        self.listed += 1;
-        let what = labeled(id, name);
-        self.warnings
-            .push(format!("{what} was deleted while it was read"));
+    /// Graph does not find an object that its list named.
+    pub(super) fn missing(&mut self, id: String, name: String, again: bool) {
+        if self.missing.contains_key(&id) {
+            return;
+        }
+        if again {
+            // What its earlier content came to stands.
+            let what = labeled(&id, &name);
+            self.trouble
+                .get_or_insert(format!("{what}: {MISSING_AGAIN}"));
+        } else {
+            self.listed += 1;
+            self.missing.insert(id, name);
+        }
+    }
+
+    /// Whether something of the list was not found.
+    pub(super) fn lacks(&self) -> bool {
+        !self.missing.is_empty()
+    }
+
+    /// Judges what was not found by the ids that the list names now, or by why they are not known.
+    /// Only what it does not name any more was deleted; gives everything else.
+    pub(super) fn prove(&mut self, now: Result<&HashSet<String>, &str>) -> Vec<Unread> {
+        let mut unread = Vec::new();
+        for (id, name) in &self.missing {
+            let reason = match now {
+                Ok(ids) if !ids.contains(id) => {
+                    let what = labeled(id, name);
+                    self.warnings
+                        .push(format!("{what} was deleted while it was read"));
+                    continue;
+                }
+                Ok(_) => "Graph lists it and answers 404 for it".to_owned(),
+                Err(why) => format!("Graph listed it and answers 404 for it; {why}"),
+            };
+            unread.push(Unread {
+                policy_type: self.row.key,
+                id: id.clone(),
+                name: name.clone(),
+                reason,
+            });
+        }
+        for one in &unread {
+            self.failed(one, None, false);
+        }
+        self.missing.clear();
+        unread
     }
 
     /// An item of the list was broken and might have been of this type.

@@ -155,7 +155,9 @@ fn an_object_deleted_in_between_is_no_failure() {
         .fails(&settings("a"), Fault::NotFound)
         .fails(&format!("{CATALOG}/a?$expand=assignments"), Fault::NotFound)
         .list(script, &[r#"{"id":"s","displayName":"S"}"#])
-        .fails(&format!("{script}/s?$expand=assignments"), Fault::NotFound);
+        .fails(&format!("{script}/s?$expand=assignments"), Fault::NotFound)
+        .list(CATALOG_LIST, &[])
+        .list(script, &[r#"{"id":"other"}"#]);
     let out = read(&graph, &["settingsCatalogPolicy", "deviceShellScript"]);
     for (key, label) in [
         ("settingsCatalogPolicy", "A (id a)"),
@@ -166,6 +168,59 @@ fn an_object_deleted_in_between_is_no_failure() {
         assert_eq!(out.readings[key].warnings, [warning]);
     }
     assert!(out.unread.is_empty());
+}
+
+#[test]
+fn an_object_not_found_and_still_listed_is_no_deletion() {
+    let script = "beta/deviceManagement/deviceShellScripts";
+    let object = format!("{script}/s?$expand=assignments");
+    let listed = r#"{"id":"s","displayName":"S"}"#;
+    let lies = Script::default()
+        .list(script, &[listed])
+        .fails(&object, Fault::NotFound);
+    let out = read(&lies, &["deviceShellScript"]);
+    assert_eq!(out.of("deviceShellScript"), (Outcome::Incomplete, 1, 0, 1));
+    assert_eq!(
+        out.reason("deviceShellScript"),
+        "1 of 1 could not be read, the first S (id s): Graph lists it and answers 404 for it"
+    );
+    assert_eq!(out.unread[0].id, "s");
+    assert_eq!(lies.times(script), 2);
+
+    let unproved = Script::default()
+        .list(script, &[listed])
+        .fails(&object, Fault::NotFound)
+        .fails(script, Fault::Unavailable);
+    let out = read(&unproved, &["deviceShellScript"]);
+    assert_eq!(out.of("deviceShellScript"), (Outcome::Incomplete, 1, 0, 1));
+    assert!(out.reason("deviceShellScript").contains("once more"));
+
+    let over = Script::default()
+        .list(script, &[listed])
+        .fails(&object, Fault::NotFound)
+        .fails(script, Fault::Canceled);
+    let out = read(&over, &["deviceShellScript"]);
+    assert_eq!(out.ended.unwrap().fault, Fault::Canceled);
+}
+
+#[test]
+fn an_object_that_moved_to_a_type_that_is_not_selected_is_still_listed() {
+    let item = |odata_type: &str| {
+        format!(r##"{{"id":"a","@odata.type":"#microsoft.graph.{odata_type}"}}"##)
+    };
+    let graph = Script::default()
+        .list(
+            PROFILES_LIST,
+            &[&item("windowsUpdateForBusinessConfiguration")],
+        )
+        .list(PROFILES_LIST, &[&item("iosUpdateConfiguration")])
+        .fails(&format!("{PROFILES}/a/assignments"), Fault::NotFound)
+        .fails(
+            &format!("{PROFILES}/a?$expand=assignments"),
+            Fault::NotFound,
+        );
+    let out = read(&graph, &["windowsUpdateRing"]);
+    assert_eq!(out.of("windowsUpdateRing"), (Outcome::Incomplete, 1, 0, 1));
 }
 
 #[test]
