@@ -7,16 +7,11 @@
 //! - No transaction is open while anything waits for the network.
 //! - WAL with synchronous FULL: a commit that returned survives a power cut.
 //! - A connection belongs to one thread; whoever needs another opens the store again.
-//!
-//! # How a database comes to be
-//!
-//! It is built under another name in the same folder and then linked to its own name, which fails
-//! if that exists. So two processes that create at once end with one database, and a process that
-//! dies in between leaves a stray file but never half a database.
 
 pub mod audit;
 pub mod backup_sets;
 pub mod contents;
+mod file;
 #[cfg(test)]
 mod fixture;
 pub mod runs;
@@ -24,15 +19,12 @@ pub mod schedules;
 pub mod slots;
 pub mod tenants;
 
-use std::fs;
-use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
-use crate::error::{Error, Kind, Result, file_error};
+use crate::error::{Error, Kind, Result};
 
 /// The whole present schema.
 pub const SCHEMA: &str = include_str!("../schema.sql");
@@ -58,17 +50,10 @@ pub struct Store {
 impl Store {
     /// Opens the database at `path`.
     ///
-    /// Fails with `NoStore` when there is none, `Integrity` for a foreign or damaged file, `Schema`
-    /// for one that is newer than this program, `Storage` when it cannot be read.
+    /// Fails with `NoStore` when there is none, `Integrity` for a foreign or damaged file or what is
+    /// no regular file, `Schema` for one that is newer than this program, `Storage` when it cannot be read.
     pub fn open(path: &Path) -> Result<Self> {
-        match fs::metadata(path) {
-            Ok(metadata) if metadata.len() > 0 => {}
-            Ok(_) => return Err(no_store(path, ": the file is empty")),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(no_store(path, ""));
-            }
-            Err(error) => return Err(file_error("open the database", path, &error)),
-        }
+        file::check(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let about = |error: Error| {
             let kind = error.kind();
@@ -98,7 +83,7 @@ impl Store {
     /// Opens the database at `path`, making it (0600, in folders of 0700) where there is none.
     pub fn open_or_create(path: &Path) -> Result<Self> {
         match Self::open(path) {
-            Err(error) if error.kind() == Kind::NoStore => create(path)?,
+            Err(error) if error.kind() == Kind::NoStore => file::create(path)?,
             other => return other,
         }
         Self::open(path)
@@ -179,16 +164,6 @@ fn kind_of(error: &rusqlite::Error) -> Kind {
     }
 }
 
-fn no_store(path: &Path, why: &str) -> Error {
-    let hint = "tenantpilot tenants add NAME --directory GUID --client-id GUID --secret-file FILE; \
-                or name another database with --db or TENANTPILOT_DB";
-    Error::new(
-        Kind::NoStore,
-        format!("no database at {}{why}", path.display()),
-    )
-    .hint(hint)
-}
-
 fn configure(conn: &Connection) -> Result<()> {
     conn.busy_timeout(BUSY_TIMEOUT)
         .map_err(failed("set the busy timeout"))?;
@@ -230,74 +205,6 @@ fn check_identity(conn: &Connection) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-fn create(path: &Path) -> Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(|error| file_error("create the folder", folder, &error))?;
-
-    let draft = folder.join(format!(
-        ".tenantpilot-{}.new",
-        uuid::Uuid::new_v4().simple()
-    ));
-    let made = build(&draft).and_then(|()| {
-        if fs::metadata(path).is_ok_and(|metadata| metadata.len() == 0) {
-            fs::remove_file(path)
-                .map_err(|error| file_error("replace the empty file", path, &error))?;
-        }
-        match fs::hard_link(&draft, path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                Err(file_error("create the database", path, &error))
-            }
-            _ => Ok(()),
-        }
-    });
-    let removed = fs::remove_file(&draft);
-    made?;
-    removed.map_err(|error| file_error("remove", &draft, &error))?;
-    sync_folder(folder)
-}
-
-fn build(draft: &Path) -> Result<()> {
-    let file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(draft)
-        .map_err(|error| file_error("create", draft, &error))?;
-    // The mode above is what the umask leaves of it; this is what it has to be.
-    file.set_permissions(fs::Permissions::from_mode(0o600))
-        .map_err(|error| file_error("set the mode of", draft, &error))?;
-    let conn = Connection::open_with_flags(
-        draft,
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )
-    .map_err(failed("create the database"))?;
-    configure(&conn)?;
-    let build = || -> rusqlite::Result<()> {
-        conn.pragma_update(None, "journal_mode", "WAL")?;
-        let tx = Transaction::new_unchecked(&conn, TransactionBehavior::Immediate)?;
-        tx.execute_batch(SCHEMA)?;
-        tx.pragma_update(None, "application_id", APPLICATION_ID)?;
-        tx.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-        tx.commit()
-    };
-    build().map_err(failed("create the tables"))?;
-    conn.close()
-        .map_err(|(_, error)| failed("close the new database")(error))
-}
-
-fn sync_folder(folder: &Path) -> Result<()> {
-    fs::File::open(folder)
-        .and_then(|handle| handle.sync_all())
-        .map_err(|error| file_error("sync the folder", folder, &error))
 }
 
 #[cfg(test)]

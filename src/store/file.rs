@@ -1,0 +1,236 @@
+//! The file of a database: what may be one, and how one comes to be.
+//!
+//! Only a regular file is a database: a folder, a pipe or a device is refused before SQLite or
+//! anything here touches it. A symbolic link that leads to one is followed.
+//!
+//! # How a database comes to be
+//!
+//! It is built under another name in the same folder and then linked to its own name, which fails
+//! if that exists. So two processes that create at once end with one database, and a process that
+//! dies in between leaves a stray file but never half a database.
+//!
+//! An empty file of that name (what `touch` or `mktemp` leaves) is replaced. Whoever does that
+//! holds its advisory lock, and looks again under it whether the name still leads to that empty
+//! file: of two processes that both saw it empty, the second finds the database of the first.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use super::{APPLICATION_ID, SCHEMA, SCHEMA_VERSION, configure, failed};
+use crate::error::{Error, Kind, Result, file_error};
+
+/// Whether there is a file at `path` that may be a database: a regular one that is not empty.
+///
+/// None at all or an empty one: `NoStore`; something else: `Integrity`.
+pub(super) fn check(path: &Path) -> Result<()> {
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => Err(not_regular(path)),
+        Ok(metadata) if metadata.len() == 0 => Err(no_store(path, ": the file is empty")),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match fs::read_link(path) {
+            Ok(target) => Err(dangling(path, &target)),
+            Err(_) => Err(no_store(path, "")),
+        },
+        Err(error) => Err(file_error("open the database", path, &error)),
+    }
+}
+
+/// Makes the database at `path`, where there is nothing or an empty file. If another process makes
+/// it meanwhile, that one stays.
+pub(super) fn create(path: &Path) -> Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    make_folder(folder)?;
+    // Looked at before the work, so that nothing is built for a name that cannot be had.
+    let empty = empty_file(path)?;
+    let draft = folder.join(format!(
+        ".tenantpilot-{}.new",
+        uuid::Uuid::new_v4().simple()
+    ));
+    let made = build(&draft).and_then(|()| match &empty {
+        Some(empty) => put_in_place_of(empty, &draft, path),
+        None => put(&draft, path),
+    });
+    let removed = match fs::remove_file(&draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(file_error("remove", &draft, &error))
+        }
+        _ => Ok(()),
+    };
+    made.and(removed)?;
+    sync_folder(folder)
+}
+
+/// The empty regular file at `path`, opened; none where there is nothing, or a database by now.
+fn empty_file(path: &Path) -> Result<Option<File>> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_symlink() => {
+            let target =
+                fs::read_link(path).map_err(|error| file_error("read the link", path, &error))?;
+            Err(dangling(path, &target))
+        }
+        Ok(metadata) if !metadata.is_file() => Err(not_regular(path)),
+        Ok(metadata) if metadata.len() > 0 => Ok(None),
+        Ok(_) => match File::open(path) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(file_error("open the empty file", path, &error)),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(file_error("look at", path, &error)),
+    }
+}
+
+fn put_in_place_of(empty: &File, draft: &Path, path: &Path) -> Result<()> {
+    empty
+        .lock()
+        .map_err(|error| file_error("lock the empty file", path, &error))?;
+    let held = empty
+        .metadata()
+        .map_err(|error| file_error("look at", path, &error))?;
+    let is_still_there = fs::symlink_metadata(path).is_ok_and(|named| {
+        (named.dev(), named.ino()) == (held.dev(), held.ino()) && named.len() == 0
+    });
+    if is_still_there {
+        fs::rename(draft, path).map_err(|error| file_error("replace the empty file", path, &error))
+    } else {
+        put(draft, path)
+    }
+}
+
+fn put(draft: &Path, path: &Path) -> Result<()> {
+    match fs::hard_link(draft, path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(file_error("create the database", path, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn make_folder(folder: &Path) -> Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| file_error("create the folder", folder, &error))
+}
+
+fn build(draft: &Path) -> Result<()> {
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(draft)
+        .map_err(|error| file_error("create", draft, &error))?;
+    // The mode above is what the umask leaves of it; this is what it has to be.
+    file.set_permissions(fs::Permissions::from_mode(0o600))
+        .map_err(|error| file_error("set the mode of", draft, &error))?;
+    let conn = Connection::open_with_flags(
+        draft,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )
+    .map_err(failed("create the database"))?;
+    configure(&conn)?;
+    let build = || -> rusqlite::Result<()> {
+        conn.pragma_update(None, "journal_mode", "WAL")?;
+        let tx = Transaction::new_unchecked(&conn, TransactionBehavior::Immediate)?;
+        tx.execute_batch(SCHEMA)?;
+        tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+        tx.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        tx.commit()
+    };
+    build().map_err(failed("create the tables"))?;
+    conn.close()
+        .map_err(|(_, error)| failed("close the new database")(error))
+}
+
+fn sync_folder(folder: &Path) -> Result<()> {
+    File::open(folder)
+        .and_then(|handle| handle.sync_all())
+        .map_err(|error| file_error("sync the folder", folder, &error))
+}
+
+fn no_store(path: &Path, why: &str) -> Error {
+    let hint = "tenantpilot tenants add NAME --directory GUID --client-id GUID --secret-file FILE; \
+                or name another database with --db or TENANTPILOT_DB";
+    Error::new(
+        Kind::NoStore,
+        format!("no database at {}{why}", path.display()),
+    )
+    .hint(hint)
+}
+
+fn dangling(path: &Path, target: &Path) -> Error {
+    Error::new(
+        Kind::NoStore,
+        format!(
+            "no database at {}: it is a symbolic link to {}, which is not there",
+            path.display(),
+            target.display()
+        ),
+    )
+    .hint(format!(
+        "make the link lead to the database, or remove it: rm {}",
+        path.display()
+    ))
+}
+
+fn not_regular(path: &Path) -> Error {
+    Error::new(
+        Kind::Integrity,
+        format!("database {} is not a regular file", path.display()),
+    )
+    .hint("name a file with --db or TENANTPILOT_DB")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(path: &Path) -> (u64, u64) {
+        let metadata = fs::metadata(path).unwrap();
+        (metadata.ino(), metadata.len())
+    }
+
+    #[test]
+    fn of_two_that_saw_the_empty_file_the_second_keeps_the_first_ones_database() {
+        let folder = tempfile::tempdir().unwrap();
+        let in_folder = |name: &str| folder.path().join(name);
+        let path = in_folder("tp.db");
+        File::create(&path).unwrap();
+        let first = empty_file(&path).unwrap().unwrap();
+        let second = empty_file(&path).unwrap().unwrap();
+        build(&in_folder("first")).unwrap();
+        build(&in_folder("second")).unwrap();
+        put_in_place_of(&first, &in_folder("first"), &path).unwrap();
+        drop(first);
+        let made = identity(&path);
+        assert!(made.1 > 0);
+        put_in_place_of(&second, &in_folder("second"), &path).unwrap();
+        assert_eq!(identity(&path), made);
+    }
+
+    #[test]
+    fn nothing_is_created_over_what_is_no_empty_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("nowhere", &link).unwrap();
+        for (path, kind) in [
+            (folder.path(), Kind::Integrity),
+            (link.as_path(), Kind::NoStore),
+        ] {
+            assert_eq!(check(path).unwrap_err().kind(), kind, "{}", path.display());
+            assert_eq!(create(path).unwrap_err().kind(), kind, "{}", path.display());
+        }
+        assert!(!folder.path().join("nowhere").exists());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
