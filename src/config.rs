@@ -1,7 +1,9 @@
 //! Flags, environment and terminals, resolved once into a plain struct.
 //!
 //! The only reader of the environment besides secret.rs. Nothing is required of it: with no
-//! variable set at all, as under cron or `env -i`, everything has a value. [`Config::resolve`] is pure.
+//! variable set at all, as under cron or `env -i`, everything has a value. [`Config::resolve`] is
+//! pure but for one look: where the database's path is a symbolic link, it is followed here, once.
+//! The locks and the key lie beside the database, and whoever comes by a link has to find the same.
 
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
@@ -121,7 +123,7 @@ fn variable(name: &str) -> Option<OsString> {
 /// What the rest of the program goes by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Where the database is.
+    /// Where the database is: no symbolic link, unless one that leads nowhere.
     pub database: PathBuf,
     /// Whether stdout is one JSON document.
     pub json: bool,
@@ -154,7 +156,7 @@ impl Config {
             .then_some(environment.terminal_width)
             .flatten();
         Self {
-            database: database(flags.database.as_deref(), environment),
+            database: behind_link(database(flags.database.as_deref(), environment)),
             json: flags.json,
             quiet: flags.quiet,
             verbosity: flags.verbosity,
@@ -190,6 +192,16 @@ fn database(flag: Option<&Path>, environment: &Environment) -> PathBuf {
     folder
         .unwrap_or_else(|| PathBuf::from(MACHINE_STATE))
         .join(FILE)
+}
+
+/// Where a path leads that is itself a symbolic link. Links among its folders do no harm: what lies
+/// beside the database is in the same folder by any of their names.
+fn behind_link(path: PathBuf) -> PathBuf {
+    if path.is_symlink() {
+        path.canonicalize().unwrap_or(path)
+    } else {
+        path
+    }
 }
 
 /// The flag, else `NO_COLOR` (no-color.org), else `CLICOLOR_FORCE` (bixense.com/clicolors), else
@@ -242,6 +254,25 @@ mod tests {
         environment.database = Some("here.db".into());
         assert_eq!(database_of(None, &environment), "here.db");
         assert_eq!(database_of(Some("flag.db"), &environment), "flag.db");
+    }
+
+    #[test]
+    fn a_linked_database_is_where_the_link_leads() {
+        let folder = tempfile::tempdir().unwrap();
+        let real = folder.path().canonicalize().unwrap().join("tp.db");
+        let link = folder.path().join("link.db");
+        let resolved = |path: &Path| {
+            let flags = Flags {
+                database: Some(path.to_owned()),
+                ..Flags::default()
+            };
+            Config::resolve(&flags, &Environment::default()).database
+        };
+        std::os::unix::fs::symlink("tp.db", &link).unwrap();
+        assert_eq!(resolved(&link), link, "it leads nowhere");
+        std::fs::write(&real, "").unwrap();
+        assert_eq!(resolved(&link), real);
+        assert_eq!(resolved(Path::new("new.db")), Path::new("new.db"));
     }
 
     #[test]

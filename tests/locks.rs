@@ -270,3 +270,33 @@ fn a_database_that_stays_locked_is_given_up_with_nothing_half_done() {
     assert_eq!(fleet.dispatch(&slots[0]).ok(), "", "its minute is not over");
     assert_eq!(fleet.outcomes(), [outcome(1, "success", "-")]);
 }
+
+#[test]
+fn a_database_has_the_same_locks_by_any_of_its_names() {
+    let mut fleet = Fleet::nightly();
+    let slots = fleet.slots(1, 2);
+    fleet.hang(DIRECTORY);
+    let first = fleet.start(&slots[0], &[]);
+    fleet.await_hanging(1);
+    let link = fleet.env.path("link.db");
+    std::os::unix::fs::symlink("state/tenantpilot.db", &link).unwrap();
+    std::os::unix::fs::symlink("state", fleet.env.path("folder")).unwrap();
+    for (name, slot) in [("link.db", &slots[0]), ("folder/tenantpilot.db", &slots[1])] {
+        let path = fleet.env.path(name).to_str().unwrap().to_owned();
+        fleet.env.set("TENANTPILOT_DB", &path);
+        assert_eq!(fleet.dispatch(slot).ok(), "", "{name}");
+    }
+    assert_eq!(
+        fleet.outcomes(),
+        [
+            outcome(1, "running", "-"),
+            outcome(1, "skipped", "LOCK_HELD")
+        ]
+    );
+    fleet.answer();
+    assert_eq!(first.end().ok(), "");
+    assert_eq!(fleet.outcomes()[0], outcome(1, "success", "-"));
+    let beside = |name: &str| fleet.env.path(&format!("link.db-{name}")).exists();
+    assert!(!beside("locks") && !beside("key"));
+    assert!(fleet.env.path("state/tenantpilot.db-key").exists());
+}
