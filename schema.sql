@@ -107,7 +107,9 @@ CREATE TABLE runs (
 
 -- At most one running run per schedule, whatever the lock files say.
 CREATE UNIQUE INDEX runs_running ON runs (schedule_id) WHERE status = 'running';
+-- What a dispatch reads of the runs, however many have finished.
 CREATE INDEX runs_open ON runs (schedule_id, owner) WHERE status IN ('queued', 'running');
+CREATE INDEX runs_open_tenant ON runs (tenant_id) WHERE status IN ('queued', 'running');
 CREATE INDEX runs_schedule ON runs (schedule_id, id);
 CREATE INDEX runs_tenant ON runs (tenant_id, id);
 CREATE INDEX runs_retry_of ON runs (retry_of) WHERE retry_of IS NOT NULL;

@@ -323,12 +323,3 @@ fn a_clock_that_is_set_back_by_an_hour_changes_nothing() {
     assert_eq!(place.dispatched(DAY - 60), []);
     assert_eq!(place.resumed(), 1);
 }
-
-#[test]
-fn looking_for_what_is_due_reads_the_indexes_alone() {
-    let place = Place::new(1, usize::MAX);
-    for (index, plan) in store::slots::tests::plans(place.store.read()) {
-        assert!(plan.contains(index), "{plan}");
-        assert!(plan.contains("SEARCH"), "{plan}");
-    }
-}

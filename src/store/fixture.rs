@@ -87,6 +87,25 @@ impl Fixture {
             .unwrap();
     }
 
+    /// Asserts that this query reads one table or index, and how.
+    pub(super) fn assert_plan(&self, sql: &str, expected: &str) {
+        let explain = format!("EXPLAIN QUERY PLAN {sql}");
+        let mut query = self.conn.prepare(&explain).unwrap();
+        let mut rows = query.raw_query();
+        let mut plan = Vec::new();
+        while let Some(row) = rows.next().unwrap() {
+            plan.push(row.get::<_, String>(3).unwrap());
+        }
+        let reads: Vec<&String> = plan
+            .iter()
+            .filter(|step| {
+                step.starts_with("SCAN") && *step != "SCAN CONSTANT ROW"
+                    || step.starts_with("SEARCH")
+            })
+            .collect();
+        assert_eq!(reads, [expected], "{plan:#?} of {sql}");
+    }
+
     /// Runs raw SQL, such as damage needs.
     pub(super) fn sql(&self, text: &str) {
         self.conn.execute_batch(text).unwrap();

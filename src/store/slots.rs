@@ -143,26 +143,18 @@ pub fn set_zone_version(tx: &Transaction<'_>, version: &str) -> Result<()> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
+    use super::super::fixture::Fixture;
     use super::*;
 
-    /// The names of the indexes that an idle dispatch reads, and how SQLite reads them.
-    pub(crate) fn plans(conn: &Connection) -> [(&'static str, String); 2] {
-        let plan = |sql: &str| -> String {
-            let mut statement = conn
-                .prepare(&["EXPLAIN QUERY PLAN ", sql].concat())
-                .unwrap();
-            let count = statement.parameter_count();
-            let rows = statement
-                .query_map(rusqlite::params_from_iter(vec![0; count]), |row| row.get(3))
-                .unwrap();
-            rows.collect::<rusqlite::Result<Vec<String>>>()
-                .unwrap()
-                .join("; ")
-        };
-        [
-            ("schedules_due", plan(ANY_DUE)),
-            ("schedules_ahead", plan(ANY_AHEAD)),
-        ]
+    #[test]
+    fn due_schedules_are_found_by_their_index_alone() {
+        let fixture = Fixture::new();
+        for sql in [ANY_DUE, DUE] {
+            let plan = "SEARCH schedules USING INDEX schedules_due (next_slot>? AND next_slot<?)";
+            fixture.assert_plan(sql, plan);
+        }
+        let plan = "SEARCH schedules USING INDEX schedules_ahead (slots_from>?)";
+        fixture.assert_plan(ANY_AHEAD, plan);
     }
 }

@@ -231,3 +231,15 @@ impl Raw {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::Fixture;
+    use super::*;
+
+    #[test]
+    fn an_open_run_is_looked_for_among_the_open_ones_alone() {
+        let plan = "SEARCH runs USING INDEX runs_open_tenant (tenant_id=?)";
+        Fixture::new().assert_plan(OPEN_RUNS, plan);
+    }
+}

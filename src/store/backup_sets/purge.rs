@@ -134,8 +134,11 @@ fn reach(reader: &Reader<'_>, sets: &Sets) -> Result<HashSet<ContentHash>> {
     Ok(reached)
 }
 
-const RUNNING: &str =
-    "SELECT EXISTS (SELECT 1 FROM runs WHERE status = 'running' AND tenant_id = ?1)";
+// Said twice, so that SQLite knows the index of the tenant's open runs to hold them all.
+const RUNNING: &str = "
+    SELECT EXISTS (SELECT 1 FROM runs
+                   WHERE tenant_id = ?1 AND status IN ('queued', 'running')
+                     AND status = 'running')";
 const OPEN: &str = "INSERT INTO purges (tenant_id) VALUES (?1)";
 const REMOVE_SET: &str = "DELETE FROM backup_sets WHERE id = ?1 AND tenant_id = ?2";
 const CLOSE: &str = "DELETE FROM purges WHERE tenant_id = ?1";
@@ -210,4 +213,16 @@ fn reclaim(
         bytes += length.unsigned_abs();
     }
     Ok((contents, bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::fixture::Fixture;
+    use super::*;
+
+    #[test]
+    fn a_running_run_is_looked_for_among_the_open_ones_alone() {
+        let plan = "SEARCH runs USING INDEX runs_open_tenant (tenant_id=?)";
+        Fixture::new().assert_plan(RUNNING, plan);
+    }
 }
