@@ -3,7 +3,12 @@
 -- New databases are made from this file; older ones walk src/store/migrations/. Times are whole
 -- seconds since 1970-01-01T00:00:00Z unless the column says otherwise. JSON columns hold one
 -- document as text. Every tenant-scoped table carries tenant_id, and references between such
--- tables include it, so that a row can never point into another tenant.
+-- tables include it, so that a row can never point into another tenant. contents.base_id alone
+-- does so by a trigger, where a key would need an index more.
+--
+-- What must not change is kept by triggers, also from a connection that is not ours: REPLACE
+-- deletes rows without a DELETE trigger unless the connection asks for that, so a row whose place
+-- is taken is refused before it is inserted.
 
 -- One Microsoft Entra directory plus how we sign in to it. The credential is a reference (the name
 -- of a variable, a path, a command), never the secret. A removed tenant stays as a row, so that
@@ -82,7 +87,7 @@ CREATE TABLE runs (
     tenant_id     INTEGER NOT NULL,
     schedule_id   INTEGER NOT NULL,
     trigger       TEXT    NOT NULL CHECK (trigger IN ('schedule', 'manual', 'retry')),
-    retry_of      INTEGER REFERENCES runs (id),
+    retry_of      INTEGER,
     actor         TEXT    NOT NULL,
     owner         TEXT,
     scheduled_for INTEGER CHECK (scheduled_for % 60 = 0),
@@ -96,6 +101,7 @@ CREATE TABLE runs (
     error_message TEXT,
     summary       BLOB,
     FOREIGN KEY (tenant_id, schedule_id) REFERENCES schedules (tenant_id, id),
+    FOREIGN KEY (tenant_id, retry_of) REFERENCES runs (tenant_id, id),
     UNIQUE (tenant_id, id),
     UNIQUE (schedule_id, scheduled_for),
     CHECK ((trigger = 'schedule') = (scheduled_for IS NOT NULL)),
@@ -112,7 +118,30 @@ CREATE INDEX runs_open ON runs (schedule_id, owner) WHERE status IN ('queued', '
 CREATE INDEX runs_open_tenant ON runs (tenant_id) WHERE status IN ('queued', 'running');
 CREATE INDEX runs_schedule ON runs (schedule_id, id);
 CREATE INDEX runs_tenant ON runs (tenant_id, id);
-CREATE INDEX runs_retry_of ON runs (retry_of) WHERE retry_of IS NOT NULL;
+CREATE INDEX runs_retry_of ON runs (tenant_id, retry_of) WHERE retry_of IS NOT NULL;
+
+CREATE TRIGGER runs_are_not_replaced BEFORE INSERT ON runs
+WHEN EXISTS (SELECT 1 FROM runs WHERE id = NEW.id)
+  OR NEW.status = 'running'
+     AND EXISTS (SELECT 1 FROM runs WHERE schedule_id = NEW.schedule_id AND status = 'running')
+BEGIN
+    SELECT RAISE(ABORT, 'a run is not replaced');
+END;
+
+-- Quietly: to find the slot taken is what a claim expects of all but one process.
+CREATE TRIGGER runs_keep_their_slot BEFORE INSERT ON runs
+WHEN EXISTS (SELECT 1 FROM runs
+             WHERE schedule_id = NEW.schedule_id AND scheduled_for = NEW.scheduled_for)
+BEGIN
+    SELECT RAISE(IGNORE);
+END;
+
+CREATE TRIGGER runs_stay_what_they_are BEFORE UPDATE ON runs
+WHEN NEW.id <> OLD.id OR NEW.tenant_id <> OLD.tenant_id OR NEW.schedule_id <> OLD.schedule_id
+  OR NEW.scheduled_for IS NOT OLD.scheduled_for
+BEGIN
+    SELECT RAISE(ABORT, 'a run keeps its id, its schedule and its slot');
+END;
 
 CREATE TRIGGER runs_finished_do_not_change BEFORE UPDATE ON runs
 WHEN OLD.status NOT IN ('queued', 'running')
@@ -175,6 +204,32 @@ CREATE TABLE purges (
     tenant_id INTEGER PRIMARY KEY REFERENCES tenants (id)
 ) STRICT;
 
+CREATE TRIGGER backup_sets_are_not_replaced BEFORE INSERT ON backup_sets
+WHEN EXISTS (SELECT 1 FROM backup_sets WHERE id = NEW.id OR run_id = NEW.run_id)
+BEGIN
+    SELECT RAISE(ABORT, 'a backup set is not replaced');
+END;
+
+-- A set appears in the transaction that ends its run, before or after the end is written.
+CREATE TRIGGER backup_sets_come_of_a_run BEFORE INSERT ON backup_sets
+WHEN NEW.expired_at IS NOT NULL OR NEW.pin_reason IS NOT NULL
+  OR NOT EXISTS (SELECT 1 FROM runs
+                 WHERE id = NEW.run_id AND tenant_id = NEW.tenant_id
+                   AND schedule_id = NEW.schedule_id
+                   AND status IN ('running', iif(NEW.status = 'complete', 'success', 'partial')))
+BEGIN
+    SELECT RAISE(ABORT, 'a backup set comes of a run of its schedule that ends like it');
+END;
+
+CREATE TRIGGER runs_end_like_their_backup_set BEFORE UPDATE OF status ON runs
+WHEN NEW.status <> 'running'
+ AND EXISTS (SELECT 1 FROM backup_sets
+             WHERE run_id = NEW.id
+               AND NEW.status <> iif(status = 'complete', 'success', 'partial'))
+BEGIN
+    SELECT RAISE(ABORT, 'a run that has a backup set ends like it');
+END;
+
 CREATE TRIGGER backup_sets_do_not_change BEFORE UPDATE ON backup_sets
 WHEN NEW.id <> OLD.id OR NEW.tenant_id <> OLD.tenant_id OR NEW.schedule_id <> OLD.schedule_id
   OR NEW.run_id <> OLD.run_id OR NEW.time <> OLD.time OR NEW.created_at <> OLD.created_at
@@ -188,6 +243,27 @@ WHEN OLD.expired_at IS NULL OR OLD.pin_reason IS NOT NULL
   OR NOT EXISTS (SELECT 1 FROM purges WHERE tenant_id = OLD.tenant_id)
 BEGIN
     SELECT RAISE(ABORT, 'a backup set is removed only when expired, and by a purge');
+END;
+
+CREATE TRIGGER contents_are_not_replaced BEFORE INSERT ON contents
+WHEN EXISTS (SELECT 1 FROM contents WHERE id = NEW.id)
+  OR EXISTS (SELECT 1 FROM contents WHERE tenant_id = NEW.tenant_id AND hash = NEW.hash)
+BEGIN
+    SELECT RAISE(ABORT, 'a content is not replaced');
+END;
+
+CREATE TRIGGER contents_build_on_their_tenants BEFORE INSERT ON contents
+WHEN NEW.base_id IS NOT NULL
+ AND NOT EXISTS (SELECT 1 FROM contents WHERE id = NEW.base_id AND tenant_id = NEW.tenant_id)
+BEGIN
+    SELECT RAISE(ABORT, 'a content builds on one of its tenant');
+END;
+
+CREATE TRIGGER contents_go_on_building_on_their_tenants BEFORE UPDATE OF base_id ON contents
+WHEN NEW.base_id IS NOT NULL
+ AND NOT EXISTS (SELECT 1 FROM contents WHERE id = NEW.base_id AND tenant_id = NEW.tenant_id)
+BEGIN
+    SELECT RAISE(ABORT, 'a content builds on one of its tenant');
 END;
 
 CREATE TRIGGER contents_do_not_change BEFORE UPDATE ON contents
@@ -218,6 +294,12 @@ CREATE TABLE audit_events (
 ) STRICT;
 
 CREATE INDEX audit_events_tenant ON audit_events (tenant_id, id);
+
+CREATE TRIGGER audit_events_are_not_replaced BEFORE INSERT ON audit_events
+WHEN EXISTS (SELECT 1 FROM audit_events WHERE id = NEW.id)
+BEGIN
+    SELECT RAISE(ABORT, 'an audit event is not replaced');
+END;
 
 CREATE TRIGGER audit_events_do_not_change BEFORE UPDATE ON audit_events
 BEGIN

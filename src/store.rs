@@ -208,28 +208,4 @@ fn check_identity(conn: &Connection) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn failures_of_sqlite_have_the_class_that_tells_what_to_do() {
-        for (code, kind) in [
-            (rusqlite::ffi::SQLITE_FULL, Kind::StorageFull),
-            (rusqlite::ffi::SQLITE_IOERR_SHMSIZE, Kind::StorageFull),
-            (rusqlite::ffi::SQLITE_READONLY, Kind::Storage),
-            (rusqlite::ffi::SQLITE_CANTOPEN, Kind::Storage),
-            (rusqlite::ffi::SQLITE_IOERR_FSYNC, Kind::Storage),
-            (rusqlite::ffi::SQLITE_PERM, Kind::Storage),
-            (rusqlite::ffi::SQLITE_BUSY, Kind::Busy),
-            (rusqlite::ffi::SQLITE_LOCKED, Kind::Busy),
-            (rusqlite::ffi::SQLITE_CORRUPT, Kind::Integrity),
-            (rusqlite::ffi::SQLITE_NOTADB, Kind::Integrity),
-            (rusqlite::ffi::SQLITE_CONSTRAINT, Kind::Internal),
-        ] {
-            let error = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
-            let error = failed("store it")(error);
-            assert_eq!(error.kind(), kind, "{error}");
-            assert!(error.message().starts_with("cannot store it: "));
-        }
-    }
-}
+mod tests;

@@ -229,8 +229,9 @@ fn only_an_archived_schedule_without_backup_sets_is_deleted() {
          VALUES (7, 1, 1, 'manual', NULL, 'a', 0, 0, 'success'),
                 (8, 1, 1, 'retry', 7, 'a', 0, 0, 'success');
          INSERT INTO backup_sets (id, tenant_id, schedule_id, run_id, time, created_at, status,
-                                  policies, root_hash, expired_at)
-         VALUES (5, 1, 1, 7, 0, 0, 'complete', 0, zeroblob(32), 0)",
+                                  policies, root_hash)
+         VALUES (5, 1, 1, 7, 0, 0, 'complete', 0, zeroblob(32));
+         UPDATE backup_sets SET expired_at = 0",
     )
     .unwrap();
     assert!(

@@ -395,8 +395,9 @@ fn a_tenant_in_use_is_not_removed() {
                                status)
              VALUES (7, 1, 1, 'manual', 'a', 0, 0, 'success');
              INSERT INTO backup_sets (id, tenant_id, schedule_id, run_id, time, created_at, status,
-                                      policies, root_hash, expired_at)
-             VALUES (5, 1, 1, 7, 0, 0, 'complete', 0, zeroblob(32), 0)"
+                                      policies, root_hash)
+             VALUES (5, 1, 1, 7, 0, 0, 'complete', 0, zeroblob(32));
+         UPDATE backup_sets SET expired_at = 0"
                 .replace("''", "x''")
                 .as_str(),
         )

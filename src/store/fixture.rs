@@ -115,6 +115,7 @@ impl Fixture {
     pub(super) fn allow_damage(&self) {
         self.sql(
             "DROP TRIGGER contents_do_not_change; DROP TRIGGER contents_go_only_by_purge;
+             DROP TRIGGER contents_go_on_building_on_their_tenants;
              PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;",
         );
     }
