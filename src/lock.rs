@@ -24,7 +24,9 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Kind, Result, file_error};
@@ -159,12 +161,12 @@ impl Locks {
     }
 
     fn ensure_folder(&self) -> Result<()> {
-        match fs::DirBuilder::new().mode(0o700).create(&self.folder) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                Err(file_error("create the lock folder", &self.folder, &error))
-            }
-            _ => Ok(()),
-        }
+        let made = match fs::DirBuilder::new().mode(0o700).create(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => fs::set_permissions(&self.folder, fs::Permissions::from_mode(0o700)),
+        };
+        made.map_err(|error| file_error("create the lock folder", &self.folder, &error))
     }
 }
 
@@ -174,6 +176,34 @@ enum Taken {
 }
 
 fn open(path: &Path) -> Result<File> {
+    let failed = |error| file_error("open the lock file", path, &error);
+    loop {
+        refuse_link(path)?;
+        match make(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => return made.map_err(failed),
+        }
+        match OpenOptions::new().read(true).write(true).open(path) {
+            // Removed since by whoever it belonged to.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            opened => return opened.map_err(failed),
+        }
+    }
+}
+
+/// Makes a file that is not there yet, 0600 whatever the umask.
+fn make(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    Ok(file)
+}
+
+fn refuse_link(path: &Path) -> Result<()> {
     if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
         return Err(Error::new(
             Kind::Storage,
@@ -181,14 +211,7 @@ fn open(path: &Path) -> Result<File> {
         )
         .hint(format!("remove it: rm {}", path.display())));
     }
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .map_err(|error| file_error("open the lock file", path, &error))
+    Ok(())
 }
 
 fn try_lock(file: &File, path: &Path) -> Result<Taken> {

@@ -4,12 +4,18 @@
 
 #[path = "support/env.rs"]
 mod env;
+#[path = "support/fleet.rs"]
+mod fleet;
+#[path = "support/sandbox.rs"]
+mod sandbox;
 
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
-use env::{CLIENT_ID, Env};
+use env::{CLIENT_ID, Env, mode};
+use fleet::Fleet;
+use sandbox::server::DIRECTORY;
 
 const ADD: [&str; 9] = [
     "tenants",
@@ -81,4 +87,35 @@ fn of_many_that_find_an_empty_file_none_loses_what_it_wrote() {
         name.to_string_lossy().starts_with(".tenantpilot-")
     });
     assert_eq!(stray.count(), 0);
+}
+
+#[test]
+fn everything_beside_the_database_is_private_whatever_the_umask() {
+    let mut fleet = Fleet::new();
+    for umask in ["000", "022", "077", "277", "777"] {
+        let base = format!("umask{umask}");
+        let path = |below: &str| fleet.env.path(&format!("{base}/{below}"));
+        let database = path("deep/tp.db").to_str().unwrap().to_owned();
+        let (folders, files) = (
+            [path(""), path("deep"), path("deep/tp.db-locks")],
+            ["", "-key", "-locks/schedule-1"].map(|end| path(&format!("deep/tp.db{end}"))),
+        );
+        fleet.env.set("TENANTPILOT_DB", &database);
+        let url = fleet.sandbox.url();
+        let line = format!(
+            r#"umask {umask}
+            "$0" -q tenants add contoso --directory {DIRECTORY} --client-id {CLIENT_ID} \
+                --secret-file sandbox-secret --graph-url {url} --authority-url {url}
+            "$0" -q schedules add nightly --tenant contoso --timezone UTC --at 02:00 \
+                --types namedLocation --no-foundations
+            "$0" -q run nightly"#
+        );
+        fleet.env.shell(&line).ok();
+        for folder in folders {
+            assert_eq!(mode(&folder), 0o700, "{} {umask}", folder.display());
+        }
+        for file in files {
+            assert_eq!(mode(&file), 0o600, "{} {umask}", file.display());
+        }
+    }
 }

@@ -8,7 +8,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -62,7 +62,9 @@ fn make(path: &Path) -> Result<()> {
         .mode(0o600)
         .open(&draft)
         .and_then(|mut file| {
-            file.write_all(key.as_bytes())
+            // The mode above is what the umask leaves of it; this is what it has to be.
+            file.set_permissions(fs::Permissions::from_mode(0o600))
+                .and_then(|()| file.write_all(key.as_bytes()))
                 .and_then(|()| file.sync_all())
         })
         .map_err(|error| file_error("write", &draft, &error));
@@ -78,8 +80,6 @@ fn make(path: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     #[test]

@@ -115,12 +115,20 @@ fn put(draft: &Path, path: &Path) -> Result<()> {
     }
 }
 
+/// Makes the folder and those above it that are missing, each 0700 whatever the umask.
 fn make_folder(folder: &Path) -> Result<()> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(|error| file_error("create the folder", folder, &error))
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = folder.parent() {
+        make_folder(above)?;
+    }
+    let made = match fs::DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => fs::set_permissions(folder, fs::Permissions::from_mode(0o700)),
+    };
+    made.map_err(|error| file_error("create the folder", folder, &error))
 }
 
 fn build(draft: &Path) -> Result<()> {
