@@ -39,6 +39,7 @@ pub const APPLICATION_ID: i64 = 0x5450_6c74;
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 const MAKE_ROOM: &str = "make room on the disk that it is on";
+const WAIT: &str = "try again when the process that holds its lock is done";
 
 /// An open database.
 #[derive(Debug)]
@@ -56,17 +57,14 @@ impl Store {
         file::check(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let about = |error: Error| {
-            let kind = error.kind();
-            let error = error.during(format_args!("database {}", path.display()));
-            match kind {
-                Kind::Integrity => error.hint(
+            let integrity = error.kind() == Kind::Integrity;
+            let error = about(error, path);
+            if integrity {
+                error.hint(
                     "check that --db names a tenantpilot database; restore a copy if it is damaged",
-                ),
-                Kind::StorageFull => error.hint(MAKE_ROOM),
-                Kind::Storage => {
-                    error.hint("check the owner and the mode of the file and its folder")
-                }
-                _ => error,
+                )
+            } else {
+                error
             }
         };
         let conn = Connection::open_with_flags(path, flags)
@@ -110,20 +108,36 @@ impl Store {
             Ok(value)
         };
         write().map_err(|error: Error| match error.kind() {
-            Kind::StorageFull => error
-                .during(format_args!("database {}", self.path.display()))
-                .hint(MAKE_ROOM),
+            Kind::StorageFull | Kind::Storage | Kind::Busy => about(error, &self.path),
             _ => error,
         })
     }
 
     /// Runs `work` as [`write`](Self::write) would, and undoes it: what would happen.
     pub fn rehearse<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
-        let tx = Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate)
-            .map_err(failed("begin to write"))?;
-        let value = work(&tx)?;
-        tx.rollback().map_err(failed("undo a rehearsal"))?;
-        Ok(value)
+        let rehearse = || {
+            let tx = Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate)
+                .map_err(failed("begin to write"))?;
+            let value = work(&tx)?;
+            tx.rollback().map_err(failed("undo a rehearsal"))?;
+            Ok(value)
+        };
+        rehearse().map_err(|error: Error| match error.kind() {
+            Kind::StorageFull | Kind::Storage | Kind::Busy => about(error, &self.path),
+            _ => error,
+        })
+    }
+}
+
+/// Names the database in a failure to use it, and says what to do about it.
+fn about(error: Error, path: &Path) -> Error {
+    let kind = error.kind();
+    let error = error.during(format_args!("database {}", path.display()));
+    match kind {
+        Kind::StorageFull => error.hint(MAKE_ROOM),
+        Kind::Storage => file::inaccessible(error, path),
+        Kind::Busy => error.hint(WAIT),
+        _ => error,
     }
 }
 

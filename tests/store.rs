@@ -10,10 +10,10 @@ mod fleet;
 mod sandbox;
 
 use std::fs::{self, File};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::process::Command;
 
-use env::{CLIENT_ID, Env, mode};
+use env::{CLIENT_ID, Env, PROGRAM, mode};
 use fleet::Fleet;
 use sandbox::server::DIRECTORY;
 
@@ -118,4 +118,81 @@ fn everything_beside_the_database_is_private_whatever_the_umask() {
             assert_eq!(mode(&file), 0o600, "{} {umask}", file.display());
         }
     }
+}
+
+const NOBODY: u32 = 65_534;
+
+/// What the program says as a user who may do nothing, with its exit code; none where this process
+/// may not become that user.
+fn as_nobody(env: &Env, args: &[&str]) -> Option<(Option<i32>, String)> {
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        return None;
+    }
+    let program = env.path("tenantpilot");
+    if !program.exists() {
+        fs::copy(PROGRAM, &program).unwrap();
+        allow(&program, 0o755);
+        allow(&env.path(""), 0o755);
+    }
+    let id = NOBODY.to_string();
+    let output = Command::new("setpriv")
+        .args(["--reuid", &id, "--regid", &id, "--clear-groups"])
+        .arg(&program)
+        .args(args)
+        .arg("--db")
+        .arg(env.database())
+        .output()
+        .ok()?;
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    Some((output.status.code(), stderr))
+}
+
+fn allow(path: &std::path::Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn what_keeps_another_user_out_is_said_with_the_way_out() {
+    let env = Env::with_tenant();
+    let list = ["tenants", "list"];
+    let Some(unseen) = as_nobody(&env, &list) else {
+        eprintln!("skipped: becoming another user is not allowed here");
+        return;
+    };
+    let folder = env.path("state");
+    let database = env.database();
+    let stranger = |path: &std::path::Path| {
+        let path = path.display();
+        format!("{path} belongs to uid 0, this process runs as uid {NOBODY}\nhint: run it as that")
+    };
+    assert_eq!(unseen.0, Some(16), "{}", unseen.1);
+    assert!(unseen.1.contains(&stranger(&folder)), "{}", unseen.1);
+    allow(&folder, 0o755);
+    let (code, stderr) = as_nobody(&env, &list).unwrap();
+    assert_eq!(code, Some(16), "{stderr}");
+    assert!(stderr.contains(&stranger(&database)), "{stderr}");
+
+    for path in [&folder, &database] {
+        chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    allow(&database, 0o400);
+    let remove = ["tenants", "remove", "contoso", "--yes"];
+    let (code, stderr) = as_nobody(&env, &remove).unwrap();
+    assert_eq!(code, Some(16), "{stderr}");
+    let named = format!("database {}: cannot ", database.display());
+    assert!(stderr.contains(&named), "{stderr}");
+    assert!(
+        stderr.ends_with(
+            "hint: check the owner and the mode of the file, of its -wal and -shm, and of its \
+             folder\n"
+        ),
+        "{stderr}"
+    );
+    for file in ["", "-wal", "-shm"].map(|end| format!("state/tenantpilot.db{end}")) {
+        if env.path(&file).exists() {
+            allow(&env.path(&file), 0o600);
+        }
+    }
+    let (code, stderr) = as_nobody(&env, &remove).unwrap();
+    assert_eq!(code, Some(0), "{stderr}");
 }

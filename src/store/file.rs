@@ -18,7 +18,7 @@ use std::io;
 use std::os::unix::fs::{
     DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
 };
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
@@ -37,8 +37,67 @@ pub(super) fn check(path: &Path) -> Result<()> {
             Ok(target) => Err(dangling(path, &target)),
             Err(_) => Err(no_store(path, "")),
         },
-        Err(error) => Err(file_error("open the database", path, &error)),
+        Err(error) => Err(inaccessible(
+            file_error("open the database", path, &error),
+            path,
+        )),
     }
+}
+
+/// Adds to a failure to use the database at `path` whose it is, where it is not ours, and what to
+/// do. SQLite needs to write it, its `-wal` and `-shm`, and the folder, even to read.
+pub(super) fn inaccessible(error: Error, path: &Path) -> Error {
+    let Some(strange) = strangers(path) else {
+        return error.hint(
+            "check the owner and the mode of the file, of its -wal and -shm, and of its folder",
+        );
+    };
+    Error::new(
+        error.kind(),
+        format!(
+            "{}; {} belongs to uid {}, this process runs as uid {}",
+            error.message(),
+            strange.path.display(),
+            strange.owner,
+            strange.process
+        ),
+    )
+    .hint(format!(
+        "run it as that user, sudo -u '#{}' tenantpilot; or name a database of your own with --db \
+         or TENANTPILOT_DB",
+        strange.owner
+    ))
+}
+
+struct Strange {
+    path: PathBuf,
+    owner: u32,
+    process: u32,
+}
+
+/// What of the database belongs to another user: the file, what SQLite keeps beside it, or the
+/// nearest folder that can be seen. None for root, whom no owner stops, and where the kernel does
+/// not say who we are.
+fn strangers(path: &Path) -> Option<Strange> {
+    let process = fs::metadata("/proc/self").ok()?.uid();
+    let beside = |end: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        PathBuf::from(name)
+    };
+    let visible = path.ancestors().find(|above| above.exists());
+    let places = visible.map(Path::to_owned).into_iter();
+    places
+        .chain([beside("-wal"), beside("-shm")])
+        .filter_map(|path| {
+            let owner = fs::metadata(&path).ok()?.uid();
+            Some(Strange {
+                path,
+                owner,
+                process,
+            })
+        })
+        .find(|strange| strange.owner != process && process != 0)
 }
 
 /// Makes the database at `path`, where there is nothing or an empty file. If another process makes
