@@ -306,3 +306,35 @@ fn plain_sql_cannot_change_what_is_kept() {
     assert_eq!(stage.env.items(&["audit", "list"]), events);
     assert_eq!(stage.env.json(&["backups", "verify"])["ok"], true);
 }
+
+#[test]
+fn a_set_whose_manifest_is_damaged_is_listed_all_the_same() {
+    let stage = Stage::of(&[FILTERS]);
+    stage.success();
+    stage.sandbox.change(FILTERS.1, 1);
+    stage.success();
+    stage
+        .env
+        .sql()
+        .execute_batch(
+            "DROP TRIGGER contents_do_not_change;
+             UPDATE contents SET data = x'00'
+             WHERE hash = (SELECT root_hash FROM backup_sets WHERE id = 2)",
+        )
+        .unwrap();
+    let (stdout, stderr) = stage.env.run(&["backups", "list", "--json"]).ends(14);
+    let listed: Value = serde_json::from_str(&stdout).unwrap();
+    let items = listed["items"].as_array().unwrap();
+    assert_eq!(items.len(), 2);
+    assert_eq!(
+        (&items[0]["id"], &items[0]["types"]),
+        (&json!(2), &Value::Null)
+    );
+    assert_eq!(names(&items[0]), FIELDS);
+    assert!(items[1]["types"].is_object(), "{listed}");
+    assert!(stderr.contains("backup set 2"), "{stderr}");
+    assert!(
+        stderr.contains("1 of 2 backup sets have a manifest that cannot be read"),
+        "{stderr}"
+    );
+}

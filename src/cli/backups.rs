@@ -51,23 +51,9 @@ fn find(conn: &Connection, id: i64) -> Result<BackupSet> {
     })
 }
 
-/// A backup set as `--json` gives it.
-fn set_json(set: &BackupSet, manifest: &Manifest) -> Value {
-    let types: Map<String, Value> = manifest
-        .types()
-        .iter()
-        .map(|entry| {
-            let value = json!({
-                "outcome": entry.outcome.as_str(),
-                "count": entry.policies,
-                "error_code": entry.error_code,
-                "reason": entry.reason,
-                "pages": entry.pages,
-                "listed": entry.listed,
-            });
-            (entry.policy_type.clone(), value)
-        })
-        .collect();
+/// A backup set as `--json` gives it; its types are null where its manifest cannot be read.
+fn set_json(set: &BackupSet, manifest: Option<&Manifest>) -> Value {
+    let types = manifest.map(types_json);
     json!({
         "id": set.id.0,
         "tenant": set.tenant,
@@ -82,4 +68,22 @@ fn set_json(set: &BackupSet, manifest: &Manifest) -> Value {
         "expired_at": set.expired_at.map(time),
         "types": types,
     })
+}
+
+fn types_json(manifest: &Manifest) -> Map<String, Value> {
+    manifest
+        .types()
+        .iter()
+        .map(|entry| {
+            let value = json!({
+                "outcome": entry.outcome.as_str(),
+                "count": entry.policies,
+                "error_code": entry.error_code,
+                "reason": entry.reason,
+                "pages": entry.pages,
+                "listed": entry.listed,
+            });
+            (entry.policy_type.clone(), value)
+        })
+        .collect()
 }

@@ -8,7 +8,7 @@ use super::set_json;
 use crate::cli;
 use crate::cli::history::{since_before, time};
 use crate::context::Context;
-use crate::error::{ExitCode, Result};
+use crate::error::{Error, ExitCode, Kind, Result};
 use crate::store::backup_sets::{self, Filter};
 use crate::store::contents::Reader;
 use crate::tenant::TenantId;
@@ -69,6 +69,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         limit: Some(args.limit),
     };
     let sets = backup_sets::list_sets(conn, &filter)?;
+    let mut damaged = Vec::new();
     if ctx.ui.json() {
         let mut readers: HashMap<TenantId, Reader<'_>> = HashMap::new();
         let mut items = Vec::with_capacity(sets.len());
@@ -76,7 +77,14 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
             let reader = readers
                 .entry(set.tenant_id)
                 .or_insert_with(|| Reader::new(conn, set.tenant_id));
-            items.push(set_json(set, &backup_sets::manifest(reader, set)?));
+            let manifest = match backup_sets::manifest(reader, set) {
+                Err(error) if error.kind() == Kind::Integrity => {
+                    damaged.push(error);
+                    None
+                }
+                read => Some(read?),
+            };
+            items.push(set_json(set, manifest.as_ref()));
         }
         ctx.ui.items(&items)?;
     }
@@ -104,5 +112,16 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         ]);
     }
     ctx.ui.table(&table)?;
-    Ok(ExitCode::Ok)
+    if damaged.is_empty() {
+        return Ok(ExitCode::Ok);
+    }
+    for error in &damaged {
+        ctx.ui.problem(error);
+    }
+    let what = format!(
+        "{} of {} backup sets have a manifest that cannot be read",
+        damaged.len(),
+        sets.len()
+    );
+    Err(Error::new(Kind::Integrity, what).hint("tenantpilot backups verify"))
 }

@@ -57,7 +57,7 @@ fn show_set(
     }
     if ctx.ui.json() {
         let items: Vec<Value> = lists.iter().flat_map(items_of).collect();
-        let mut document = set_json(set, manifest);
+        let mut document = set_json(set, Some(manifest));
         if let Some(fields) = document.as_object_mut() {
             fields.insert("items".to_owned(), Value::Array(items));
         }
