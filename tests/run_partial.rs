@@ -250,6 +250,43 @@ fn an_object_that_is_not_found_and_still_listed_is_not_taken_for_removed() {
 }
 
 #[test]
+fn what_a_list_leaves_out_is_removed_only_if_it_is_gone() {
+    let stage = Stage::of(&[SCRIPTS, COMPLIANCE, FILTERS]);
+    let first = stage.success();
+    let left_out = |path: &str, kind: Option<Kind>| {
+        let id = stage.sandbox.ids(path).remove(0);
+        assert!(stage.sandbox.remove(path, &id));
+        if let Some(kind) = kind {
+            let object = format!("{path}/{id}");
+            stage.sandbox.fault(Fault::on(&object, kind));
+        }
+        id
+    };
+    // An object, whatever it is: it is there.
+    let there = left_out(SCRIPTS.1, Some(Kind::NoValue));
+    let unclear = left_out(COMPLIANCE.1, Some(Kind::Forbidden));
+    left_out(FILTERS.1, None);
+    let run = stage.run(3);
+    let rest = |key: &str| total(&first, key) - 1;
+    assert_eq!(changes(&run, SCRIPTS.0), [0, 0, 0, rest(SCRIPTS.0)]);
+    let (word, why) = outcome(&run, SCRIPTS.0);
+    assert_eq!(word, "incomplete");
+    assert!(
+        why.contains("left out 1 policy that is still there") && why.contains(&there),
+        "{why}"
+    );
+    assert_eq!(unread(&stage, &run, SCRIPTS.0)[0].id, there);
+    assert_eq!(changes(&run, COMPLIANCE.0), [0, 0, 1, rest(COMPLIANCE.0)]);
+    let warnings = run["summary"]["warnings"].to_string();
+    assert!(
+        warnings.contains(&unclear) && warnings.contains("not listed any more"),
+        "{warnings}"
+    );
+    assert_eq!(changes(&run, FILTERS.0), [0, 0, 1, rest(FILTERS.0)]);
+    assert_eq!(outcome(&run, FILTERS.0), ("complete", ""));
+}
+
+#[test]
 fn an_object_that_comes_twice_is_one_policy() {
     let options = Options {
         page_size: 7,

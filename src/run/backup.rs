@@ -7,7 +7,10 @@
 //!   last transaction. Either all of that is there, or the run is not a success.
 //! - What changed is counted against the newest backup set of the schedule in which the policy type
 //!   was complete; "removed" is said only of a type that is complete in both.
+//! - A list is not believed about what it leaves out: before anything counts as removed, Graph is
+//!   asked for the policy itself (`absent`). What it still gives makes the type incomplete.
 
+mod absent;
 mod changes;
 mod collect;
 mod verdict;
@@ -93,9 +96,14 @@ pub fn back_up(
     let ended = read::read_types(&client, &selection.types, IN_FLIGHT, &key, &mut |event| {
         collector.take(event)
     })?;
-    let collected = collector.finish()?;
+    let mut collected = collector.finish()?;
+    let baselines = run.baselines(&wanted)?;
+    let absent = absent::absent(&collected, &baselines);
+    let (answers, stopped) = absent::probe(&client, absent);
+    absent::believe(&mut collected, answers);
+    let ended = ended.or(stopped);
     let verdict = verdict::judge(&collected, &selection.unknown, ended.as_ref());
-    let summary = run.summarize(&collected, &selection, client.traffic(), &wanted)?;
+    let summary = run.summarize(&collected, &selection, client.traffic(), &baselines)?;
     match verdict {
         Verdict::NoSet(ending) => run.end_without_set(Ending {
             summary: Some(summary),
@@ -133,15 +141,19 @@ impl Running<'_> {
         self.claim.schedule.tenant_id
     }
 
+    fn baselines(&self, wanted: &BTreeSet<&str>) -> Result<Baselines> {
+        let reader = Reader::new(self.store.read(), self.tenant_id());
+        Baselines::load(&reader, self.claim.schedule.id, wanted)
+    }
+
     fn summarize(
         &self,
         collected: &Collected,
         selection: &Selection,
         traffic: Traffic,
-        wanted: &BTreeSet<&str>,
+        baselines: &Baselines,
     ) -> Result<Summary> {
         let reader = Reader::new(self.store.read(), self.tenant_id());
-        let baselines = Baselines::load(&reader, self.claim.schedule.id, wanted)?;
         let mut summary = Summary {
             warnings: collected.warnings(),
             unknown_policy_types: selection.unknown.clone(),

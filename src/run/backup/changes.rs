@@ -44,6 +44,11 @@ impl Baselines {
         Ok(Self { lists })
     }
 
+    /// The policies of a type that changes are counted from.
+    pub fn before(&self, key: &str) -> &[ListEntry] {
+        self.lists.get(key).map_or(&[], TypeList::entries)
+    }
+
     /// Counts what changed in a type. Without a baseline every policy is new.
     pub fn changes(
         &self,
