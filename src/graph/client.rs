@@ -176,10 +176,12 @@ impl Client {
         loop {
             let permit = self.turn(request)?;
             let token = self.token(tries.claims.as_deref())?;
+            tries.began = Some(self.shared.clock.monotonic());
             let failure = match self.one_try(request, url, &token, &tries) {
                 Ok(body) => {
                     permit.succeeded();
-                    self.run().breakers.answered(request.endpoint);
+                    let now = self.shared.clock.monotonic();
+                    self.run().breakers.answered(request.endpoint, now);
                     return Ok(body);
                 }
                 Err(failure) => failure,
@@ -248,7 +250,9 @@ impl Client {
         tries: &Tries,
     ) -> Result<Vec<u8>, Box<Failure>> {
         let began = self.shared.clock.monotonic();
-        let left = self.deadline.saturating_duration_since(began);
+        let of_run = self.deadline.saturating_duration_since(began);
+        let patience = self.run().breakers.patience(request.endpoint, began);
+        let left = patience.map_or(of_run, |patience| patience.min(of_run));
         let request_id = uuid::Uuid::new_v4().to_string();
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
         if tries.count > 0 {
@@ -268,7 +272,12 @@ impl Client {
             .monotonic()
             .saturating_duration_since(began);
         log_try(url, &outcome, &request_id, took);
-        let answer = outcome.map_err(|lost| Box::new(Failure::without_answer(request, lost)))?;
+        let answer = outcome.map_err(|lost| {
+            let mut failure = Failure::without_answer(request, lost);
+            // The run is not over where only the endpoint's time is.
+            failure.out_of_time &= left == of_run;
+            Box::new(failure)
+        })?;
         self.counters
             .bytes
             .fetch_add(answer.body.len() as u64, Ordering::Relaxed);
@@ -344,10 +353,12 @@ impl Client {
     ) -> Standing {
         let mut run = self.run();
         let (failing_for, first_wait) = if failure.retriable_elsewhere {
-            let streak = run.breakers.failed(request.endpoint, now);
+            let streak = run
+                .breakers
+                .failed(request.endpoint, tries.began.unwrap_or(now), now);
             (streak.failing_for, streak.first_wait)
         } else {
-            run.breakers.answered(request.endpoint);
+            run.breakers.answered(request.endpoint, now);
             (Duration::ZERO, true)
         };
         Standing {
@@ -413,6 +424,8 @@ impl Client {
 /// The tries of one request.
 #[derive(Debug, Default)]
 struct Tries {
+    /// When the last one began.
+    began: Option<Instant>,
     count: u32,
     alike: u32,
     last: Option<Cause>,

@@ -10,6 +10,7 @@
 //! - A tenant waits at most 15 minutes in a run.
 //! - An endpoint that answers nothing but errors is given up within 2 minutes of its first
 //!   failure: a wait that would end later is not begun, except the first, if the server asked.
+//!   It fails from the start of the try that failed first (`breaker`).
 //! - No wait outlasts the run.
 
 use std::time::Duration;
@@ -23,7 +24,8 @@ const MAX_TRIES_UNEXPLAINED: u32 = 2;
 const MAX_TRIES_BROKEN: u32 = 3;
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 const MAX_TENANT_WAIT: Duration = Duration::from_secs(15 * 60);
-const MAX_FAILING: Duration = Duration::from_secs(2 * 60);
+/// How long an endpoint may fail before it is given up.
+pub(super) const MAX_FAILING: Duration = Duration::from_secs(2 * 60);
 const BACKOFF_BASE: Duration = Duration::from_secs(2);
 const BACKOFF_CAP: Duration = Duration::from_secs(60);
 /// Full jitter may draw nothing at all; tries in the same instant help nobody.

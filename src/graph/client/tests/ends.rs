@@ -65,6 +65,23 @@ fn the_end_of_the_run_ends_waits_and_reads() {
 }
 
 #[test]
+fn an_endpoint_that_hangs_has_what_is_left_of_its_two_minutes() {
+    let hang = Reply::raw(b"").hold().for_ever();
+    let scene = scene_with(
+        vec![Reply::json(500, ""), Reply::json(500, ""), hang],
+        Limits::default(),
+        secs(3600),
+    );
+    assert_eq!(fault(scene.client.get(&request())), Fault::Unavailable);
+    let waited: Duration = scene.clock.slept().iter().sum();
+    // The server's clock goes on in earnest, ours only when told: what is left is a second.
+    scene.clock.advance(secs(119) - waited);
+    let began = Instant::now();
+    assert_eq!(fault(scene.client.get(&request())), Fault::Network);
+    assert!(began.elapsed() < secs(30), "{:?}", began.elapsed());
+}
+
+#[test]
 fn a_stop_ends_a_read_that_blocks() {
     let scene = scene(vec![Reply::raw(b"HTTP/1.1 200 OK\r\n").hold().for_ever()]);
     let began = Instant::now();
