@@ -208,6 +208,19 @@ pub fn platform(row: &PolicyType, object: &Object<'_>) -> Option<String> {
     (!words.is_empty()).then(|| words.join(","))
 }
 
+/// The most bytes that a document may have: what the store takes as one content.
+pub const MAX_BYTES: usize = 64 << 20;
+
+fn within_limit(text: &str) -> Result<(), Flaw> {
+    if text.len() > MAX_BYTES {
+        return Err(Flaw::new(format_args!(
+            "with its parts it has {} bytes, and at most {MAX_BYTES} can be kept",
+            text.len()
+        )));
+    }
+    Ok(())
+}
+
 /// Makes the document of an object whose extra reads are in place. `warnings` are those that came up
 /// while it was read.
 pub fn finish(
@@ -216,6 +229,7 @@ pub fn finish(
     mut warnings: Vec<String>,
     key: &RedactionKey,
 ) -> Result<Document, Flaw> {
+    within_limit(&object)?;
     let (id, name, platform) = {
         let parsed = Object::parse(&object)?;
         let id = match row.shape {
@@ -227,6 +241,7 @@ pub fn finish(
     };
     let redacted = redaction::redact(row, &id, &object, key)?;
     let text = redacted.text.unwrap_or(object);
+    within_limit(&text)?;
     let value: Value = serde_json::from_str(&text)
         .map_err(|error| Flaw::new(format_args!("it cannot be parsed: {error}")))?;
     warnings.extend(observe(&value));

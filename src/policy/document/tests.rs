@@ -196,3 +196,15 @@ proptest::proptest! {
         let _ = finish(row, text, Vec::new(), &key());
     }
 }
+
+#[test]
+fn an_object_larger_than_the_store_takes_is_a_flaw() {
+    let row = find("assignmentFilter").unwrap();
+    let key = key();
+    let mut object = r#"{"id":"a"}"#.to_owned();
+    object.push_str(&" ".repeat(MAX_BYTES + 1 - object.len()));
+    let flaw = finish(row, object.clone(), Vec::new(), &key).unwrap_err();
+    assert!(flaw.0.contains("67108865 bytes"), "{flaw}");
+    object.pop();
+    assert!(finish(row, object, Vec::new(), &key).is_ok());
+}
