@@ -287,6 +287,34 @@ fn what_a_list_leaves_out_is_removed_only_if_it_is_gone() {
 }
 
 #[test]
+fn a_type_that_held_policies_is_not_taken_for_one_that_is_not_offered() {
+    let stage = Stage::of(&[SCRIPTS, COMPLIANCE, FILTERS]);
+    let never = Fault::on(COMPLIANCE.1, Kind::NotLicensed);
+    stage.sandbox.fault(never.clone());
+    let first = stage.success();
+    assert_eq!(outcome(&first, COMPLIANCE.0).0, "not_offered");
+    stage.sandbox.fault(Fault::on(SCRIPTS.1, Kind::NotLicensed));
+    for _ in 0..2 {
+        let run = stage.run(3);
+        assert_eq!(run["status"], "partial");
+        assert_eq!(outcome(&run, COMPLIANCE.0).0, "not_offered");
+        let (word, why) = outcome(&run, SCRIPTS.0);
+        assert_eq!(word, "incomplete");
+        let held = format!(
+            "backup set {} held {} policies of it",
+            first["backup_set_id"],
+            total(&first, SCRIPTS.0)
+        );
+        assert!(why.contains(&held), "{why}");
+        assert_eq!(changes(&run, SCRIPTS.0), [0; 4]);
+        assert_eq!(stage.set(&run["backup_set_id"])["status"], "partial");
+    }
+    stage.sandbox.clear_faults();
+    stage.sandbox.fault(never);
+    assert_eq!(changes(&stage.success(), SCRIPTS.0)[2], 0);
+}
+
+#[test]
 fn an_object_that_comes_twice_is_one_policy() {
     let options = Options {
         page_size: 7,

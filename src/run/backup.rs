@@ -9,6 +9,7 @@
 //!   was complete; "removed" is said only of a type that is complete in both.
 //! - A list is not believed about what it leaves out: before anything counts as removed, Graph is
 //!   asked for the policy itself (`absent`). What it still gives makes the type incomplete.
+//!   So does a whole type that is not offered any more.
 
 mod absent;
 mod changes;
@@ -98,6 +99,7 @@ pub fn back_up(
     })?;
     let mut collected = collector.finish()?;
     let baselines = run.baselines(&wanted)?;
+    absent::doubt_not_offered(&mut collected, &baselines, claim.schedule.name());
     let absent = absent::absent(&collected, &baselines);
     let (answers, stopped) = absent::probe(&client, absent);
     absent::believe(&mut collected, answers);

@@ -46,6 +46,31 @@ pub(super) enum Found {
     Unclear(String),
 }
 
+/// A type that is not offered now and held policies before is incomplete: Graph gives the same
+/// answer where a licence or a service is missing for an hour.
+pub(super) fn doubt_not_offered(collected: &mut Collected, baselines: &Baselines, schedule: &str) {
+    for reading in &mut collected.readings {
+        let key = reading.policy_type.key;
+        let Some((set, policies @ 1..)) = baselines.held(key) else {
+            continue;
+        };
+        if reading.outcome != Outcome::NotOffered {
+            continue;
+        }
+        let held = match policies {
+            1 => "1 policy".to_owned(),
+            several => format!("{several} policies"),
+        };
+        let why =
+            format!("Graph answers as if it were not offered; backup set {set} held {held} of it");
+        reading.outcome = Outcome::Incomplete;
+        reading.warnings.extend(reading.reason.replace(why));
+        reading.hint = Some(format!(
+            "if the tenant has it no more: tenantpilot schedules edit {schedule} --exclude-types {key}"
+        ));
+    }
+}
+
 /// The absent policies to ask for.
 pub(super) fn absent(collected: &Collected, baselines: &Baselines) -> Vec<Absent> {
     let complete = collected.readings.iter().filter(|reading| {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::backup_set::{ContentHash, ListEntry, TypeList};
+use crate::backup_set::{BackupSetId, ContentHash, ListEntry, TypeList};
 use crate::error::Result;
 use crate::policy::Outcome;
 use crate::policy::canonical;
@@ -23,6 +23,7 @@ pub(super) struct Changes {
 /// What to count from, by policy type.
 pub(super) struct Baselines {
     lists: BTreeMap<String, TypeList>,
+    held: BTreeMap<String, (BackupSetId, u64)>,
 }
 
 impl Baselines {
@@ -31,8 +32,9 @@ impl Baselines {
         schedule: ScheduleId,
         wanted: &BTreeSet<&str>,
     ) -> Result<Self> {
-        let mut lists = BTreeMap::new();
+        let (mut lists, mut held) = (BTreeMap::new(), BTreeMap::new());
         for (key, known) in backup_sets::latest_complete_lists(reader, schedule, wanted)? {
+            held.insert(key.clone(), (known.set, known.policies));
             // A baseline that cannot be read is none; `backups verify` says that it is damaged.
             let Ok(bytes) = reader.read(&known.list) else {
                 continue;
@@ -41,12 +43,17 @@ impl Baselines {
                 lists.insert(key, list);
             }
         }
-        Ok(Self { lists })
+        Ok(Self { lists, held })
     }
 
     /// The policies of a type that changes are counted from.
     pub fn before(&self, key: &str) -> &[ListEntry] {
         self.lists.get(key).map_or(&[], TypeList::entries)
+    }
+
+    /// The set that changes of a type are counted from, and how many policies it holds of it.
+    pub fn held(&self, key: &str) -> Option<(BackupSetId, u64)> {
+        self.held.get(key).copied()
     }
 
     /// Counts what changed in a type. Without a baseline every policy is new.
