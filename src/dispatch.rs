@@ -31,6 +31,9 @@
 //!    `queued` into `running`, back up, write backup set and outcome in one transaction, apply
 //!    retention, give up the lock.
 //!
+//! A run that no slot starts (`run`, `retry`) is claimed and executed as one unit per schedule, and
+//! takes the schedule lock before it claims: see [`manual`].
+//!
 //! # The windows
 //!
 //! - *Two dispatches in one minute.* The second finds the slots accounted for (3c moved
@@ -60,10 +63,11 @@
 
 mod claim;
 mod execute;
+pub mod manual;
 #[cfg(test)]
 mod tests;
 
-pub use claim::{Claim, Decision, Held, Interrupted, Lost, claim_manual, record_missed};
+pub use claim::{Claim, Decision, Held, Interrupted, Lost, record_missed};
 pub use execute::{Executed, execute_all};
 pub(crate) use execute::{finish, lost};
 

@@ -307,3 +307,57 @@ fn a_database_has_the_same_locks_by_any_of_its_names() {
     assert!(!beside("locks") && !beside("key"));
     assert!(fleet.env.path("state/tenantpilot.db-key").exists());
 }
+
+#[test]
+fn a_free_schedule_runs_at_once_while_another_waits() {
+    let fleet = Fleet::nightly();
+    fleet.add_tenant("fabrikam", OTHER_DIRECTORY);
+    fleet.add("free", "fabrikam", &[]);
+    fleet.hang(DIRECTORY);
+    let first = fleet.env.start(&["run", "nightly"]);
+    fleet.await_hanging(1);
+    let both = fleet
+        .env
+        .start(&["run", "nightly", "free", "--wait", "10m"]);
+    fleet.await_status(2, "success");
+    assert_eq!(fleet.runs().len(), 2, "what waits is not claimed");
+    fleet.answer();
+    first.end().ok();
+    both.end().ok();
+    assert_eq!(
+        fleet.outcomes(),
+        [
+            outcome(1, "success", "-"),
+            outcome(2, "success", "-"),
+            outcome(1, "success", "-")
+        ]
+    );
+    fleet.assert_sound();
+}
+
+#[test]
+fn a_run_that_is_refused_is_among_the_items_and_the_others_run() {
+    let fleet = Fleet::nightly();
+    fleet.add_tenant("fabrikam", OTHER_DIRECTORY);
+    fleet.add("free", "fabrikam", &[]);
+    fleet.hang(DIRECTORY);
+    let first = fleet.env.start(&["run", "nightly"]);
+    fleet.await_hanging(1);
+    let run = fleet.env.run(&["run", "--all", "--json"]);
+    assert_eq!(run.code, Some(11));
+    let told: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let mut items: Vec<_> = told["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| (item["schedule_id"].clone(), item["status"].clone()))
+        .collect();
+    items.sort_by_key(|(id, _)| id.as_i64());
+    assert_eq!(
+        items,
+        [(json!(1), json!("skipped")), (json!(2), json!("success"))]
+    );
+    fleet.answer();
+    first.end().ok();
+    fleet.assert_sound();
+}

@@ -7,15 +7,12 @@ use clap::Args as ClapArgs;
 use crate::cli;
 use crate::cli::dispatch::{ending_code, log_run, problem_of, problems_of_closed, runs_json};
 use crate::context::Context;
-use crate::dispatch::{Claim, Executed, claim_manual, execute_all};
+use crate::dispatch::Executed;
+use crate::dispatch::manual::{self, Wanted};
 use crate::error::{Error, ExitCode, Kind, Result};
-use crate::lock::Owner;
-use crate::run::{Means, RunId, Status};
+use crate::run::{RunId, Status};
 use crate::schedule::Schedule;
 use crate::store::{self, Store};
-
-/// How often a run that waits for another of its schedule looks again.
-const POLL: Duration = Duration::from_millis(200);
 
 /// How many manual runs execute at once.
 const AT_ONCE: usize = 16;
@@ -116,17 +113,36 @@ pub(crate) fn start(
     let means = ctx.means();
     let process = means.locks.process()?;
     means.locks.sweep();
-    let begun = means.clock.monotonic();
-    let (claims, refused) = claim_all(ctx, &means, store, process.owner(), wanted, patience);
-    let left = patience.saturating_sub(means.clock.monotonic().saturating_duration_since(begun));
-    let executed = execute_all(&means, process.owner(), claims, AT_ONCE, left);
-
-    let mut codes: Vec<_> = refused
-        .iter()
-        .map(|error| error.kind().exit_code())
+    let wanted = wanted
+        .into_iter()
+        .map(|(schedule, retry_of)| Wanted { schedule, retry_of })
         .collect();
-    let mut problems = refused;
-    for run in &executed {
+    let outcome = manual::run(&means, process.owner(), wanted, AT_ONCE, patience);
+    for problem in outcome.closed.iter().flat_map(problems_of_closed) {
+        ctx.ui.warn(problem.message());
+        problem
+            .hint_text()
+            .into_iter()
+            .for_each(|hint| ctx.ui.hint(hint));
+    }
+    match outcome.untouched.as_slice() {
+        [] => {}
+        [one] => ctx
+            .ui
+            .warn(format!("stopped before {} was run", one.described())),
+        several => ctx.ui.warn(format!(
+            "stopped before {} schedules were run",
+            several.len()
+        )),
+    }
+    let (mut codes, mut problems, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+    for refused in outcome.refused {
+        codes.push(refused.error.kind().exit_code());
+        ids.extend(refused.run_id);
+        problems.push(refused.error);
+    }
+    for run in &outcome.executed {
+        ids.push(run.run_id);
         log_run(run);
         problems.extend(problems_of(run));
         say(ctx, store, run)?;
@@ -134,10 +150,7 @@ pub(crate) fn start(
         codes.extend(run.trouble.iter().map(|error| error.kind().exit_code()));
     }
     if ctx.ui.json() {
-        ctx.ui.items(&runs_json(
-            ctx,
-            executed.iter().map(|run| run.run_id).collect(),
-        )?)?;
+        ctx.ui.items(&runs_json(ctx, ids)?)?;
     }
     let code = match means.stop.requested() {
         Some(reason) => reason.exit_code(),
@@ -145,58 +158,6 @@ pub(crate) fn start(
     };
     problems.iter().for_each(|problem| ctx.ui.problem(problem));
     Ok(code)
-}
-
-/// Claims a run for each schedule, waiting for those that have an open one; what is still refused
-/// in the end, or fails, comes back as errors, and keeps nothing that is claimed from executing.
-fn claim_all(
-    ctx: &Context,
-    means: &Means,
-    store: &Store,
-    owner: &Owner,
-    wanted: Vec<(Schedule, Option<RunId>)>,
-    patience: Duration,
-) -> (Vec<Claim>, Vec<Error>) {
-    let begun = means.clock.monotonic();
-    let (mut claims, mut refused) = (Vec::new(), Vec::new());
-    let mut pending = wanted;
-    while !pending.is_empty() {
-        let waited = means.clock.monotonic().saturating_duration_since(begun);
-        let last_try = waited >= patience || means.stop.requested().is_some();
-        let mut held = Vec::new();
-        for (schedule, retry_of) in pending {
-            let tried =
-                store.write(|tx| claim_manual(tx, means, owner, &schedule, retry_of, last_try));
-            let claimed = match tried {
-                Ok((closed, claimed)) => {
-                    for problem in problems_of_closed(&closed) {
-                        ctx.ui.warn(problem.message());
-                        problem
-                            .hint_text()
-                            .into_iter()
-                            .for_each(|hint| ctx.ui.hint(hint));
-                    }
-                    claimed
-                }
-                Err(error) => {
-                    refused.push(error);
-                    continue;
-                }
-            };
-            match claimed {
-                Ok(claim) => claims.push(claim),
-                Err(error) if last_try => refused.push(error),
-                Err(_) => held.push((schedule, retry_of)),
-            }
-        }
-        pending = held;
-        if !pending.is_empty() {
-            means
-                .clock
-                .sleep(POLL.min(patience.saturating_sub(waited)), &means.stop);
-        }
-    }
-    (claims, refused)
 }
 
 /// What somebody has to know of a run that was asked for: a held lock too.

@@ -95,7 +95,7 @@ pub fn decide(tx: &Transaction<'_>, means: &Means, owner: &Owner, now: Slot) -> 
     let mut decision = Decision::default();
     close_interrupted(tx, means, at, &mut decision)?;
     resume_slots(tx, means, &mut zones, now, at, &mut decision)?;
-    let open = store::runs::open(tx)?;
+    let open = open_by_schedule(tx)?;
     for id in store::slots::due(tx, now)? {
         match due_of(tx, &mut zones, id, now) {
             Ok((schedule, due)) => {
@@ -147,6 +147,15 @@ fn due_of(
     Ok((schedule, due))
 }
 
+/// The oldest open run of each schedule that has one.
+fn open_by_schedule(tx: &Transaction<'_>) -> Result<HashMap<ScheduleId, OpenRun>> {
+    let mut open = HashMap::new();
+    for run in store::runs::open(tx)? {
+        open.entry(run.schedule_id).or_insert(run);
+    }
+    Ok(open)
+}
+
 /// A failure that lies in one schedule's row; any other ends the transaction.
 fn in_its_row(error: Error) -> Result<Error> {
     match error.kind() {
@@ -163,7 +172,7 @@ fn act_on(
     tx: &Transaction<'_>,
     means: &Means,
     owner: &Owner,
-    open: &[OpenRun],
+    open: &HashMap<ScheduleId, OpenRun>,
     schedule: Schedule,
     due: Due,
     at: DateTime<Utc>,
@@ -177,9 +186,9 @@ fn act_on(
     }
     let Some(slot) = due.start else { return Ok(()) };
     let run = scheduled_run(&schedule, slot, &means.actor, at);
-    if let Some(holder) = open.iter().find(|run| run.schedule_id == schedule.id) {
+    if let Some(holder) = open.get(&schedule.id) {
         let why = held_by(&schedule, holder);
-        if let Some(run_id) = skip_held(tx, &schedule, &run, holder)? {
+        if let Some(run_id) = skip_held(tx, &schedule, &run, &why, Some(holder))? {
             decision.held.push(Held {
                 run_id,
                 schedule,
@@ -195,53 +204,6 @@ fn act_on(
         });
     }
     Ok(())
-}
-
-/// Claims a run that no slot starts, and says what was closed on the way. Refused with `LockHeld`
-/// while the schedule has an open run; if this was the `last_try`, the refused attempt is a skipped
-/// run in its history.
-pub fn claim_manual(
-    tx: &Transaction<'_>,
-    means: &Means,
-    owner: &Owner,
-    schedule: &Schedule,
-    retry_of: Option<RunId>,
-    last_try: bool,
-) -> Result<(Decision, Result<Claim>)> {
-    let at = means.clock.now();
-    let mut closed = Decision::default();
-    close_interrupted(tx, means, at, &mut closed)?;
-    let run = NewRun {
-        tenant_id: schedule.tenant_id,
-        schedule_id: schedule.id,
-        trigger: if retry_of.is_some() {
-            Trigger::Retry
-        } else {
-            Trigger::Manual
-        },
-        retry_of,
-        actor: &means.actor,
-        scheduled_for: None,
-        created_at: at,
-    };
-    if let Some(holder) = store::runs::open(tx)?
-        .iter()
-        .find(|run| run.schedule_id == schedule.id)
-    {
-        if last_try {
-            skip_held(tx, schedule, &run, holder)?;
-        }
-        let error = Error::new(Kind::LockHeld, held_by(schedule, holder));
-        return Ok((closed, Err(error.hint("wait for it, or add --wait 10m"))));
-    }
-    let run_id = store::runs::claim(tx, &run, owner)?
-        .ok_or_else(|| Error::internal("a run without a slot was refused as a second one"))?;
-    let claim = Claim {
-        run_id,
-        schedule: schedule.clone(),
-        slot: None,
-    };
-    Ok((closed, Ok(claim)))
 }
 
 /// Zones by name; each is read once per transaction.
@@ -356,7 +318,7 @@ fn next_slot_of(
     Ok((schedule, next))
 }
 
-fn close_interrupted(
+pub(super) fn close_interrupted(
     tx: &Transaction<'_>,
     means: &Means,
     at: DateTime<Utc>,
@@ -487,14 +449,15 @@ pub fn record_missed(
     }))
 }
 
-fn skip_held(
+/// Records a run that is skipped because of `why`: an open run, or else somebody with the lock.
+pub(super) fn skip_held(
     tx: &Transaction<'_>,
     schedule: &Schedule,
     run: &NewRun<'_>,
-    holder: &OpenRun,
+    why: &str,
+    holder: Option<&OpenRun>,
 ) -> Result<Option<RunId>> {
-    let message = held_by(schedule, holder);
-    let ending = Ending::because(Status::Skipped, ErrorCode::LockHeld, message);
+    let ending = Ending::because(Status::Skipped, ErrorCode::LockHeld, why);
     let Some(run_id) = store::runs::record(tx, run, &ending)? else {
         return Ok(None);
     };
@@ -507,7 +470,7 @@ fn skip_held(
             tenant: Some(schedule.tenant_id),
             object: format!("run {}", run_id.0),
             outcome: Outcome::Failed,
-            details: json!({ "schedule": schedule.id.0, "held_by_run": holder.id.0 }),
+            details: json!({ "schedule": schedule.id.0, "held_by_run": holder.map(|run| run.id.0) }),
         },
     )?;
     Ok(Some(run_id))

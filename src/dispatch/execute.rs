@@ -70,25 +70,30 @@ pub fn execute_all(
             means
                 .clock
                 .sleep(offset.saturating_sub(passed), &means.stop);
-            let executed = execute(means, owner, &claim, patience);
+            let executed = execute(means, owner, &claim, || take_lock(means, &claim, patience));
             over.lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(executed);
         }
     };
+    in_parallel(workers, work);
+    let mut over = over.into_inner().unwrap_or_else(PoisonError::into_inner);
+    over.sort_by_key(|executed| executed.run_id);
+    over
+}
+
+/// Does `work` in so many threads, this one included; returns when all are done.
+pub(super) fn in_parallel(workers: usize, work: impl Fn() + Sync) {
     std::thread::scope(|scope| {
         for _ in 1..workers {
             // Where the system gives no more threads, those that are there do all of it.
-            if let Err(error) = std::thread::Builder::new().spawn_scoped(scope, work) {
+            if let Err(error) = std::thread::Builder::new().spawn_scoped(scope, &work) {
                 log::warn!("fewer runs at once, no thread to be had: {error}");
                 break;
             }
         }
         work();
     });
-    let mut over = over.into_inner().unwrap_or_else(PoisonError::into_inner);
-    over.sort_by_key(|executed| executed.run_id);
-    over
 }
 
 fn offset(claim: &Claim) -> Duration {
@@ -98,9 +103,18 @@ fn offset(claim: &Claim) -> Duration {
     }
 }
 
-fn execute(means: &Means, owner: &Owner, claim: &Claim, patience: Duration) -> Executed {
+/// The lock of a schedule, or who holds it.
+type Lock = std::result::Result<ScheduleLock, String>;
+
+/// Executes one run under the lock that `take` gives.
+pub(super) fn execute(
+    means: &Means,
+    owner: &Owner,
+    claim: &Claim,
+    take: impl FnOnce() -> Result<Lock>,
+) -> Executed {
     let begun = means.clock.monotonic();
-    let attempt = AssertUnwindSafe(|| attempt(means, owner, claim, patience, begun));
+    let attempt = AssertUnwindSafe(|| attempt(means, owner, claim, take, begun));
     match catch_unwind(attempt) {
         Ok(Ok(executed)) => executed,
         Ok(Err(error)) => close_failed(means, owner, claim, begun, &error),
@@ -119,11 +133,11 @@ fn attempt(
     means: &Means,
     owner: &Owner,
     claim: &Claim,
-    patience: Duration,
+    take: impl FnOnce() -> Result<Lock>,
     begun: Instant,
 ) -> Result<Executed> {
     let store = Store::open(&means.database)?;
-    let _lock = match take_lock(means, claim, patience)? {
+    let _lock = match take()? {
         Ok(lock) => lock,
         Err(_) if means.stop.requested().is_some() => return Err(stopped()),
         Err(holder) => {
@@ -173,11 +187,7 @@ fn stopped() -> Error {
     Error::new(Kind::Canceled, "stopped by a signal")
 }
 
-fn take_lock(
-    means: &Means,
-    claim: &Claim,
-    patience: Duration,
-) -> Result<Result<ScheduleLock, String>> {
+fn take_lock(means: &Means, claim: &Claim, patience: Duration) -> Result<Lock> {
     let holder = format!("run {}, process {}", claim.run_id.0, std::process::id());
     let begun = means.clock.monotonic();
     loop {

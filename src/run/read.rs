@@ -293,7 +293,7 @@ impl<'a> Collector<'a> {
                     collection
                 }
                 Message::Now { collection, ids } => {
-                    self.prove(collection, ids)?;
+                    self.prove(collection, &ids)?;
                     collection
                 }
             };
@@ -372,13 +372,13 @@ impl<'a> Collector<'a> {
     fn prove(
         &mut self,
         place: usize,
-        ids: std::result::Result<HashSet<String>, graph::Error>,
+        ids: &std::result::Result<HashSet<String>, graph::Error>,
     ) -> Result<()> {
         let Some(progress) = self.progress.get_mut(place) else {
             return Ok(());
         };
         let failed;
-        let now = match &ids {
+        let now = match ids {
             Err(error) if error.fault.ends_run() => {
                 self.ended.get_or_insert_with(|| error.clone());
                 progress.listed = None;

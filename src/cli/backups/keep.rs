@@ -117,8 +117,10 @@ fn decide(
     let set = find(store.read(), id)?;
     if ctx.ui.json() {
         let reader = Reader::new(store.read(), set.tenant_id);
-        ctx.ui
-            .document(&set_json(&set, &backup_sets::manifest(&reader, &set)?))?;
+        ctx.ui.document(&set_json(
+            &set,
+            Some(&backup_sets::manifest(&reader, &set)?),
+        ))?;
     }
     ctx.ui.line(format!("{} is {what}", set.described()))?;
     Ok(ExitCode::Ok)
