@@ -27,8 +27,13 @@ const GRAVEST_FIRST: [ErrorCode; 8] = [
     ErrorCode::TenantNotLicensed,
 ];
 
-/// How many policy types a message names before it counts the rest.
+/// How many policy types with the same reason are named before they are only counted.
 const NAMED: usize = 6;
+/// How many characters they have at most all together, while reasons are told with them, and how
+/// many one reason has.
+const LONGEST: usize = 500;
+const LONGEST_WITH_REASONS: usize = 400;
+const LONGEST_REASON: usize = 200;
 
 /// Judges a run: `ended` is what ended the reading before its end, `unknown` are selected keys
 /// that this program does not know.
@@ -136,24 +141,116 @@ fn gravest<'a>(readings: impl Iterator<Item = &'a Reading>) -> Option<ErrorCode>
         .min_by_key(place)
 }
 
+/// Why types are not complete; what several have in common is told once.
 fn explain<'a>(readings: impl Iterator<Item = &'a Reading>, unknown: &[String]) -> String {
-    let mut parts: Vec<String> = readings
-        .map(|reading| {
-            let why = reading.reason.as_deref().unwrap_or_default();
-            let (key, outcome) = (reading.policy_type.key, reading.outcome.as_str());
-            if why.is_empty() {
-                format!("{key} {outcome}")
-            } else {
-                format!("{key} {outcome} ({why})")
-            }
-        })
-        .collect();
-    parts.extend(unknown.iter().map(|key| format!("{key} unknown")));
-    let more = parts.len().saturating_sub(NAMED);
-    parts.truncate(NAMED);
-    let mut text = parts.join("; ");
-    if more > 0 {
-        text.push_str(&format!("; and {more} more"));
+    let mut groups: Vec<(&str, &str, Vec<&str>)> = Vec::new();
+    let unknown = unknown
+        .iter()
+        .map(|key| (Outcome::Unknown.as_str(), "", key.as_str()));
+    let known = readings.map(|reading| {
+        let why = reading.reason.as_deref().unwrap_or_default();
+        (reading.outcome.as_str(), why, reading.policy_type.key)
+    });
+    for (outcome, why, key) in known.chain(unknown) {
+        let alike = groups
+            .iter_mut()
+            .find(|group| group.0 == outcome && group.1 == why);
+        match alike {
+            Some((.., keys)) => keys.push(key),
+            None => groups.push((outcome, why, vec![key])),
+        }
+    }
+    let mut text = String::new();
+    let mut left: usize = groups.iter().map(|(.., keys)| keys.len()).sum();
+    for (at, (outcome, why, keys)) in groups.iter().enumerate() {
+        let so_far = text.chars().count();
+        let fits = |part: &String, longest| so_far + part.chars().count() <= longest;
+        let whole = Some(part(outcome, why, keys)).filter(|part| fits(part, LONGEST_WITH_REASONS));
+        let bare = || Some(part(outcome, "", keys)).filter(|part| fits(part, LONGEST));
+        let Some(part) = whole.or_else(bare) else {
+            break;
+        };
+        text.push_str(if at > 0 { "; " } else { "" });
+        text.push_str(&part);
+        left = left.saturating_sub(keys.len());
+    }
+    if left > 0 {
+        text.push_str(&format!("; and {left} more"));
     }
     text
+}
+
+fn part(outcome: &str, why: &str, keys: &[&str]) -> String {
+    let who = if keys.len() > NAMED {
+        format!("{} policy types", keys.len())
+    } else {
+        keys.join(", ")
+    };
+    match why {
+        "" => format!("{who} {outcome}"),
+        why => format!("{who} {outcome} ({})", shortened(why)),
+    }
+}
+
+/// A reason that leaves room for others; the whole of it is with its type in the summary.
+fn shortened(why: &str) -> String {
+    match why.char_indices().nth(LONGEST_REASON) {
+        None => why.to_owned(),
+        Some((end, _)) => format!("{}…", why.get(..end).unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::catalogue;
+
+    fn failed(key: &'static str, why: &str) -> Reading {
+        Reading {
+            policy_type: catalogue::find(key).unwrap(),
+            outcome: Outcome::Incomplete,
+            reason: Some(why.to_owned()),
+            fault: Some(Fault::Network),
+            permissions: Vec::new(),
+            hint: None,
+            pages: 0,
+            listed: 0,
+            read: 0,
+            failed: 0,
+            warnings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn equal_reasons_are_told_once() {
+        let all: Vec<Reading> = catalogue::all()
+            .map(|row| failed(row.key, "sign-in: host name is not known"))
+            .collect();
+        let count = all.len();
+        assert_eq!(
+            explain(all.iter(), &[]),
+            format!("{count} policy types incomplete (sign-in: host name is not known)")
+        );
+        let two = [
+            failed("assignmentFilter", "cut off"),
+            failed("roleScopeTag", "x"),
+            failed("deviceShellScript", "cut off"),
+        ];
+        assert_eq!(
+            explain(two.iter(), &["odd".to_owned(), "old".to_owned()]),
+            "assignmentFilter, deviceShellScript incomplete (cut off); roleScopeTag incomplete (x); odd, old unknown"
+        );
+    }
+
+    #[test]
+    fn many_reasons_stay_one_line_and_are_counted() {
+        let all: Vec<Reading> = catalogue::all()
+            .map(|row| failed(row.key, &format!("{} {}", row.key, "é".repeat(1000))))
+            .collect();
+        let text = explain(all.iter(), &[]);
+        assert!(text.chars().count() < 600, "{}", text.chars().count());
+        let named = text.matches("incomplete").count();
+        let more = format!("; and {} more", all.len() - named);
+        assert!(named > 0 && text.ends_with(&more), "{text}");
+    }
 }
