@@ -83,33 +83,45 @@ pub fn run(
     let line = Mutex::new(line);
     let outcome = Mutex::new(Outcome::default());
     execute::in_parallel(workers, || {
-        while let Some(waiting) = next(means, &line) {
+        // Who holds the line looks and claims, so that runs are claimed in the order asked for.
+        loop {
+            let mut line = line.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(waiting) = next(means, &mut line) else {
+                return;
+            };
             let waited = means.clock.monotonic().saturating_duration_since(begun);
-            let last_look = waited >= patience;
-            let tried = unit(means, owner, &waiting.wanted, last_look);
-            let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
-            match tried {
-                Ok(Tried::Executed(closed, executed)) => {
-                    outcome.closed.push(closed);
-                    outcome.executed.push(*executed);
+            let looked = look(means, owner, &waiting.wanted, waited >= patience);
+            if matches!(looked, Ok(Looked::NotFree(_))) {
+                let pause = POLL.min(patience.saturating_sub(waited));
+                let now = means.clock.monotonic();
+                line.push_back(Waiting {
+                    wanted: waiting.wanted.clone(),
+                    next_look: now.checked_add(pause).unwrap_or(now),
+                });
+            }
+            drop(line);
+            let over = match looked {
+                Ok(Looked::Ours(closed, claim, lock)) => {
+                    let executed = execute::execute(means, owner, &claim, || Ok(Ok(lock)));
+                    Ok((closed, Some(executed)))
                 }
-                Ok(Tried::Refused(closed, refused)) => {
+                other => Err(other),
+            };
+            let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
+            match over {
+                Ok((closed, executed)) => {
+                    outcome.closed.push(closed);
+                    outcome.executed.extend(executed);
+                }
+                Err(Ok(Looked::Refused(closed, refused))) => {
                     outcome.closed.push(closed);
                     outcome.refused.push(refused);
                 }
-                Ok(Tried::NotFree(closed)) => {
+                Err(Ok(Looked::NotFree(closed) | Looked::Ours(closed, ..))) => {
                     outcome.closed.push(closed);
-                    let pause = POLL.min(patience.saturating_sub(waited));
-                    let now = means.clock.monotonic();
-                    line.lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push_back(Waiting {
-                            next_look: now.checked_add(pause).unwrap_or(now),
-                            ..waiting
-                        });
                 }
-                Ok(Tried::Untouched) => outcome.untouched.push(waiting.wanted.schedule),
-                Err(error) => outcome.refused.push(Refused {
+                Err(Ok(Looked::Untouched)) => outcome.untouched.push(waiting.wanted.schedule),
+                Err(Err(error)) => outcome.refused.push(Refused {
                     run_id: None,
                     error: error.during(waiting.wanted.schedule.described()),
                 }),
@@ -122,11 +134,8 @@ pub fn run(
 }
 
 /// The next in the line, once its time has come; none when the line is empty.
-fn next(means: &Means, line: &Mutex<VecDeque<Waiting>>) -> Option<Waiting> {
-    let waiting = line
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .pop_front()?;
+fn next(means: &Means, line: &mut VecDeque<Waiting>) -> Option<Waiting> {
+    let waiting = line.pop_front()?;
     // Whoever goes back to the line goes to its end: nobody behind is to be looked at earlier.
     let pause = waiting
         .next_look
@@ -138,41 +147,34 @@ fn next(means: &Means, line: &Mutex<VecDeque<Waiting>>) -> Option<Waiting> {
 }
 
 /// What became of one look at one schedule.
-enum Tried {
-    Executed(Decision, Box<Executed>),
+enum Looked {
+    Ours(Decision, Claim, ScheduleLock),
     Refused(Decision, Refused),
     NotFree(Decision),
     Untouched,
 }
 
-fn unit(means: &Means, owner: &Owner, wanted: &Wanted, last_look: bool) -> Result<Tried> {
+fn look(means: &Means, owner: &Owner, wanted: &Wanted, last_look: bool) -> Result<Looked> {
     if means.stop.requested().is_some() {
-        return Ok(Tried::Untouched);
+        return Ok(Looked::Untouched);
     }
     let schedule = &wanted.schedule;
     let store = Store::open(&means.database)?;
     let holder = format!("a run by {}, process {}", means.actor, std::process::id());
     let lock = means.locks.schedule(schedule.id, &holder)?;
     if lock.is_err() && !last_look {
-        return Ok(Tried::NotFree(Decision::default()));
+        return Ok(Looked::NotFree(Decision::default()));
     }
     if !last_look && has_living_run(means, &store, schedule)? {
-        return Ok(Tried::NotFree(Decision::default()));
+        return Ok(Looked::NotFree(Decision::default()));
     }
     let (closed, claimed) =
         store.write(|tx| claim(tx, means, owner, wanted, lock.as_ref().err(), last_look))?;
     Ok(match (claimed, lock) {
-        (Claimed::Ours(claim), Ok(lock)) => {
-            let executed = execute_locked(means, owner, &claim, lock);
-            Tried::Executed(closed, Box::new(executed))
-        }
-        (Claimed::Refused(refused), _) => Tried::Refused(closed, refused),
-        (Claimed::NotFree | Claimed::Ours(_), _) => Tried::NotFree(closed),
+        (Claimed::Ours(claim), Ok(lock)) => Looked::Ours(closed, claim, lock),
+        (Claimed::Refused(refused), _) => Looked::Refused(closed, refused),
+        (Claimed::NotFree | Claimed::Ours(_), _) => Looked::NotFree(closed),
     })
-}
-
-fn execute_locked(means: &Means, owner: &Owner, claim: &Claim, lock: ScheduleLock) -> Executed {
-    execute::execute(means, owner, claim, || Ok(Ok(lock)))
 }
 
 /// Whether the schedule has an open run whose process lives. Read before a claim is tried, so that
