@@ -15,7 +15,7 @@ use std::fmt;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-pub use due::{Due, plan};
+pub use due::{Due, plan, subtract};
 
 /// How far a clock may be set back before slots are taken up again: 1 hour.
 pub const SETBACK: TimeDelta = TimeDelta::seconds(3600);

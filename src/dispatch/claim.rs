@@ -137,13 +137,16 @@ fn due_of(
     let schedule = store::schedules::get(tx, id)?;
     let settings = &schedule.settings;
     let zone = zones.of(&schedule)?;
-    let due = slot::plan(
+    let mut due = slot::plan(
         &settings.recurrence,
         zone,
         schedule.slots_from,
         now,
         settings.grace,
     );
+    if let Some(missed) = due.missed {
+        due.missed = without_runs(tx, &schedule, zone, missed)?;
+    }
     Ok((schedule, due))
 }
 
@@ -182,7 +185,7 @@ fn act_on(
     if let Some(missed) = due.missed {
         decision
             .missed
-            .extend(record_missed(tx, &schedule, missed, &means.actor, at)?);
+            .extend(record(tx, &schedule, missed, &means.actor, at)?);
     }
     let Some(slot) = due.start else { return Ok(()) };
     let run = scheduled_run(&schedule, slot, &means.actor, at);
@@ -398,8 +401,37 @@ fn scheduled_run<'a>(
     }
 }
 
-/// Records missed slots as one skipped run, under the newest. None when that slot has a run already.
+/// Records missed slots as one skipped run, under the newest that has no run yet. None when each
+/// has one.
 pub fn record_missed(
+    tx: &Transaction<'_>,
+    schedule: &Schedule,
+    zone: &Zone,
+    missed: Missed,
+    actor: &str,
+    at: DateTime<Utc>,
+) -> Result<Option<Lost>> {
+    match without_runs(tx, schedule, zone, missed)? {
+        Some(missed) => record(tx, schedule, missed, actor, at),
+        None => Ok(None),
+    }
+}
+
+/// Those of the missed slots that have no run: after slots were taken up again some have one.
+fn without_runs(
+    tx: &Transaction<'_>,
+    schedule: &Schedule,
+    zone: &Zone,
+    missed: Missed,
+) -> Result<Option<Missed>> {
+    let rule = &schedule.settings.recurrence;
+    let mut taken = store::runs::taken_slots(tx, schedule.id, missed.first, missed.newest)?;
+    // A run of an earlier rule is not among the slots of this one.
+    taken.retain(|slot| rule.next(zone, *slot) == Some(*slot));
+    Ok(slot::subtract(rule, zone, missed, &taken))
+}
+
+fn record(
     tx: &Transaction<'_>,
     schedule: &Schedule,
     missed: Missed,

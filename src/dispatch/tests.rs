@@ -323,3 +323,24 @@ fn a_clock_that_is_set_back_by_an_hour_changes_nothing() {
     assert_eq!(place.dispatched(DAY - 60), []);
     assert_eq!(place.resumed(), 1);
 }
+
+
+#[test]
+fn a_missed_slot_beside_one_that_has_a_run_is_told() {
+    let place = Place::new(1, usize::MAX);
+    assert_eq!(place.dispatched(0).len(), 1);
+    assert_eq!(place.dispatched(2 * DAY + 1), [], "two missed, one row");
+    assert_eq!(place.dispatched(3 * DAY).len(), 1);
+    // Set back to before the first of the missed; then no dispatch until after the last slot.
+    assert_eq!(place.dispatched(DAY - 5), []);
+    let report = dispatch(&place.means, slot().plus_minutes(3 * DAY + 1), 1).unwrap();
+    let missed: Vec<_> = report
+        .decision
+        .missed
+        .iter()
+        .map(|lost| lost.missed)
+        .collect();
+    let only = slot().plus_minutes(DAY);
+    assert_eq!(missed.len(), 1);
+    assert_eq!((missed[0].newest, missed[0].count), (only, 1));
+}

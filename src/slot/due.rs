@@ -64,6 +64,37 @@ pub fn plan(
     }
 }
 
+/// The missed slots without those in `taken`, which are slots of the rule among them, oldest first.
+pub fn subtract(
+    recurrence: &Recurrence,
+    zone: &Zone,
+    missed: Missed,
+    taken: &[Slot],
+) -> Option<Missed> {
+    let count = missed
+        .count
+        .saturating_sub(u64::try_from(taken.len()).unwrap_or(u64::MAX));
+    if count == 0 {
+        return None;
+    }
+    let (mut first, mut newest) = (missed.first, missed.newest);
+    for slot in taken {
+        if first == *slot {
+            first = recurrence.next(zone, slot.next())?;
+        }
+    }
+    for slot in taken.iter().rev() {
+        if newest == *slot {
+            newest = recurrence.missed(zone, first, *slot)?.newest;
+        }
+    }
+    Some(Missed {
+        first,
+        newest,
+        count,
+    })
+}
+
 /// How long ago `slot` was, where that is not in the future.
 fn age(slot: Slot, now: Slot) -> Duration {
     Duration::from_secs(now.epoch().saturating_sub(slot.epoch()).unsigned_abs())
@@ -203,6 +234,31 @@ mod tests {
         let second = at(&rule, "2026-10-25 00:31", "2026-10-25 01:30", HALF_HOUR);
         assert_eq!((second.start, second.missed), (None, None));
         assert_eq!(second.next_slot, Some(slot("2026-10-26 01:30")));
+    }
+
+    #[test]
+    fn slots_that_have_a_run_are_not_missed() {
+        let (rule, zone) = (cron("*/10 * * * *"), from_fixture("Europe/Oslo"));
+        let span = (slot("2026-11-21 01:00"), slot("2026-11-21 02:00"));
+        let all = rule.missed(&zone, span.0, span.1).unwrap();
+        assert_eq!(all.count, 6);
+        let left = |minutes: &[&str]| {
+            let taken: Vec<Slot> = minutes
+                .iter()
+                .map(|minute| slot(&format!("2026-11-21 01:{minute}")))
+                .collect();
+            subtract(&rule, &zone, all, &taken)
+        };
+        assert_eq!(left(&[]), Some(all));
+        assert_eq!(
+            left(&["00", "10", "30", "50"]),
+            missed("2026-11-21 01:20", "2026-11-21 01:40", 2)
+        );
+        assert_eq!(
+            left(&["20", "40", "50"]),
+            missed("2026-11-21 01:00", "2026-11-21 01:30", 3)
+        );
+        assert_eq!(left(&["00", "10", "20", "30", "40", "50"]), None);
     }
 
     #[test]

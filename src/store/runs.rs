@@ -100,6 +100,35 @@ pub fn record(tx: &Transaction<'_>, run: &NewRun<'_>, ending: &Ending) -> Result
         .map_err(failed("record a run"))
 }
 
+const TAKEN: &str = "
+    SELECT scheduled_for FROM runs
+    WHERE schedule_id = :schedule_id AND scheduled_for BETWEEN :first AND :newest
+    ORDER BY scheduled_for";
+
+/// The slots of a schedule from `first` to `newest`, both included, that have a run; oldest first.
+pub fn taken_slots(
+    conn: &Connection,
+    schedule: ScheduleId,
+    first: Slot,
+    newest: Slot,
+) -> Result<Vec<Slot>> {
+    conn.prepare_cached(TAKEN)
+        .and_then(|mut statement| {
+            statement
+                .query_map(
+                    named_params! {
+                        ":schedule_id": schedule.0,
+                        ":first": first.epoch(),
+                        ":newest": newest.epoch(),
+                    },
+                    |row| row.get::<_, i64>(0),
+                )?
+                .filter_map(|epoch| epoch.map(Slot::from_epoch).transpose())
+                .collect()
+        })
+        .map_err(failed("read which slots have a run"))
+}
+
 const START: &str = "
     UPDATE runs SET status = 'running', started_at = :at
     WHERE id = :id AND owner = :owner AND status = 'queued'

@@ -2,6 +2,7 @@
 
 use super::find::find_active;
 use super::options::{FLAGS, Options};
+use super::settle::Settled;
 use super::{event, require_free_name, reread, settle, show, slots, slots_from_now};
 use crate::audit;
 use crate::context::Context;
@@ -46,25 +47,25 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<()> {
         tenant::check_name("schedule", name)?;
     }
     let store = ctx.store()?;
-    let (before, after, missed) = store.write(|tx| {
+    let (before, after, settled) = store.write(|tx| {
         let before = find_active(tx, &args.schedule)?;
         let mut settings = args.options.apply(ctx, before.settings.clone())?;
         if let Some(name) = &args.name {
             settings.name.clone_from(name);
         }
         if settings == before.settings {
-            return Ok((before.clone(), reread(tx, before.id)?, None));
+            return Ok((before.clone(), reread(tx, before.id)?, Settled::default()));
         }
         require_free_name(tx, before.tenant_id, &settings.name, Some(before.id))?;
         store::schedules::update(tx, before.id, &settings)?;
-        let missed = if settings.recurrence == before.settings.recurrence
+        let settled = if settings.recurrence == before.settings.recurrence
             && settings.timezone == before.settings.timezone
         {
-            None
+            Settled::default()
         } else {
-            let missed = settle::settle(ctx, tx, &before)?;
+            let settled = settle::settle(ctx, tx, &before)?;
             store::schedules::set_slots(tx, before.id, &slots_from_now(ctx, &settings)?)?;
-            missed
+            settled
         };
         let (old, new) = (
             show::settings_json(&before.settings),
@@ -74,10 +75,10 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<()> {
         let event = event(ctx, "schedule.edit", before.tenant_id, before.id, details);
         store::audit::append(tx, &event)?;
         let after = reread(tx, before.id)?;
-        Ok((before, after, missed))
+        Ok((before, after, settled))
     })?;
     let schedule = &after.schedule;
-    settle::tell(ctx, schedule, missed);
+    settle::tell(ctx, schedule, settled);
     if before.settings == schedule.settings {
         ctx.ui.line(format_args!(
             "{} is like that already",

@@ -5,11 +5,11 @@ use rusqlite::{Connection, Transaction};
 use serde_json::json;
 
 use super::find::{Prefer, find};
+use super::settle::Settled;
 use super::{event, find_all, require_free_name, reread, settle, show, slots, slots_from_now};
 use crate::cli::require_yes;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
-use crate::recurrence::Missed;
 use crate::schedule::Schedule;
 use crate::store;
 
@@ -62,20 +62,20 @@ pub(super) fn remove(ctx: &Context, args: &RemoveArgs) -> Result<()> {
             .map(|schedule| reread(tx, schedule.id))
             .map(|listed| {
                 let listed = listed?;
-                let missed = if args.purge {
+                let settled = if args.purge {
                     purge(ctx, tx, &listed.schedule)?;
-                    None
+                    Settled::default()
                 } else {
                     archive(ctx, tx, &listed.schedule)?
                 };
-                Ok((listed, missed))
+                Ok((listed, settled))
             })
             .collect::<Result<Vec<_>>>()
     })?;
     let done = if args.purge { "deleted" } else { "archived" };
     let mut items = Vec::with_capacity(removed.len());
-    for (mut listed, missed) in removed {
-        settle::tell(ctx, &listed.schedule, missed);
+    for (mut listed, settled) in removed {
+        settle::tell(ctx, &listed.schedule, settled);
         let described = listed.schedule.described();
         if !args.purge && listed.schedule.archived_at.is_some() {
             ctx.ui
@@ -89,14 +89,14 @@ pub(super) fn remove(ctx: &Context, args: &RemoveArgs) -> Result<()> {
     ctx.ui.items(&items)
 }
 
-fn archive(ctx: &Context, tx: &Transaction<'_>, schedule: &Schedule) -> Result<Option<Missed>> {
+fn archive(ctx: &Context, tx: &Transaction<'_>, schedule: &Schedule) -> Result<Settled> {
     if schedule.archived_at.is_some() {
-        return Ok(None);
+        return Ok(Settled::default());
     }
-    let missed = settle::settle(ctx, tx, schedule)?;
+    let settled = settle::settle(ctx, tx, schedule)?;
     store::schedules::set_archived(tx, schedule.id, Some(ctx.now()))?;
     record(ctx, tx, "schedule.remove", schedule)?;
-    Ok(missed)
+    Ok(settled)
 }
 
 fn purge(ctx: &Context, tx: &Transaction<'_>, schedule: &Schedule) -> Result<()> {

@@ -13,15 +13,20 @@ use crate::schedule::Schedule;
 use crate::slot::Slot;
 use crate::zone::Zone;
 
+/// What happens to slots of the old rule.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Settled {
+    /// Those that passed without a dispatch, as far as they were recorded now.
+    missed: Option<Missed>,
+    /// The one of the present minute, which no dispatch has started.
+    dropped: Option<Slot>,
+}
+
 /// Records the slots that passed without a dispatch under the present rule, in the transaction that
 /// changes it. A slot of the present minute has not passed.
-pub(super) fn settle(
-    ctx: &Context,
-    tx: &Transaction<'_>,
-    schedule: &Schedule,
-) -> Result<Option<Missed>> {
+pub(super) fn settle(ctx: &Context, tx: &Transaction<'_>, schedule: &Schedule) -> Result<Settled> {
     if !schedule.settings.enabled || schedule.archived_at.is_some() {
-        return Ok(None);
+        return Ok(Settled::default());
     }
     let zone = match Zone::load(ctx.zones(), &schedule.settings.timezone) {
         Ok(zone) => zone,
@@ -30,20 +35,27 @@ pub(super) fn settle(
         Err(error) => {
             ctx.ui
                 .warn(error.during(format_args!("slots missed by {}", schedule.described())));
-            return Ok(None);
+            return Ok(Settled::default());
         }
     };
     let rule = &schedule.settings.recurrence;
-    let missed = rule.missed(&zone, schedule.slots_from, Slot::containing(ctx.now()));
-    if let Some(missed) = missed {
-        dispatch::record_missed(tx, schedule, missed, ctx.actor.name(), ctx.now())?;
+    let minute = Slot::containing(ctx.now());
+    let mut settled = Settled {
+        missed: None,
+        dropped: (schedule.slots_from <= minute && rule.next(&zone, minute) == Some(minute))
+            .then_some(minute),
+    };
+    if let Some(missed) = rule.missed(&zone, schedule.slots_from, minute) {
+        let actor = ctx.actor.name();
+        let lost = dispatch::record_missed(tx, schedule, &zone, missed, actor, ctx.now())?;
+        settled.missed = lost.map(|lost| lost.missed);
     }
-    Ok(missed)
+    Ok(settled)
 }
 
-/// Says what was missed.
-pub(super) fn tell(ctx: &Context, schedule: &Schedule, missed: Option<Missed>) {
-    if let Some(missed) = missed {
+/// Says what was missed, and what is going to be.
+pub(super) fn tell(ctx: &Context, schedule: &Schedule, settled: Settled) {
+    if let Some(missed) = settled.missed {
         ctx.ui.warn(format_args!(
             "{} missed {} until now, the newest at {}; recorded as skipped",
             schedule.described(),
@@ -53,6 +65,12 @@ pub(super) fn tell(ctx: &Context, schedule: &Schedule, missed: Option<Missed>) {
                 format!("{} slots", missed.count)
             },
             missed.newest,
+        ));
+    }
+    if let Some(slot) = settled.dropped {
+        ctx.ui.warn(format_args!(
+            "slot {slot} of this minute will not start: no dispatch had started it when {} changed",
+            schedule.described(),
         ));
     }
 }

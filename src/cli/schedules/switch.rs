@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use super::find::find_active;
+use super::settle::Settled;
 use super::{event, find_all, reread, settle, show, slots_from_now};
 use crate::context::Context;
 use crate::error::Result;
-use crate::recurrence::Missed;
 use crate::schedule::{Schedule, Settings};
 use crate::store::{self, schedules::Listed};
 
@@ -38,7 +38,7 @@ pub(super) fn disable(ctx: &Context, args: &DisableArgs) -> Result<()> {
 struct Switched {
     before: Schedule,
     after: Listed,
-    missed: Option<Missed>,
+    settled: Settled,
 }
 
 fn switch(ctx: &Context, given: &[String], enabled: bool) -> Result<()> {
@@ -50,8 +50,11 @@ fn switch(ctx: &Context, given: &[String], enabled: bool) -> Result<()> {
             .collect::<Result<Vec<_>>>()
     })?;
     let word = if enabled { "enabled" } else { "disabled" };
-    for Switched { before, missed, .. } in &switched {
-        settle::tell(ctx, before, *missed);
+    for Switched {
+        before, settled, ..
+    } in &switched
+    {
+        settle::tell(ctx, before, *settled);
         let already = if before.settings.enabled == enabled {
             " already"
         } else {
@@ -73,9 +76,9 @@ fn switch_one(
     before: Schedule,
     enabled: bool,
 ) -> Result<Switched> {
-    let mut missed = None;
+    let mut settled = Settled::default();
     if before.settings.enabled != enabled {
-        missed = settle::settle(ctx, tx, &before)?;
+        settled = settle::settle(ctx, tx, &before)?;
         let settings = Settings {
             enabled,
             ..before.settings.clone()
@@ -96,6 +99,6 @@ fn switch_one(
     Ok(Switched {
         after: reread(tx, before.id)?,
         before,
-        missed,
+        settled,
     })
 }
