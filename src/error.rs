@@ -188,7 +188,7 @@ impl Kind {
 }
 
 /// An expected failure: what, on what, because of what, and what to type next.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Error {
     kind: Kind,
     message: String,

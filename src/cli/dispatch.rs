@@ -185,13 +185,7 @@ pub(crate) fn problems_of_closed(decision: &Decision) -> Vec<Error> {
             Error::new(Kind::Attention, line).hint(format!("tenantpilot retry {}", run.run_id.0)),
         );
     }
-    for error in &decision.unusable {
-        let copy = Error::new(error.kind(), error.message());
-        problems.push(match error.hint_text() {
-            Some(hint) => copy.hint(hint),
-            None => copy,
-        });
-    }
+    problems.extend(decision.unusable.iter().cloned());
     problems
 }
 
@@ -215,9 +209,7 @@ pub(crate) fn problem_of(executed: &Executed) -> Vec<Error> {
             .hint(ending_hint(executed.run_id, ending)),
         );
     }
-    for trouble in &executed.trouble {
-        problems.push(Error::new(trouble.kind(), trouble.message()));
-    }
+    problems.extend(executed.trouble.iter().cloned());
     problems
 }
 

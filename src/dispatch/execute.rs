@@ -242,7 +242,10 @@ fn close_failed(
     } else {
         Status::Failed
     };
-    let ending = Ending::because(status, ErrorCode::from(error.kind()), error.message());
+    let ending = Ending {
+        hint: error.hint_text().map(str::to_owned),
+        ..Ending::because(status, ErrorCode::from(error.kind()), error.message())
+    };
     let mut executed = Executed {
         run_id: claim.run_id,
         schedule: claim.schedule.clone(),
