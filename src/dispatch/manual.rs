@@ -148,7 +148,7 @@ fn next(means: &Means, line: &mut VecDeque<Waiting>) -> Option<Waiting> {
 
 /// What became of one look at one schedule.
 enum Looked {
-    Ours(Decision, Claim, ScheduleLock),
+    Ours(Decision, Box<Claim>, ScheduleLock),
     Refused(Decision, Refused),
     NotFree(Decision),
     Untouched,
@@ -189,7 +189,7 @@ fn has_living_run(means: &Means, store: &Store, schedule: &Schedule) -> Result<b
 }
 
 enum Claimed {
-    Ours(Claim),
+    Ours(Box<Claim>),
     Refused(Refused),
     NotFree,
 }
@@ -235,7 +235,7 @@ fn claim(
                 schedule: schedule.clone(),
                 slot: None,
             };
-            return Ok((closed, Claimed::Ours(claim)));
+            return Ok((closed, Claimed::Ours(Box::new(claim))));
         }
     };
     if !last_look {
