@@ -324,7 +324,6 @@ fn a_clock_that_is_set_back_by_an_hour_changes_nothing() {
     assert_eq!(place.resumed(), 1);
 }
 
-
 #[test]
 fn a_missed_slot_beside_one_that_has_a_run_is_told() {
     let place = Place::new(1, usize::MAX);

@@ -102,7 +102,7 @@ pub fn back_up(
     absent::doubt_not_offered(&mut collected, &baselines, claim.schedule.name());
     let absent = absent::absent(&collected, &baselines);
     let (answers, stopped) = absent::probe(&client, absent);
-    absent::believe(&mut collected, answers);
+    absent::believe(&mut collected, &answers);
     let ended = ended.or(stopped);
     let verdict = verdict::judge(&collected, &selection.unknown, ended.as_ref());
     let summary = run.summarize(&collected, &selection, client.traffic(), &baselines)?;

@@ -166,7 +166,7 @@ fn is_of(row: &PolicyType, body: &[u8]) -> bool {
 }
 
 /// Takes what Graph said into account.
-pub(super) fn believe(collected: &mut Collected, answers: Vec<(Absent, Found)>) {
+pub(super) fn believe(collected: &mut Collected, answers: &[(Absent, Found)]) {
     for reading in &mut collected.readings {
         let row = reading.policy_type;
         let of_row = || answers.iter().filter(|(one, _)| one.row.key == row.key);
