@@ -1,5 +1,7 @@
 //! What a run is worth, from what became of its policy types. Pure.
 
+use std::borrow::Cow;
+
 use super::collect::Collected;
 use crate::graph::{self, Fault};
 use crate::policy::Outcome;
@@ -143,12 +145,16 @@ fn gravest<'a>(readings: impl Iterator<Item = &'a Reading>) -> Option<ErrorCode>
 
 /// Why types are not complete; what several have in common is told once.
 fn explain<'a>(readings: impl Iterator<Item = &'a Reading>, unknown: &[String]) -> String {
-    let mut groups: Vec<(&str, &str, Vec<&str>)> = Vec::new();
+    let mut groups: Vec<(&str, Cow<'_, str>, Vec<&str>)> = Vec::new();
     let unknown = unknown
         .iter()
-        .map(|key| (Outcome::Unknown.as_str(), "", key.as_str()));
+        .map(|key| (Outcome::Unknown.as_str(), Cow::from(""), key.as_str()));
     let known = readings.map(|reading| {
-        let why = reading.reason.as_deref().unwrap_or_default();
+        let why = match (reading.outcome, reading.permissions.first()) {
+            // What to grant says more than the service's own long words for it.
+            (Outcome::Forbidden, Some(least)) => Cow::from(format!("needs {least}")),
+            _ => Cow::from(reading.reason.as_deref().unwrap_or_default()),
+        };
         (reading.outcome.as_str(), why, reading.policy_type.key)
     });
     for (outcome, why, key) in known.chain(unknown) {
