@@ -67,13 +67,18 @@ fn database(path: &Path, schedules: i64) -> Outcome<PathBuf> {
             .duration_since(std::time::UNIX_EPOCH)?
             .as_secs(),
     )?;
-    let tomorrow = now / 60 * 60 + 86_400;
+    let minute = now / 60 * 60;
+    let tomorrow = minute + 86_400;
     for number in 0..schedules {
         tx.execute(
             "INSERT INTO schedules (tenant_id, name, frequency, times, timezone, policy_types,
-                                    created_at, slots_from, next_slot)
-             VALUES (1, ?1, 'daily', '[\"02:00\"]', 'UTC', '[\"default\"]', 0, ?2, ?2)",
-            params![format!("nightly {number}"), tomorrow + number % 1440 * 60],
+                                    created_at, slots_begin, slots_from, next_slot)
+             VALUES (1, ?1, 'daily', '[\"02:00\"]', 'UTC', '[\"default\"]', 0, ?3, ?3, ?2)",
+            params![
+                format!("nightly {number}"),
+                tomorrow + number % 1440 * 60,
+                minute + 60
+            ],
         )?;
     }
     tx.commit()?;

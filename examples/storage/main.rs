@@ -106,8 +106,8 @@ const OWNERS: &str = "INSERT INTO tenants (name, directory, cloud, client_id, cr
                           credential_reference, created_at)
                       VALUES ('contoso', 'contoso.com', 'global', 'c', 'secret-env', 'V', 0);
                       INSERT INTO schedules (tenant_id, name, frequency, timezone, policy_types,
-                          created_at, slots_from)
-                      VALUES (1, 'nightly', 'daily', 'UTC', '[]', 0, 0);";
+                          created_at, slots_begin, slots_from)
+                      VALUES (1, 'nightly', 'daily', 'UTC', '[]', 0, 0, 0);";
 
 /// Each policy with its type, its id and its indented text.
 fn policies(tenant: &Tenant) -> impl Iterator<Item = (&'static str, &str, String)> {
