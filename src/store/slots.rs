@@ -53,7 +53,7 @@ macro_rules! ahead {
 
 const ANY_AHEAD: &str = concat!("SELECT EXISTS (SELECT 1 ", ahead!(), ")");
 
-/// Whether the slots of any schedule are [`ahead`] of `now`.
+/// Whether the slots of any schedule are [`ahead()`] of `now`.
 pub fn is_any_ahead(conn: &Connection, now: Slot) -> Result<bool> {
     conn.prepare_cached(ANY_AHEAD)
         .and_then(|mut statement| {
