@@ -58,7 +58,8 @@ pub enum Kind {
     EmptyPage,
     /// Each page begins with the last item of the one before.
     Duplicate,
-    /// Any one of 429, 500, 502, 503, 504 and a reset.
+    /// Any one of 429 with and without `Retry-After`, 500, 502, 503, 504, a reset and a body that is
+    /// cut off.
     Random,
 }
 
@@ -242,15 +243,13 @@ impl Faults {
             if !fault.concerns(subject) || !strikes(fault, subject, &mut self.dice) {
                 continue;
             }
+            let mut retry_after = fault.retry_after.clone();
             let kind = match &fault.kind {
-                Kind::Random => self.dice.pick(),
+                Kind::Random => self.dice.pick(&mut retry_after),
                 Kind::BadConnection => Kind::Status(503),
                 kind => kind.clone(),
             };
-            return Some(Strike {
-                kind,
-                retry_after: fault.retry_after.clone(),
-            });
+            return Some(Strike { kind, retry_after });
         }
         None
     }
@@ -290,14 +289,22 @@ impl Dice {
         (mixed ^ (mixed >> 31)).checked_rem(sides).unwrap_or(0)
     }
 
-    fn pick(&mut self) -> Kind {
-        match self.roll(6) {
-            0 => Kind::Status(429),
-            1 => Kind::Status(500),
-            2 => Kind::Status(502),
-            3 => Kind::Status(503),
-            4 => Kind::Status(504),
-            _ => Kind::Reset,
+    /// One of the faults that pass; a 429 asks for a second in half of the cases.
+    fn pick(&mut self, retry_after: &mut Vec<String>) -> Kind {
+        match self.roll(10) {
+            0 => {
+                retry_after.push("1".to_owned());
+                Kind::Status(429)
+            }
+            1 => Kind::Status(429),
+            2 => Kind::Status(500),
+            3 => Kind::Status(502),
+            4 => Kind::Status(503),
+            5 => Kind::Status(504),
+            6 => Kind::Reset,
+            7 => Kind::ResetInBody,
+            8 => Kind::Truncated,
+            _ => Kind::TruncatedClose,
         }
     }
 }
