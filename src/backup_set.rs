@@ -3,20 +3,26 @@
 //! A set is a tree of contents, each named by the SHA-256 of its bytes:
 //!
 //! ```text
-//! root_hash ─► manifest ─► one list per policy type ─► one document per policy
+//! root_hash ─► manifest ─┬► one list per policy type ─► one document per policy
+//!                        └► the names of what the policies refer to
 //! ```
 //!
 //! The [`Manifest`] names the [`TypeList`] of each policy type that was read, a list names the
-//! document of each policy. So the root hash vouches for every byte of the set; a type in which
-//! nothing changed shares its list with the set before, and a tenant in which nothing changed
-//! shares its manifest.
+//! document of each policy. The [`References`] keep the names of groups, filters, apps and more
+//! beside the ids in the documents: what is deleted later cannot be looked up any more. So the
+//! root hash vouches for every byte of the set; a type in which nothing changed shares its list
+//! with the set before, and a tenant in which nothing changed shares its manifest.
+//!
+//! How a set knows that it holds all of a type is the type's [`Proof`] in the manifest.
 //!
 //! This module is pure: it knows the shape of a set and the bytes of its manifest and lists, and
-//! nothing of where they are kept. Both formats are JSON Lines, so that a person can read them
-//! with nothing but a pager, and both are deterministic: equal values have equal bytes.
+//! nothing of where they are kept. All formats are JSON Lines, so that a person can read them
+//! with nothing but a pager, and all are deterministic: equal values have equal bytes.
 
 mod line;
 mod manifest;
+mod proof;
+mod references;
 mod type_list;
 
 use std::fmt;
@@ -28,6 +34,8 @@ use crate::schedule::ScheduleId;
 use crate::tenant::TenantId;
 
 pub use manifest::{Manifest, ManifestType, UnreadPolicy};
+pub use proof::Proof;
+pub use references::{Reference, References, Unresolved};
 pub use type_list::{ListEntry, TypeList};
 
 /// The id of a backup set in the store.

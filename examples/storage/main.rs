@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use chrono::DateTime;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use tenantpilot::backup_set::{
-    BackupSetId, ContentHash, ListEntry, Manifest, ManifestType, TypeList,
+    BackupSetId, ContentHash, ListEntry, Manifest, ManifestType, Proof, TypeList,
 };
 use tenantpilot::policy::Outcome;
 use tenantpilot::schedule::ScheduleId;
@@ -175,6 +175,14 @@ fn store(conn: &mut Connection, tenant: &Tenant, day: usize) -> Outcomes<BackupS
             policies: listed,
             list: Some(list),
             unread: Vec::new(),
+            proof: Some(Proof {
+                request: format!("beta/deviceManagement/{key}?$expand=assignments"),
+                status: Some(200),
+                last_page: true,
+                read: listed,
+                extra_reads: listed,
+                ..Proof::default()
+            }),
         });
     }
     let manifest = Manifest::new(manifest)?;

@@ -40,6 +40,14 @@ impl Line {
         self
     }
 
+    /// Adds a member that is an object. What is not there is left out.
+    pub(super) fn object(mut self, key: &str, object: Option<Self>) -> Self {
+        if let Some(object) = object {
+            self.0.push_str(&format!(",\"{key}\":{}", object.finish()));
+        }
+        self
+    }
+
     fn finish(self) -> String {
         self.0 + "}"
     }
@@ -69,9 +77,9 @@ pub(super) fn parse<T: DeserializeOwned>(number: usize, text: &str) -> Result<T,
     serde_json::from_str(text).map_err(|error| Malformed::new(number, error.to_string()))
 }
 
-/// Refuses a format that this program does not know.
-pub(super) fn check_format(format: u64) -> Result<(), Malformed> {
-    if format == 1 {
+/// Refuses a format later than the `newest` that this program knows.
+pub(super) fn check_format(format: u64, newest: u64) -> Result<(), Malformed> {
+    if (1..=newest).contains(&format) {
         Ok(())
     } else {
         Err(Malformed::new(1, format!("unknown format {format}")))

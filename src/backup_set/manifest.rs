@@ -1,21 +1,27 @@
 //! The manifest of a set: what became of each policy type, and where its list is.
 //!
 //! ```text
-//! {"format":1}
-//! {"policy_type":"deviceCompliancePolicy","outcome":"complete","pages":1,"listed":2,"policies":2,"list":"9f86…"}
+//! {"format":2,"references":"1b4f…"}
+//! {"policy_type":"deviceCompliancePolicy","outcome":"complete","pages":1,"listed":2,"policies":2,"list":"9f86…","proof":{…}}
 //! {"policy_type":"windowsUpdateRing","outcome":"forbidden","reason":"…","error_code":"PERMISSION_MISSING","pages":0,"listed":0,"policies":0}
 //! ```
 //!
 //! One line per selected policy type, in the order of their keys. `list` is there when the type
 //! was read, also when it was empty: a type without one says nothing about the tenant's policies.
-//! `unread` holds what was listed and could not be read.
+//! `unread` holds what was listed and could not be read, `proof` how the rest is known ([`Proof`]).
+//! `references` is the address of the names of what the policies refer to.
+//!
+//! Format 1 has neither `references` nor `proof`. A program that knows format 1 alone refuses
+//! format 2; this one reads both and writes 2.
 
 use serde::Deserialize;
 
 use crate::policy::Outcome;
 
 use super::line::{self, Line};
-use super::{ContentHash, Malformed, SetStatus};
+use super::{ContentHash, Malformed, Proof, SetStatus};
+
+const FORMAT: u64 = 2;
 
 /// One policy that was listed and could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -50,18 +56,22 @@ pub struct ManifestType {
     pub list: Option<ContentHash>,
     /// What was listed and could not be read.
     pub unread: Vec<UnreadPolicy>,
+    /// How that is known; none where nothing was asked for, or in a set of format 1.
+    pub proof: Option<Proof>,
 }
 
 /// What became of every selected policy type, in the order of their keys, each key once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
     types: Vec<ManifestType>,
+    references: Option<ContentHash>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header {
     format: u64,
+    references: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -77,6 +87,7 @@ struct Entry {
     list: Option<String>,
     #[serde(default)]
     unread: Vec<UnreadPolicy>,
+    proof: Option<Proof>,
 }
 
 impl ManifestType {
@@ -88,6 +99,9 @@ impl ManifestType {
             Some("complete with policies that could not be read")
         } else if self.list.is_none() && self.policies != 0 {
             Some("policies without a list")
+        } else if self.outcome == Outcome::Complete {
+            let proof = self.proof.as_ref()?;
+            proof.contradiction(self.pages, self.listed, self.policies)
         } else {
             None
         }
@@ -109,7 +123,22 @@ impl Manifest {
             }
             last = Some(&entry.policy_type);
         }
-        Ok(Self { types })
+        Ok(Self {
+            types,
+            references: None,
+        })
+    }
+
+    /// The same with the address of its references.
+    #[must_use]
+    pub fn with_references(mut self, references: ContentHash) -> Self {
+        self.references = Some(references);
+        self
+    }
+
+    /// The address of the names of what the policies refer to; none in a set of format 1.
+    pub fn references(&self) -> Option<ContentHash> {
+        self.references
     }
 
     /// The policy types, in the order of their keys.
@@ -146,7 +175,10 @@ impl Manifest {
     /// Its bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut text = String::new();
-        Line::new().member("format", Some(1)).append_to(&mut text);
+        Line::new()
+            .member("format", Some(FORMAT))
+            .member("references", self.references.map(|hash| hash.to_string()))
+            .append_to(&mut text);
         for entry in &self.types {
             let unread = entry.unread.iter().map(|policy| {
                 Line::new()
@@ -164,6 +196,7 @@ impl Manifest {
                 .member("policies", Some(entry.policies))
                 .member("list", entry.list.map(|hash| hash.to_string()))
                 .objects("unread", unread)
+                .object("proof", entry.proof.as_ref().map(Proof::line))
                 .append_to(&mut text);
         }
         text.into_bytes()
@@ -173,7 +206,8 @@ impl Manifest {
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
         let (header, lines) = line::split(bytes)?;
         let header: Header = line::parse(1, header)?;
-        line::check_format(header.format)?;
+        line::check_format(header.format, FORMAT)?;
+        let references = header.references.map(|hex| address(1, &hex)).transpose()?;
         let mut types: Vec<ManifestType> = Vec::new();
         for (number, text) in lines {
             let entry = parse_type(number, line::parse(number, text)?)?;
@@ -184,19 +218,18 @@ impl Manifest {
             }
             types.push(entry);
         }
-        Ok(Self { types })
+        Ok(Self { types, references })
     }
+}
+
+fn address(number: usize, hex: &str) -> Result<ContentHash, Malformed> {
+    ContentHash::parse(hex).ok_or_else(|| Malformed::new(number, "not a SHA-256"))
 }
 
 fn parse_type(number: usize, entry: Entry) -> Result<ManifestType, Malformed> {
     let outcome = Outcome::parse(&entry.outcome)
         .ok_or_else(|| Malformed::new(number, format!("unknown outcome {:?}", entry.outcome)))?;
-    let list = match entry.list {
-        None => None,
-        Some(hex) => {
-            Some(ContentHash::parse(&hex).ok_or_else(|| Malformed::new(number, "not a SHA-256"))?)
-        }
-    };
+    let list = entry.list.map(|hex| address(number, &hex)).transpose()?;
     let parsed = ManifestType {
         policy_type: entry.policy_type,
         outcome,
@@ -207,6 +240,7 @@ fn parse_type(number: usize, entry: Entry) -> Result<ManifestType, Malformed> {
         policies: entry.policies,
         list,
         unread: entry.unread,
+        proof: entry.proof,
     };
     match parsed.contradiction() {
         Some(what) => Err(Malformed::new(number, what)),
@@ -224,6 +258,37 @@ mod tests {
         (".*", ".*", ".*").prop_map(|(id, name, reason)| UnreadPolicy { id, name, reason })
     }
 
+    fn proof() -> impl Strategy<Value = Proof> {
+        let status = proptest::option::of(100_u16..600);
+        (".*", status, any::<bool>(), any::<[u64; 8]>()).prop_map(
+            |(request, status, last_page, counts)| {
+                let [
+                    read,
+                    deleted,
+                    extra_reads,
+                    nested_links,
+                    declared,
+                    counted,
+                    secrets_not_captured,
+                    warnings,
+                ] = counts;
+                Proof {
+                    request,
+                    status,
+                    last_page,
+                    read,
+                    deleted,
+                    extra_reads,
+                    nested_links,
+                    declared,
+                    counted,
+                    secrets_not_captured,
+                    warnings,
+                }
+            },
+        )
+    }
+
     fn manifest_type() -> impl Strategy<Value = ManifestType> {
         let outcomes = prop_oneof![
             Just(Outcome::Complete),
@@ -239,34 +304,43 @@ mod tests {
             any::<[u64; 3]>(),
             proptest::option::of(any::<[u8; 32]>()),
             proptest::collection::vec(unread(), 0..3),
+            proptest::option::of(proof()),
         )
-            .prop_map(|((key, outcome), reason, code, counts, list, unread)| {
-                let [pages, listed, policies] = counts;
-                ManifestType {
-                    policy_type: key,
-                    outcome,
-                    reason,
-                    error_code: code,
-                    pages,
-                    listed,
-                    policies: if list.is_some() { policies } else { 0 },
-                    list: list.map(ContentHash),
-                    unread,
-                }
-            })
+            .prop_map(
+                |((key, outcome), reason, code, counts, list, unread, proof)| {
+                    let [pages, listed, policies] = counts;
+                    ManifestType {
+                        policy_type: key,
+                        outcome,
+                        reason,
+                        error_code: code,
+                        pages,
+                        listed,
+                        policies: if list.is_some() { policies } else { 0 },
+                        list: list.map(ContentHash),
+                        unread,
+                        proof,
+                    }
+                },
+            )
     }
 
     proptest! {
         #[test]
         fn what_is_written_is_read_back_whatever_order_it_came_in(
             types in proptest::collection::vec(manifest_type(), 0..5),
+            references in proptest::option::of(any::<[u8; 32]>()),
         ) {
             let mut backwards = types.clone();
             backwards.reverse();
-            if let Ok(manifest) = Manifest::new(types) {
+            let refer = |mut manifest: Manifest| {
+                manifest.references = references.map(ContentHash);
+                manifest
+            };
+            if let Ok(manifest) = Manifest::new(types).map(refer) {
                 let bytes = manifest.encode();
                 prop_assert_eq!(Manifest::parse(&bytes).unwrap(), manifest);
-                prop_assert_eq!(Manifest::new(backwards).unwrap().encode(), bytes);
+                prop_assert_eq!(refer(Manifest::new(backwards).unwrap()).encode(), bytes);
             }
         }
 
@@ -287,6 +361,13 @@ mod tests {
             policies: 2,
             list: Some(ContentHash([1; 32])),
             unread: Vec::new(),
+            proof: Some(Proof {
+                request: "beta/a?$top=5".to_owned(),
+                status: Some(200),
+                last_page: true,
+                read: 2,
+                ..Proof::default()
+            }),
         }
     }
 
@@ -301,15 +382,59 @@ mod tests {
         without_list.list = None;
         let mut with_unread = complete("a");
         with_unread.unread.push(unread);
-        for wrong in [without_list, with_unread] {
+        let proven = |change: fn(&mut Proof)| {
+            let mut entry = complete("a");
+            entry.proof.as_mut().map(change).unwrap();
+            entry
+        };
+        let cut_off = proven(|proof| proof.last_page = false);
+        let read_less = proven(|proof| proof.read = 1);
+        let gone_and_read = proven(|proof| proof.deleted = 1);
+        let settings_short = proven(|proof| (proof.declared, proof.counted) = (40, 25));
+        let mut no_page = complete("a");
+        no_page.pages = 0;
+        let mut lost = complete("a");
+        lost.policies = 1;
+        for wrong in [
+            without_list,
+            with_unread,
+            cut_off,
+            read_less,
+            gone_and_read,
+            settings_short,
+            no_page,
+            lost,
+        ] {
             let encoded = Manifest {
                 types: vec![wrong.clone()],
+                references: None,
             }
             .encode();
             assert!(Manifest::new(vec![wrong]).is_err());
             assert_eq!(Manifest::parse(&encoded).unwrap_err().line, 2);
         }
         assert!(Manifest::new(vec![complete("a"), complete("a")]).is_err());
+        let counted = proven(|proof| (proof.declared, proof.counted) = (40, 40));
+        let mut deleted = proven(|proof| proof.deleted = 3);
+        deleted.listed = 5;
+        assert!(Manifest::new(vec![counted]).is_ok());
+        assert!(Manifest::new(vec![deleted]).is_ok());
+    }
+
+    #[test]
+    fn a_manifest_of_format_1_is_still_read() {
+        let bytes = include_bytes!("../../tests/fixtures/manifest-1.jsonl");
+        let manifest = Manifest::parse(bytes).unwrap();
+        assert_eq!(manifest.references(), None);
+        assert_eq!(manifest.policies(), 2);
+        let found = manifest.get("deviceCompliancePolicy").unwrap();
+        assert_eq!((found.outcome, found.pages), (Outcome::Complete, 1));
+        assert_eq!(found.proof, None);
+        assert_eq!(manifest.get("roleScopeTag").unwrap().unread.len(), 1);
+        let odd = String::from_utf8(bytes.to_vec())
+            .unwrap()
+            .replace("\"format\":1", "\"format\":3");
+        assert_eq!(Manifest::parse(odd.as_bytes()).unwrap_err().line, 1);
     }
 
     #[test]
@@ -341,12 +466,16 @@ mod tests {
             name: "n".to_owned(),
             reason: "r".to_owned(),
         });
-        let manifest = Manifest::new(vec![failed, complete("a")]).unwrap();
-        let hash = "01".repeat(32);
+        failed.proof = None;
+        let manifest = Manifest::new(vec![failed, complete("a")])
+            .unwrap()
+            .with_references(ContentHash([2; 32]));
+        let (hash, references) = ("01".repeat(32), "02".repeat(32));
         let expected = format!(
-            "{{\"format\":1}}\n\
+            "{{\"format\":2,\"references\":\"{references}\"}}\n\
              {{\"policy_type\":\"a\",\"outcome\":\"complete\",\"pages\":1,\"listed\":2,\
-             \"policies\":2,\"list\":\"{hash}\"}}\n\
+             \"policies\":2,\"list\":\"{hash}\",\"proof\":{{\"request\":\"beta/a?$top=5\",\
+             \"status\":200,\"last_page\":true,\"read\":2}}}}\n\
              {{\"policy_type\":\"b\",\"outcome\":\"incomplete\",\"reason\":\"page 2 of 3 failed\",\
              \"error_code\":\"GRAPH_UNAVAILABLE\",\"pages\":1,\"listed\":2,\"policies\":0,\
              \"unread\":[{{\"id\":\"x\",\"name\":\"n\",\"reason\":\"r\"}}]}}\n"

@@ -15,6 +15,8 @@ use serde_json::Value;
 use super::line::{self, Line};
 use super::{ContentHash, Malformed};
 
+const FORMAT: u64 = 1;
+
 /// One policy in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListEntry {
@@ -101,7 +103,7 @@ impl TypeList {
     pub fn encode(&self) -> Vec<u8> {
         let mut text = String::new();
         Line::new()
-            .member("format", Some(1))
+            .member("format", Some(FORMAT))
             .member("policy_type", Some(self.policy_type.as_str()))
             .append_to(&mut text);
         for entry in &self.entries {
@@ -123,7 +125,7 @@ impl TypeList {
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
         let (header, lines) = line::split(bytes)?;
         let header: Header = line::parse(1, header)?;
-        line::check_format(header.format)?;
+        line::check_format(header.format, FORMAT)?;
         let mut entries: Vec<ListEntry> = Vec::new();
         for (number, text) in lines {
             let entry: Entry = line::parse(number, text)?;

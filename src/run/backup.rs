@@ -344,6 +344,7 @@ fn manifest_types(
             policies,
             list: list_hash,
             unread: unread.remove(key).unwrap_or_default(),
+            proof: None,
         });
     }
     types.extend(unknown.iter().map(|key| ManifestType {
@@ -356,6 +357,7 @@ fn manifest_types(
         policies: 0,
         list: None,
         unread: Vec::new(),
+        proof: None,
     }));
     Ok((types, lists))
 }

@@ -33,7 +33,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, Transaction, params};
 
 use crate::backup_set::{
-    BackupSet, BackupSetId, ContentHash, Manifest, ManifestType, SetStatus, TypeList,
+    BackupSet, BackupSetId, ContentHash, Manifest, ManifestType, References, SetStatus, TypeList,
 };
 use crate::error::{Error, Kind, Result};
 use crate::policy::Outcome;
@@ -71,6 +71,7 @@ pub fn insert(tx: &Transaction<'_>, set: &NewSet) -> Result<BackupSetId> {
     let reader = Reader::new(tx, set.tenant_id);
     let unfinished = |error: Error| error.during("cannot finish the backup set");
     let manifest = read_manifest(&reader, &set.root_hash).map_err(unfinished)?;
+    references(&reader, &manifest).map_err(unfinished)?;
     for entry in manifest.types() {
         for policy in list(&reader, entry)
             .map_err(unfinished)?
@@ -154,6 +155,23 @@ pub fn list(reader: &Reader<'_>, entry: &ManifestType) -> Result<Option<TypeList
         )));
     }
     Ok(Some(list))
+}
+
+/// The names of what the policies of a set refer to; none where the set has none. Something else
+/// at that address is damage.
+pub fn references(reader: &Reader<'_>, manifest: &Manifest) -> Result<Option<References>> {
+    let Some(hash) = manifest.references() else {
+        return Ok(None);
+    };
+    let bytes = reader
+        .read(&hash)
+        .map_err(|error| error.during("cannot read the references"))?;
+    References::parse(&bytes).map(Some).map_err(|malformed| {
+        Error::new(
+            Kind::Integrity,
+            format!("content {hash} holds no references: {malformed}"),
+        )
+    })
 }
 
 /// Which sets to give.

@@ -6,7 +6,10 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Transaction, params};
 use tempfile::TempDir;
 
-use crate::backup_set::{BackupSetId, ContentHash, ListEntry, Manifest, ManifestType, TypeList};
+use crate::backup_set::{
+    BackupSetId, ContentHash, ListEntry, Manifest, ManifestType, Reference, References, TypeList,
+    Unresolved,
+};
 use crate::policy::Outcome;
 use crate::schedule::ScheduleId;
 use crate::tenant::TenantId;
@@ -190,9 +193,19 @@ pub(super) fn put_set(
             policies: policies.len() as u64,
             list: Some(list.hash),
             unread: Vec::new(),
+            proof: None,
         });
     }
-    let manifest = Manifest::new(manifest).unwrap().encode();
+    let references = References::new(vec![Reference {
+        name: Some("All laptops".to_owned()),
+        unresolved: None,
+        ..Reference::unresolved("group", "5c4b", Unresolved::NotFound)
+    }]);
+    let references = contents::put(tx, tenant, &references.unwrap().encode(), None).unwrap();
+    let manifest = Manifest::new(manifest)
+        .unwrap()
+        .with_references(references.hash)
+        .encode();
     let base = backup_sets::latest_root(&reader, schedule).unwrap();
     contents::put(tx, tenant, &manifest, base.as_ref())
         .unwrap()

@@ -123,6 +123,7 @@ fn reach(reader: &Reader<'_>, sets: &Sets) -> Result<HashSet<ContentHash>> {
         }
         let named = |error: Error| error.during(format!("backup set {set}"));
         let manifest = super::read_manifest(reader, root_hash).map_err(named)?;
+        reached.extend(manifest.references());
         for entry in manifest.types() {
             if entry.list.is_some_and(|list| reached.insert(list))
                 && let Some(list) = super::list(reader, entry).map_err(named)?

@@ -92,14 +92,14 @@ fn an_unchanged_tenant_costs_one_row_and_one_change_three_contents() {
     let mut fixture = Fixture::new();
     let state = types(&[("a", "1", 0), ("a", "2", 0), ("b", "3", 0)]);
     let first = back_up(&mut fixture, &state);
-    assert_eq!(count(&fixture, "contents"), 3 + 2 + 1);
+    assert_eq!(count(&fixture, "contents"), 3 + 2 + 1 + 1);
     let second = back_up(&mut fixture, &state);
-    assert_eq!(count(&fixture, "contents"), 6);
+    assert_eq!(count(&fixture, "contents"), 7);
     let third = back_up(
         &mut fixture,
         &types(&[("a", "1", 1), ("a", "2", 0), ("b", "3", 0)]),
     );
-    assert_eq!(count(&fixture, "contents"), 9);
+    assert_eq!(count(&fixture, "contents"), 10);
 
     let sets = list_sets(&fixture.conn, &Filter::default()).unwrap();
     let ids: Vec<BackupSetId> = sets.iter().map(|set| set.id).collect();
@@ -115,7 +115,7 @@ fn an_unchanged_tenant_costs_one_row_and_one_change_three_contents() {
 fn a_set_of_which_anything_is_missing_does_not_appear() {
     let mut fixture = Fixture::new();
     let state = types(&[("a", "1", 0), ("b", "2", 0)]);
-    for missing in 1..=5 {
+    for missing in 1..=6 {
         let run = fixture.begin_run(fixture.tenant, fixture.schedule);
         let tenant = fixture.tenant;
         let tx = fixture.conn.transaction().unwrap();

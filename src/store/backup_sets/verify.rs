@@ -23,7 +23,7 @@ use super::super::failed;
 pub struct Scope {
     /// These sets; all there are where it is empty.
     pub sets: BTreeSet<BackupSetId>,
-    /// Only some of the documents; manifests and lists are always checked.
+    /// Only some of the documents; manifests, lists and references are always checked.
     pub sample: Option<Sample>,
 }
 
@@ -188,6 +188,7 @@ struct Examination<'c> {
     sample: Option<Sample>,
     roots: HashMap<ContentHash, Rc<Root>>,
     lists: HashMap<(ContentHash, String, u64), Rc<[Finding]>>,
+    references: HashMap<ContentHash, Option<Finding>>,
     documents: HashMap<ContentHash, Result<u64, String>>,
     contents: u64,
     bytes: u64,
@@ -200,6 +201,7 @@ impl<'c> Examination<'c> {
             sample,
             roots: HashMap::new(),
             lists: HashMap::new(),
+            references: HashMap::new(),
             documents: HashMap::new(),
             contents: 0,
             bytes: 0,
@@ -241,6 +243,7 @@ impl<'c> Examination<'c> {
         let manifest = super::read_manifest(&self.reader, hash);
         let root = Rc::new(match manifest {
             Ok(manifest) => {
+                findings.extend(self.references(&manifest));
                 for entry in manifest.types() {
                     findings.extend(self.list(entry).iter().cloned());
                 }
@@ -261,6 +264,22 @@ impl<'c> Examination<'c> {
         });
         self.roots.insert(*hash, Rc::clone(&root));
         root
+    }
+
+    /// What is wrong with the references of a set.
+    fn references(&mut self, manifest: &Manifest) -> Option<Finding> {
+        let hash = manifest.references()?;
+        if let Some(known) = self.references.get(&hash) {
+            return known.clone();
+        }
+        let unreadable = self.condition(&hash).err();
+        let reason = unreadable.or_else(|| {
+            let malformed = super::references(&self.reader, manifest).err()?;
+            Some(malformed.message().to_owned())
+        });
+        let finding = reason.map(|reason| Finding::of_set(format!("its references: {reason}")));
+        self.references.insert(hash, finding.clone());
+        finding
     }
 
     fn list(&mut self, entry: &ManifestType) -> Rc<[Finding]> {

@@ -79,7 +79,7 @@ fn damage_names_every_set_and_policy_it_hits_and_ends_nothing() {
     );
     assert_eq!(found.damaged[0].name.as_deref(), Some("name of 1"));
     assert!(found.damaged[0].reason.contains(&hash.to_string()));
-    assert_eq!((found.sets, found.contents), (2, 9));
+    assert_eq!((found.sets, found.contents), (2, 10));
 
     let one = Scope {
         sets: BTreeSet::from([second]),
@@ -103,8 +103,8 @@ fn damage_names_every_set_and_policy_it_hits_and_ends_nothing() {
     };
     assert_eq!(
         verify(&fixture.conn, &sample).unwrap().contents,
-        5,
-        "lists and manifests"
+        6,
+        "manifests, lists and references"
     );
     let sample = Scope {
         sample: Some(Sample {
@@ -150,6 +150,30 @@ fn a_row_that_says_other_than_its_manifest_is_damage_whatever_is_in_it() {
         }
         fixture.sql("ROLLBACK");
     }
+}
+
+#[test]
+fn references_that_are_missing_or_something_else_are_damage() {
+    let mut fixture = Fixture::new();
+    let set = back_up(&mut fixture, &types(&[("a", "1", 0)]));
+    let reader = Reader::new(&fixture.conn, fixture.tenant);
+    let found = get(&fixture.conn, set).unwrap().unwrap();
+    let manifest = manifest(&reader, &found).unwrap();
+    let names = references(&reader, &manifest).unwrap().unwrap();
+    assert_eq!(
+        names.get("group", "5c4b").unwrap().to_string(),
+        "All laptops"
+    );
+    let elsewhere = manifest.with_references(ContentHash::of(&document("1", 0)));
+    let error = references(&reader, &elsewhere).unwrap_err();
+    assert_eq!(error.kind(), Kind::Integrity, "{error}");
+    fixture.allow_damage();
+    let delete = "DELETE FROM contents WHERE hash = ?1";
+    let hash = ContentHash::of(&names.encode());
+    fixture.conn.execute(delete, [hash.0]).unwrap();
+    let found = verify(&fixture.conn, &Scope::default()).unwrap().damaged;
+    assert_eq!((found.len(), found[0].set), (1, set));
+    assert!(found[0].reason.contains("its references: "), "{found:?}");
 }
 
 #[test]
