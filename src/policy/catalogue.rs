@@ -9,6 +9,8 @@
 //!    `read_each`. A path with `{parent}` is listed once per object of the collection before it.
 //! 2. With `read_each`, each object alone, there with the expanded parts.
 //! 3. Every part that is still missing, from its own path below the object.
+//! 4. Every [`Reference`] of its `@odata.type`, from its own path; there is no other.
+//! 5. Every value that is [`Sealed`], by a request of its own.
 //!
 //! Paths *into* documents ([`PolicyType::volatile`] and its neighbours) are property names joined by
 //! `/`; `[]` after a name goes through the elements of an array: `settings[]/id`.
@@ -47,6 +49,11 @@ pub struct PolicyType {
     pub path: &'static str,
     /// Where one object is read by its id, if that is not below `path`.
     pub object_path: Option<&'static str>,
+    /// Query options of the list of the objects that `{parent}` stands for.
+    pub parent_query: &'static [(&'static str, &'static str)],
+    /// Whether Microsoft's published metadata lacks it: where Graph then refuses the list as it is,
+    /// it is not offered.
+    pub unpublished: bool,
     /// A list or one object.
     pub shape: Shape,
     /// Which objects of the list are of this type.
@@ -57,6 +64,10 @@ pub struct PolicyType {
     pub read_each: bool,
     /// What Graph keeps in collections of its own and belongs to the object.
     pub parts: &'static [Part],
+    /// What its objects refer to and Graph tells at a path of its own only.
+    pub references: &'static [Reference],
+    /// Values that Graph gives one at a time only.
+    pub sealed: Option<Sealed>,
     /// The property that holds the name.
     pub name: &'static str,
     /// How an object tells its platform.
@@ -79,6 +90,8 @@ pub struct PolicyType {
     pub sets: &'static [Set],
     /// Names of properties, at any depth, whose value is a secret and never kept in clear.
     pub redacted: &'static [&'static str],
+    /// What the reader of a backup has to know of its policies.
+    pub notes: &'static [Note],
     /// When a restore has its turn, lower first; nothing where it cannot be restored.
     pub restore_step: Option<u16>,
 }
@@ -126,6 +139,50 @@ pub enum Via {
     Expanded,
     /// From its own path only.
     Path,
+}
+
+/// A navigation property that neither a list nor an object gives, whatever is asked for. It belongs
+/// into the document under its name: null, or an empty list, where nothing is referred to. Of each
+/// object that it leads to, `id`, `displayName` and `@odata.type` are kept, and only the `id` counts.
+#[derive(Debug, Clone, Copy)]
+pub struct Reference {
+    /// The name of the property and of the path segment.
+    pub property: &'static str,
+    /// The types that have it, by the last part of their `@odata.type`: the path goes through it.
+    /// Empty where each object of the policy type has it and the path goes through none.
+    pub types: &'static [&'static str],
+    /// Whether it leads to several objects.
+    pub many: bool,
+    /// Whether what it leads to exists only as part of the object: then all of it is kept, and
+    /// counts, with this key.
+    pub owned: Option<&'static [&'static str]>,
+}
+
+/// Values that an object gives as placeholders, each to be had from a function of the object by who
+/// has a further permission. None is kept: not the placeholder, and not the value in clear.
+#[derive(Debug, Clone, Copy)]
+pub struct Sealed {
+    /// The array whose elements may hold one.
+    pub array: &'static str,
+    /// The property of an element that says whether its value is a placeholder.
+    pub flag: &'static str,
+    /// The property that holds the placeholder.
+    pub value: &'static str,
+    /// The property that names the value, and the argument of the function.
+    pub reference: &'static str,
+    /// The function.
+    pub function: &'static str,
+    /// The permission it takes.
+    pub permission: &'static str,
+}
+
+/// Something to know of policies of a type.
+#[derive(Debug, Clone, Copy)]
+pub struct Note {
+    /// The property that is true of those it is about; each, where there is none.
+    pub when: Option<&'static str>,
+    /// What there is to know: a line without an end.
+    pub text: &'static str,
 }
 
 /// How an object tells its platform.
@@ -213,11 +270,15 @@ const PLAIN: PolicyType = PolicyType {
     group: ServiceGroup::DeviceConfiguration,
     path: "",
     object_path: None,
+    parent_query: &[],
+    unpublished: false,
     shape: Shape::List,
     members: Members::All,
     query: &[],
     read_each: false,
     parts: &[],
+    references: &[],
+    sealed: None,
     name: "displayName",
     platform: Platform::Never,
     read_permissions: &["DeviceManagementConfiguration.Read.All"],
@@ -229,6 +290,7 @@ const PLAIN: PolicyType = PolicyType {
     referred: &[],
     sets: &[],
     redacted: &[],
+    notes: &[],
     restore_step: Some(100),
 };
 

@@ -1,6 +1,6 @@
 //! The requests that a row stands for.
 
-use super::{Part, PolicyType, Shape, Via};
+use super::{Part, PolicyType, Reference, Sealed, Shape, Via, short_type};
 use crate::graph::Request;
 
 /// What stands in a path for the id of an object of the collection before it.
@@ -11,18 +11,14 @@ impl PolicyType {
     /// list for the tenant.
     pub fn parents(&self) -> Option<Request> {
         let (parents, _) = self.path.split_once(PARENT)?;
-        Some(self.request(parents.to_owned(), Vec::new()))
+        Some(self.request(parents.to_owned(), owned(self.parent_query)))
     }
 
     /// The list, with everything expanded that a list can expand, or without. Nothing where
     /// `parent` cannot be part of a path.
     pub fn list(&self, parent: Option<&str>, expanded: bool) -> Option<Request> {
         let path = self.place(parent)?;
-        let mut query: Vec<(String, String)> = self
-            .query
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
+        let mut query = owned(self.query);
         if !self.read_each {
             query.extend(expansion(self.parts, &[], expanded));
         }
@@ -62,6 +58,33 @@ impl PolicyType {
         )
     }
 
+    /// What the object at `place`, of that `@odata.type`, refers to by a property; nothing where its
+    /// type has none of that name.
+    pub fn reference(
+        &self,
+        place: &str,
+        odata_type: Option<&str>,
+        reference: &Reference,
+    ) -> Option<Request> {
+        let property = reference.property;
+        let path = if reference.types.is_empty() {
+            format!("{place}/{property}")
+        } else {
+            let cast = short_type(odata_type?);
+            let cast = reference.types.iter().find(|name| **name == cast)?;
+            format!("{place}/microsoft.graph.{cast}/{property}")
+        };
+        Some(self.request(path, Vec::new()))
+    }
+
+    /// The value in clear that the object at `place` names so.
+    pub fn unsealed(&self, place: &str, sealed: &Sealed, name: &str) -> Request {
+        // In a literal a quote is written twice.
+        let literal = segment(&name.replace('\'', "''"));
+        let call = format!("{}({}='{literal}')", sealed.function, sealed.reference);
+        self.request(format!("{place}/{call}"), Vec::new())
+    }
+
     fn place(&self, parent: Option<&str>) -> Option<String> {
         match (self.path.split_once(PARENT), parent) {
             (None, _) => Some(self.path.to_owned()),
@@ -94,15 +117,25 @@ pub fn below(place: &str, id: &str) -> Option<String> {
     if matches!(id, "" | "." | "..") {
         return None;
     }
-    let mut path = format!("{place}/");
-    for byte in id.bytes() {
+    Some(format!("{place}/{}", segment(id)))
+}
+
+/// Text as part of a path segment.
+fn segment(text: &str) -> String {
+    let mut segment = String::with_capacity(text.len());
+    for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            path.push(char::from(byte));
+            segment.push(char::from(byte));
         } else {
-            path.push_str(&format!("%{byte:02X}"));
+            segment.push_str(&format!("%{byte:02X}"));
         }
     }
-    Some(path)
+    segment
+}
+
+fn owned(query: &[(&str, &str)]) -> Vec<(String, String)> {
+    let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    query.iter().map(own).collect()
 }
 
 fn expansion(parts: &[Part], singles: &[&str], expanded: bool) -> Option<(String, String)> {
