@@ -46,6 +46,12 @@ pub enum Kind {
     ErrorObject,
     /// 200 with half a JSON document, well delimited.
     InvalidJson,
+    /// 200 with these bytes.
+    Body(Vec<u8>),
+    /// 200 with a small body that unpacks to so many bytes.
+    Bomb(usize),
+    /// A redirect of that status to there.
+    Redirect(u16, String),
     /// The answer, padded with white space to that many bytes.
     Big(usize),
     /// The next link leads to the page it is on.
@@ -89,6 +95,9 @@ impl Kind {
             "no-value" => Self::NoValue,
             "error-object" => Self::ErrorObject,
             "invalid-json" => Self::InvalidJson,
+            "body" => Self::Body(argument.as_bytes().to_vec()),
+            "bomb" => Self::Bomb(argument.parse().ok()?),
+            "redirect" => Self::Redirect(302, argument.to_owned()),
             "big" => Self::Big(argument.parse().ok()?),
             "next-itself" => Self::NextItself,
             "next-to" => Self::NextTo(argument.to_owned()),

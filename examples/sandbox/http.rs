@@ -13,6 +13,8 @@ use super::rest::Rest;
 
 const HEAD_LIMIT: usize = 64 * 1024;
 const BODY_LIMIT: usize = 64 * 1024 * 1024;
+/// Says that a body is compressed already.
+const PACKED: (&str, &str) = ("Content-Encoding", "gzip");
 
 /// One request as it came over the wire.
 #[derive(Debug, Clone)]
@@ -97,6 +99,18 @@ impl Answer {
             body: body.into(),
             delivery: Delivery::Sized,
         }
+    }
+
+    /// The same with a body that unpacks to so many blanks.
+    pub fn packed(self, size: usize) -> Self {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        let block = [b' '; 64 * 1024];
+        for from in (0..size).step_by(block.len()) {
+            let length = block.len().min(size - from);
+            drop(encoder.write_all(block.get(..length).unwrap_or_default()));
+        }
+        let body = encoder.finish().unwrap_or_default();
+        Self { body, ..self }.with(PACKED.0, PACKED.1)
     }
 
     /// The same with one more header.
@@ -294,7 +308,9 @@ fn compress(request: &Request, answer: &Answer) -> (Vec<u8>, bool) {
     let asked = request
         .header("accept-encoding")
         .is_some_and(|value| value.contains("gzip"));
+    let packed = answer.headers.iter().any(|(name, _)| name == PACKED.0);
     if !asked
+        || packed
         || answer.body.len() < 1024
         || matches!(
             answer.delivery,

@@ -239,6 +239,11 @@ fn spoilt(
             answer.body.truncate(answer.body.len() / 2);
             answer
         }
+        Kind::Body(body) => Answer::new(200, refusal::JSON, body.clone()),
+        Kind::Bomb(size) => instead("").packed(*size),
+        Kind::Redirect(status, target) => {
+            Answer::new(*status, "text/plain", "").with("Location", target)
+        }
         Kind::Big(size) => {
             let mut answer = right(None);
             let size = (*size).max(answer.body.len());

@@ -44,7 +44,7 @@ impl Failure {
             ),
             Lost::TooLarge(limit) => (
                 Cause::TooLarge,
-                format!("the body has more than {limit} bytes"),
+                format!("the body has more than {} MiB", limit >> 20),
                 None,
                 false,
             ),
