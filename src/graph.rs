@@ -1,4 +1,4 @@
-//! Microsoft Graph as the product needs it: two verbs over paths and JSON bytes, with typed errors.
+//! Microsoft Graph as the product needs it: three verbs over paths and bytes, with typed errors.
 //!
 //! - [`Graph`] is the seam: `graph/client.rs` speaks HTTP, unit tests use a script in the process.
 //! - `client` puts the parts together: `wire` (one try over HTTP), `root` (where Graph is, and
@@ -199,11 +199,24 @@ pub struct Traffic {
     pub bytes: u64,
 }
 
+/// What the answer to a GET holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// A JSON object.
+    Object,
+    /// A file: bytes of any kind.
+    Bytes,
+}
+
 /// A tenant's Graph. Every call is tried again, paced and timed out by the implementation; an error
 /// is final.
 pub trait Graph: Sync {
     /// The body of one GET: a JSON document.
     fn get(&self, request: &Request) -> Result<Vec<u8>, Error>;
+
+    /// The body of one GET of something that need not be there: nothing where Graph answers 204 or
+    /// 404.
+    fn find(&self, request: &Request, content: Content) -> Result<Option<Vec<u8>>, Error>;
 
     /// The body behind a next link of an answer to `request`: the link goes out byte for byte,
     /// after a check that it leads to the same Graph.

@@ -174,6 +174,25 @@ pub(super) fn why_bad(body: &[u8]) -> Option<String> {
     }
 }
 
+/// Why a body that came with a success cannot be the file that was asked for; `None` where nothing
+/// speaks against it. A page of HTML comes from a gateway, JSON from Graph itself.
+pub(super) fn why_no_file(content_type: Option<&str>, body: &[u8]) -> Option<String> {
+    let content_type = content_type.unwrap_or_default().to_ascii_lowercase();
+    let is = |kind: &str| content_type.starts_with(kind);
+    if is("text/html") || html_start(body).is_some_and(|start| is_page(&start)) {
+        return Some("a page of HTML came instead of a file".to_owned());
+    }
+    is("application/json").then(|| {
+        let said = Complaint::of(body).shown();
+        format!("JSON came instead of a file: {said}")
+    })
+}
+
+fn is_page(start: &str) -> bool {
+    let start = start.trim_start().to_ascii_lowercase();
+    start.starts_with("<!doctype html") || start.starts_with("<html")
+}
+
 /// The beginning of a page of HTML, escaped, for the log: it tells which gateway answered. Other
 /// bodies may hold scripts and secrets and are not shown at all.
 pub(super) fn html_start(body: &[u8]) -> Option<String> {
@@ -359,6 +378,22 @@ mod tests {
             br#"{"error":"a property of that name"}"#,
         ] {
             assert_eq!(why_bad(body), None);
+        }
+        for (content_type, body) in [
+            (Some("text/html; charset=utf-8"), &b"x"[..]),
+            (None, b" <!DOCTYPE html><html>"),
+            (Some("image/png"), b"<html>"),
+            (Some("application/json"), br#"{"error":{"code":"x"}}"#),
+        ] {
+            assert!(why_no_file(content_type, body).is_some());
+        }
+        for (content_type, body) in [
+            (Some("image/png"), &b"\x89PNG"[..]),
+            (None, b""),
+            (Some("image/svg+xml"), b"<svg>"),
+            (Some("text/css"), b"body{}"),
+        ] {
+            assert_eq!(why_no_file(content_type, body), None);
         }
         assert!(html_start(b"<h1>\x1b[2J</h1>").unwrap().contains("\\u{1b}"));
         assert_eq!(html_start(b"{\"script\":\"password\"}"), None);

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::answer::why_bad;
+use super::answer::{why_bad, why_no_file};
 use super::auth::{Means, SignIn};
 use super::breaker::Breakers;
 use super::pace::{Denied, Pacer, Permit, Waited};
@@ -26,7 +26,7 @@ use super::root::{Root, loggable};
 use super::throttle::{self, Cause, Decision, Standing};
 use super::token::{Token, Tokens};
 use super::wire::{Answer, Limits, Lost, Outgoing, Payload, Wire};
-use super::{Error, Fault, Graph, Request, Traffic};
+use super::{Content, Error, Fault, Graph, Request, Traffic};
 use crate::clock::Clock;
 use crate::stop::Stop;
 use crate::tenant::{Tenant, TenantId};
@@ -109,6 +109,17 @@ pub struct Client {
     counters: Counters,
 }
 
+/// What a success has to hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// A JSON object.
+    Object,
+    /// The same, or nothing at all with a 204.
+    ObjectOrNothing,
+    /// Bytes of any kind, or none.
+    Bytes,
+}
+
 /// What a run remembers beside its answers.
 #[derive(Debug, Default)]
 struct Run {
@@ -142,7 +153,23 @@ impl Graph for Client {
             .root
             .url_of(request)
             .map_err(|why| Error::new(Fault::Refused, format!("{}: {why}", request.path)))?;
-        self.exchange(request, &url)
+        self.exchange(request, &url, Wanted::Object)
+    }
+
+    fn find(&self, request: &Request, content: Content) -> Result<Option<Vec<u8>>, Error> {
+        let url = self
+            .root
+            .url_of(request)
+            .map_err(|why| Error::new(Fault::Refused, format!("{}: {why}", request.path)))?;
+        let wanted = match content {
+            Content::Object => Wanted::ObjectOrNothing,
+            Content::Bytes => Wanted::Bytes,
+        };
+        match self.exchange(request, &url, wanted) {
+            Ok(body) => Ok((!body.is_empty()).then_some(body)),
+            Err(error) if error.fault == Fault::NotFound && error.status == Some(404) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn follow(&self, request: &Request, next_link: &str) -> Result<Vec<u8>, Error> {
@@ -150,7 +177,7 @@ impl Graph for Client {
             .root
             .url_of_link(request, next_link)
             .map_err(|why| Error::new(Fault::Paging, format!("list {}: {why}", request.path)))?;
-        self.exchange(request, &url)
+        self.exchange(request, &url, Wanted::Object)
     }
 
     fn traffic(&self) -> Traffic {
@@ -171,13 +198,13 @@ impl Client {
     }
 
     /// Tries until there is an answer or no sense in another try.
-    fn exchange(&self, request: &Request, url: &str) -> Result<Vec<u8>, Error> {
+    fn exchange(&self, request: &Request, url: &str, wanted: Wanted) -> Result<Vec<u8>, Error> {
         let mut tries = Tries::default();
         loop {
             let permit = self.turn(request)?;
             let token = self.token(tries.claims.as_deref())?;
             tries.began = Some(self.shared.clock.monotonic());
-            let failure = match self.one_try(request, url, &token, &tries) {
+            let failure = match self.one_try(request, url, &token, &tries, wanted) {
                 Ok(body) => {
                     permit.succeeded();
                     let now = self.shared.clock.monotonic();
@@ -248,6 +275,7 @@ impl Client {
         url: &str,
         token: &Token,
         tries: &Tries,
+        wanted: Wanted,
     ) -> Result<Vec<u8>, Box<Failure>> {
         let began = self.shared.clock.monotonic();
         let of_run = self.deadline.saturating_duration_since(began);
@@ -261,7 +289,10 @@ impl Client {
         let outcome = self.shared.wire.send(&Outgoing {
             root: &self.root,
             url,
-            payload: Payload::Bearer(token.secret()),
+            payload: match wanted {
+                Wanted::Object | Wanted::ObjectOrNothing => Payload::Bearer(token.secret()),
+                Wanted::Bytes => Payload::BearerForBytes(token.secret()),
+            },
             request_id: &request_id,
             left,
             new_connection: tries.new_connection,
@@ -284,7 +315,12 @@ impl Client {
         if !(200..300).contains(&answer.status) {
             return Err(Box::new(Failure::of_status(request, &answer, token)));
         }
-        match why_bad(&answer.body) {
+        let why = match wanted {
+            Wanted::ObjectOrNothing if answer.status == 204 => None,
+            Wanted::Object | Wanted::ObjectOrNothing => why_bad(&answer.body),
+            Wanted::Bytes => why_no_file(answer.headers.content_type.as_deref(), &answer.body),
+        };
+        match why {
             None => Ok(answer.body),
             Some(why) => Err(Box::new(Failure::of_bad_body(
                 request, &answer, &why, token,

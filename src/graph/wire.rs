@@ -71,8 +71,10 @@ pub(super) struct Outgoing<'a> {
 /// What a request carries beside its URL.
 #[derive(Debug)]
 pub(super) enum Payload<'a> {
-    /// A GET with this token.
+    /// A GET of JSON with this token.
     Bearer(&'a SecretString),
+    /// A GET of bytes of any kind with this token.
+    BearerForBytes(&'a SecretString),
     /// A POST of this form.
     Form(&'a SecretString),
 }
@@ -149,16 +151,16 @@ impl Wire {
             &self.by_environment
         };
         let sent = match outgoing.payload {
-            Payload::Bearer(token) => {
-                let mut header =
-                    HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
-                        .map_err(|_| network("the token cannot be sent"))?;
-                header.set_sensitive(true);
-                self.prepared(agent.get(outgoing.url), outgoing)
-                    .header("authorization", header)
-                    .header("prefer", "include-unknown-enum-members")
-                    .call()
-            }
+            Payload::Bearer(token) => self
+                .prepared(agent.get(outgoing.url), outgoing)
+                .header("authorization", bearer(token)?)
+                .header("prefer", "include-unknown-enum-members")
+                .call(),
+            Payload::BearerForBytes(token) => self
+                .prepared(agent.get(outgoing.url), outgoing)
+                .header("authorization", bearer(token)?)
+                .header("accept", "*/*")
+                .call(),
             Payload::Form(form) => self
                 .prepared(agent.post(outgoing.url), outgoing)
                 .header("content-type", "application/x-www-form-urlencoded")
@@ -251,6 +253,13 @@ impl Headers {
             content_type: text("content-type"),
         }
     }
+}
+
+fn bearer(token: &SecretString) -> Result<HeaderValue, Lost> {
+    let mut header = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
+        .map_err(|_| network("the token cannot be sent"))?;
+    header.set_sensitive(true);
+    Ok(header)
 }
 
 fn configured(user_agent: &str, limits: &Limits) -> ConfigBuilder<AgentScope> {

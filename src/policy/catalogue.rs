@@ -11,6 +11,8 @@
 //! 3. Every part that is still missing, from its own path below the object.
 //! 4. Every [`Reference`] of its `@odata.type`, from its own path; there is no other.
 //! 5. Every value that is [`Sealed`], by a request of its own.
+//! 6. What Graph does not say of the object though it is known: its type ([`PolicyType::declared`])
+//!    and the object below which its list is ([`PolicyType::parent_as`]).
 //!
 //! Paths *into* documents ([`PolicyType::volatile`] and its neighbours) are property names joined by
 //! `/`; `[]` after a name goes through the elements of an array: `settings[]/id`.
@@ -58,6 +60,16 @@ pub struct PolicyType {
     pub shape: Shape,
     /// Which objects of the list are of this type.
     pub members: Members,
+    /// Which objects of the list are nobody's policies.
+    pub left_out: Option<LeftOut>,
+    /// Whether a 404 for the path says that there is nothing, rather than that it is not offered.
+    pub may_be_absent: bool,
+    /// The `@odata.type` of all its objects, where Graph may leave it out and the path alone tells
+    /// it. It is added to a document that lacks it.
+    pub declared: Option<&'static str>,
+    /// The property under which Graph would put the object that stands for `{parent}`, were it
+    /// expanded. It is added to the document, with its id.
+    pub parent_as: Option<&'static str>,
     /// Query options of the list and of reads of one object, `$expand` apart.
     pub query: &'static [(&'static str, &'static str)],
     /// Whether the list leaves something out that a read of the object gives.
@@ -117,19 +129,50 @@ pub enum Members {
     Rest(&'static [&'static str]),
 }
 
-/// A collection below an object that belongs into its document under the same name.
+/// What a list holds though nobody in the tenant made it: objects with this value in this property,
+/// unless a flag says that they are in use. An object that does not tell is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The property that tells.
+    pub property: &'static str,
+    /// Its value.
+    pub value: &'static str,
+    /// The property that is true for those that are in use.
+    pub unless: &'static str,
+    /// What people call them, in the plural.
+    pub called: &'static str,
+}
+
+/// Something below an object that belongs into its document under the same name.
 #[derive(Debug, Clone, Copy)]
 pub struct Part {
     /// The name of the property and of the path segment.
     pub property: &'static str,
+    /// What there is.
+    pub form: Form,
     /// Whether it can be expanded.
     pub via: Via,
+    /// The type that has the property, where that of the list has not: Graph wants it said.
+    pub cast: Option<&'static str>,
+    /// The object's property that is null where this is absent.
+    pub told_by: Option<&'static str>,
     /// Single objects to expand in each of its elements.
     pub expand: &'static [&'static str],
     /// Collections below each of its elements.
     pub parts: &'static [Self],
     /// The object's property that says how many elements there are.
     pub count: Option<&'static str>,
+}
+
+/// What a part is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A collection.
+    Many,
+    /// One object, or none.
+    One,
+    /// A file, or none; in the document as base64.
+    File,
 }
 
 /// How a part is asked for.
@@ -246,13 +289,28 @@ pub const SETS: &[Set] = &[
     },
 ];
 
-/// Assignments that Graph expands.
-const ASSIGNMENTS: Part = Part {
-    property: "assignments",
+/// A collection that Graph expands.
+const EXPANDED: Part = Part {
+    property: "",
+    form: Form::Many,
     via: Via::Expanded,
+    cast: None,
+    told_by: None,
     expand: &[],
     parts: &[],
     count: None,
+};
+
+/// A collection that has to be read from its own path.
+const APART: Part = Part {
+    via: Via::Path,
+    ..EXPANDED
+};
+
+/// Assignments that Graph expands.
+const ASSIGNMENTS: Part = Part {
+    property: "assignments",
+    ..EXPANDED
 };
 
 /// Assignments that have to be read from their own path.
@@ -274,6 +332,10 @@ const PLAIN: PolicyType = PolicyType {
     unpublished: false,
     shape: Shape::List,
     members: Members::All,
+    left_out: None,
+    may_be_absent: false,
+    declared: None,
+    parent_as: None,
     query: &[],
     read_each: false,
     parts: &[],

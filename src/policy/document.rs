@@ -80,20 +80,29 @@ impl<'a> Object<'a> {
             .and_then(|text| serde_json::from_str(text).ok())
     }
 
+    /// Whether the property is there and null, or the empty text.
+    pub fn is_blank(&self, name: &str) -> bool {
+        matches!(self.get(name), Some("null" | "\"\""))
+    }
+
     /// The text with `property` set to these elements, and without the link to more of them.
     pub fn with_array<T: AsRef<str>>(&self, property: &str, elements: &[T]) -> String {
         let texts: Vec<&str> = elements.iter().map(AsRef::as_ref).collect();
-        let array = format!("[{}]", texts.join(","));
+        self.with(property, &format!("[{}]", texts.join(",")))
+    }
+
+    /// The text with `property` set to this JSON, and without the link to more of it.
+    pub fn with(&self, property: &str, value: &str) -> String {
         let link = next_link(property);
         let mut changed = BTreeMap::new();
-        let mut appended = Some((property, array.as_str()));
+        let mut appended = Some((property, value));
         for (at, (name, _)) in self.members.iter().enumerate().rev() {
             if *name == link {
                 changed.insert(at, None);
             } else if name == property
-                && let Some((_, array)) = appended.take()
+                && let Some((_, value)) = appended.take()
             {
-                changed.insert(at, Some(array));
+                changed.insert(at, Some(value));
             }
         }
         self.rewritten(&changed, appended)
@@ -182,6 +191,31 @@ impl<'de> Visitor<'de> for Members {
 /// The annotation with which Graph says that an expanded collection goes on elsewhere.
 pub fn next_link(property: &str) -> String {
     format!("{property}@odata.nextLink")
+}
+
+/// Whether an object of the row's list is none of its policies.
+pub fn is_left_out(row: &PolicyType, object: &Object<'_>) -> bool {
+    row.left_out.is_some_and(|left_out| {
+        let value = object.string(left_out.property).ok().flatten();
+        value.as_deref() == Some(left_out.value) && object.get(left_out.unless) == Some("false")
+    })
+}
+
+/// The object with what is known of it beside what Graph says: the type that its path tells, and the
+/// object `parent` below which its list is.
+pub fn completed(row: &PolicyType, parent: Option<&str>, text: String) -> Result<String, Flaw> {
+    let mut text = text;
+    if let Some(declared) = row.declared
+        && Object::parse(&text)?.get("@odata.type").is_none()
+    {
+        let odata_type = format!("\"#microsoft.graph.{declared}\"");
+        text = Object::parse(&text)?.with("@odata.type", &odata_type);
+    }
+    if let (Some(property), Some(parent)) = (row.parent_as, parent) {
+        let referred = serde_json::json!({ "id": parent }).to_string();
+        text = Object::parse(&text)?.with(property, &referred);
+    }
+    Ok(text)
 }
 
 /// The platform an object is for, in the words of [`catalogue::platform_word`], sorted and joined by

@@ -185,6 +185,7 @@ impl Running<'_> {
                     changed: changes.changed,
                     removed: changes.removed,
                     unchanged: changes.unchanged,
+                    left_out: reading.left_out,
                     error: reading.reason.clone(),
                 },
             );

@@ -74,6 +74,8 @@ pub struct Reading {
     pub read: u64,
     /// Policies that could not be read.
     pub failed: u64,
+    /// Objects of the list that are nobody's policies, and are not counted above.
+    pub left_out: u64,
     /// What is worth knowing though nothing failed.
     pub warnings: Vec<String>,
 }
@@ -427,7 +429,8 @@ impl<'a> Collector<'a> {
             None => ListEnd::Whole(listed.pages),
             Some(error) => ListEnd::Failed(listed.pages, error),
         };
-        for tally in std::mem::take(&mut progress.tallies) {
+        for mut tally in std::mem::take(&mut progress.tallies) {
+            tally.left_out(listed.left_out);
             (self.sink)(Event::Reading(tally.conclude(end)))?;
         }
         self.queue.close_one();

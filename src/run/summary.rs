@@ -55,6 +55,17 @@ pub struct TypeSummary {
     pub removed: u64,
     /// Policies with the same canonical form as before.
     pub unchanged: u64,
+    /// Objects that are left out on purpose, being nobody's policies; not part of the total.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub left_out: u64,
     /// Why the type is not complete.
     pub error: Option<String>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use super::*;
-use crate::graph::{ServiceGroup, Traffic, Version};
+use crate::graph::{Content, ServiceGroup, Traffic, Version};
 
 /// A Graph that answers in turn and writes down what it was asked.
 struct Script {
@@ -44,6 +44,10 @@ impl Graph for Script {
     fn get(&self, request: &Request) -> Result<Vec<u8>, Error> {
         let names: Vec<&str> = request.query.iter().map(|(name, _)| &**name).collect();
         self.next(format!("{}?{}", request.path, names.join("&")))
+    }
+
+    fn find(&self, request: &Request, _: Content) -> Result<Option<Vec<u8>>, Error> {
+        self.get(request).map(Some)
     }
 
     fn follow(&self, _request: &Request, next_link: &str) -> Result<Vec<u8>, Error> {

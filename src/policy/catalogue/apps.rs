@@ -1,7 +1,7 @@
 //! App protection. The list of all app policies gives neither apps nor assignments, so the concrete
 //! collections are read.
 
-use super::{ASSIGNMENTS, PLAIN, Part, Platform, PolicyType, Set, Via};
+use super::{ASSIGNMENTS, EXPANDED, PLAIN, Part, Platform, PolicyType, Set};
 use crate::graph::ServiceGroup;
 
 /// What the kinds of app protection share.
@@ -10,10 +10,7 @@ const PROTECTION: PolicyType = PolicyType {
     parts: &[
         Part {
             property: "apps",
-            via: Via::Expanded,
-            expand: &[],
-            parts: &[],
-            count: None,
+            ..EXPANDED
         },
         ASSIGNMENTS,
     ],

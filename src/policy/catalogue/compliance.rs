@@ -1,6 +1,6 @@
 //! Compliance policies and the messages they send.
 
-use super::{ASSIGNMENTS, PLAIN, Part, Platform, PolicyType, Set, Via};
+use super::{ASSIGNMENTS, EXPANDED, PLAIN, Part, Platform, PolicyType, Set};
 use crate::graph::ServiceGroup;
 
 pub(super) static ROWS: [PolicyType; 2] = [
@@ -13,16 +13,11 @@ pub(super) static ROWS: [PolicyType; 2] = [
             ASSIGNMENTS,
             Part {
                 property: "scheduledActionsForRule",
-                via: Via::Expanded,
-                expand: &[],
                 parts: &[Part {
                     property: "scheduledActionConfigurations",
-                    via: Via::Expanded,
-                    expand: &[],
-                    parts: &[],
-                    count: None,
+                    ..EXPANDED
                 }],
-                count: None,
+                ..EXPANDED
             },
         ],
         platform: Platform::Type,
@@ -45,10 +40,7 @@ pub(super) static ROWS: [PolicyType; 2] = [
         path: "deviceManagement/notificationMessageTemplates",
         parts: &[Part {
             property: "localizedNotificationMessages",
-            via: Via::Expanded,
-            expand: &[],
-            parts: &[],
-            count: None,
+            ..EXPANDED
         }],
         read_permissions: &["DeviceManagementServiceConfig.Read.All"],
         restore_permissions: &["DeviceManagementServiceConfig.ReadWrite.All"],

@@ -1,6 +1,6 @@
 //! Device configuration: profiles, settings catalog, administrative templates.
 
-use super::{ASSIGNMENTS, Members, PLAIN, Part, Platform, PolicyType, Set, Via};
+use super::{APART, ASSIGNMENTS, Members, PLAIN, Part, Platform, PolicyType, Set};
 use crate::graph::ServiceGroup;
 
 /// What the rows of the collection of device configuration profiles share.
@@ -24,10 +24,8 @@ pub(super) static ROWS: [PolicyType; 7] = [
             // large policies. Their own path gives pages of 25.
             Part {
                 property: "settings",
-                via: Via::Path,
-                expand: &[],
-                parts: &[],
                 count: Some("settingCount"),
+                ..APART
             },
         ],
         name: "name",
@@ -100,16 +98,13 @@ pub(super) static ROWS: [PolicyType; 7] = [
             ASSIGNMENTS,
             Part {
                 property: "definitionValues",
-                via: Via::Path,
                 expand: &["definition"],
                 parts: &[Part {
                     property: "presentationValues",
-                    via: Via::Path,
                     expand: &["presentation"],
-                    parts: &[],
-                    count: None,
+                    ..APART
                 }],
-                count: None,
+                ..APART
             },
         ],
         platform: Platform::Always("windows"),

@@ -1,6 +1,6 @@
 //! Entra objects tied to device management.
 
-use super::{PLAIN, Part, PolicyType, Via};
+use super::{EXPANDED, PLAIN, Part, PolicyType};
 use crate::graph::{ServiceGroup, Version};
 
 /// What Conditional Access and its locations share.
@@ -36,10 +36,7 @@ pub(super) static ROWS: [PolicyType; 3] = [
         path: "identityGovernance/termsOfUse/agreements",
         parts: &[Part {
             property: "files",
-            via: Via::Expanded,
-            expand: &[],
-            parts: &[],
-            count: None,
+            ..EXPANDED
         }],
         read_permissions: &["Agreement.Read.All"],
         restore_permissions: &["Agreement.ReadWrite.All"],

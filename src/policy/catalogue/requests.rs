@@ -53,7 +53,7 @@ impl PolicyType {
     pub fn part(&self, place: &str, part: &Part, expanded: bool) -> Request {
         let query = expansion(part.parts, part.expand, expanded);
         self.request(
-            format!("{place}/{}", part.property),
+            format!("{place}/{}", part.segments()),
             query.into_iter().collect(),
         )
     }
@@ -111,6 +111,16 @@ impl PolicyType {
     }
 }
 
+impl Part {
+    /// Its path below the object: the property, after the type that has it where that must be said.
+    pub fn segments(&self) -> String {
+        match self.cast {
+            None => self.property.to_owned(),
+            Some(cast) => format!("microsoft.graph.{cast}/{}", self.property),
+        }
+    }
+}
+
 /// The path of the object `id` below the collection at `place`. Nothing for an id that would not
 /// stay one path segment.
 pub fn below(place: &str, id: &str) -> Option<String> {
@@ -143,8 +153,8 @@ fn expansion(parts: &[Part], singles: &[&str], expanded: bool) -> Option<(String
         .iter()
         .filter(|part| expanded && part.via == Via::Expanded)
         .map(|part| match expansion(part.parts, part.expand, true) {
-            Some((option, inner)) => format!("{}({option}={inner})", part.property),
-            None => part.property.to_owned(),
+            Some((option, inner)) => format!("{}({option}={inner})", part.segments()),
+            None => part.segments(),
         });
     let names: Vec<String> = singles
         .iter()

@@ -35,18 +35,20 @@ fn requests(row: &PolicyType) -> Vec<String> {
         }
         url
     };
-    let mut requests = vec![written(row.list(None, true).unwrap())];
+    let mut requests: Vec<String> = row.parents().map(written).into_iter().collect();
+    let parent = row.parents().map(|_| "PARENT");
+    requests.push(written(row.list(parent, true).unwrap()));
     if row.read_each {
-        requests.push(written(row.object(None, "ID", true).unwrap()));
+        requests.push(written(row.object(parent, "ID", true).unwrap()));
     }
     let mut open: Vec<(String, &Part)> = row
         .parts
         .iter()
-        .map(|part| (row.object_place(None, "ID").unwrap(), part))
+        .map(|part| (row.object_place(parent, "ID").unwrap(), part))
         .collect();
     while let Some((place, part)) = open.pop() {
         requests.push(written(row.part(&place, part, true)));
-        let element = requests::below(&format!("{place}/{}", part.property), "ID").unwrap();
+        let element = requests::below(&format!("{place}/{}", part.segments()), "ID").unwrap();
         open.extend(part.parts.iter().map(|inner| (element.clone(), inner)));
     }
     requests
@@ -100,6 +102,17 @@ fn every_row_keeps_the_rules_of_the_table() {
                     .all(|name| !name.trim_end_matches("[]").is_empty()),
                 "{key}: {path}"
             );
+        }
+        assert!(
+            row.left_out.is_none() || row.members == Members::All,
+            "{key}"
+        );
+        assert!(row.parent_as.is_none() || row.parents().is_some(), "{key}");
+        assert!(!row.may_be_absent || row.shape == Shape::Single, "{key}");
+        for part in row.parts {
+            assert!(!part.property.is_empty(), "{key}");
+            let file = part.form == Form::File;
+            assert!(!file || part.via == Via::Path, "{key}/{}", part.property);
         }
         for set in row.sets {
             assert!(!set.path.ends_with("[]"), "{key}: {}", set.path);

@@ -18,7 +18,7 @@ use crate::backup_set::UnreadPolicy;
 use crate::graph::{self, Fault, Graph};
 use crate::policy::Outcome;
 use crate::policy::catalogue::{Members, PolicyType, Shape};
-use crate::policy::document::Object;
+use crate::policy::document::{Object, is_left_out};
 
 /// So many policies of a type are asked for: a list that leaves some out shows by them.
 const MAX_PROBES: usize = 50;
@@ -40,7 +40,7 @@ pub(super) enum Found {
     Gone,
     /// It is there.
     There,
-    /// It is there, of another type.
+    /// It is there, of another type or nobody's policy any more.
     Moved,
     /// Nothing that would tell, and why.
     Unclear(String),
@@ -151,10 +151,16 @@ fn ask(graph: &dyn Graph, absent: &Absent) -> Result<Found, graph::Error> {
 
 /// Whether an object is of the type; one that tells nothing to the contrary is.
 fn is_of(row: &PolicyType, body: &[u8]) -> bool {
-    let told = std::str::from_utf8(body)
+    let object = std::str::from_utf8(body)
         .ok()
-        .and_then(|text| Object::parse(text).ok())
-        .and_then(|object| object.string("@odata.type").ok().flatten());
+        .and_then(|text| Object::parse(text).ok());
+    if object
+        .as_ref()
+        .is_some_and(|object| is_left_out(row, object))
+    {
+        return false;
+    }
+    let told = object.and_then(|object| object.string("@odata.type").ok().flatten());
     let Some(told) = told else {
         return true;
     };

@@ -223,6 +223,7 @@ mod tests {
             listed: 0,
             read: 0,
             failed: 0,
+            left_out: 0,
             warnings: Vec::new(),
         }
     }

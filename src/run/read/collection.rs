@@ -7,10 +7,10 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use super::object::{Pending, labels};
 use super::parts;
 use crate::graph::page::{self, Item};
-use crate::graph::{Error, Fault, Graph, Request};
+use crate::graph::{Content, Error, Fault, Graph, Request};
 use crate::policy::Unread;
 use crate::policy::catalogue::{Members, PolicyType, Shape};
-use crate::policy::document::Object;
+use crate::policy::document::{Object, is_left_out};
 
 /// The selected policy types of one list.
 pub(super) struct Collection {
@@ -24,7 +24,7 @@ pub(super) struct Collection {
 pub(super) enum Found {
     /// An object of a selected type.
     Object(Pending),
-    /// The id of an object whose type is not selected.
+    /// The id of an object that is no policy of a selected type.
     Elsewhere(String),
     /// Something of which not even the type can be told.
     Broken(Unread),
@@ -38,6 +38,8 @@ pub(super) struct Listed {
     pub(super) error: Option<Error>,
     /// Objects that came a second time with other content: of each the last.
     pub(super) again: Vec<Pending>,
+    /// How many objects are nobody's policies.
+    pub(super) left_out: u64,
 }
 
 /// What takes over the things a list gives; says whether it wants more.
@@ -71,6 +73,7 @@ impl Collection {
             collection: self,
             seen: HashMap::new(),
             again: HashMap::new(),
+            left_out: HashSet::new(),
             pages: 0,
             halted: false,
             on_found,
@@ -80,6 +83,7 @@ impl Collection {
             pages: listing.pages,
             error,
             again: listing.again.into_values().collect(),
+            left_out: listing.left_out.len() as u64,
         })
     }
 
@@ -138,6 +142,7 @@ struct Listing<'a, 'b> {
     /// The ids so far, each with a fingerprint of its content.
     seen: HashMap<String, u64>,
     again: HashMap<String, Pending>,
+    left_out: HashSet<String>,
     pages: u64,
     halted: bool,
     on_found: &'a mut OnFound<'b>,
@@ -202,6 +207,10 @@ impl Listing<'_, '_> {
             Shape::List => {
                 page::read_all(graph, request, |items| self.page(items, parent)).map(|_| ())
             }
+            Shape::Single if row.may_be_absent => match graph.find(request, Content::Object)? {
+                Some(body) => self.page(&[Item::of(&body)], parent),
+                None => self.page(&[], parent),
+            },
             Shape::Single => self.page(&[Item::of(&graph.get(request)?)], parent),
         }
     }
@@ -237,6 +246,12 @@ impl Listing<'_, '_> {
         let Some((row, warning)) = self.collection.row_of(odata_type.as_deref()) else {
             return Ok(object.id().ok().map(Found::Elsewhere));
         };
+        if is_left_out(row, &object)
+            && let Ok(id) = object.id()
+        {
+            self.left_out.insert(id.clone());
+            return Ok(Some(Found::Elsewhere(id)));
+        }
         let mut pending = Pending {
             collection: self.collection.place,
             row,

@@ -1,7 +1,5 @@
 //! One object: the reads that its list left open, put together into its document.
 
-use serde_json::value::RawValue;
-
 use super::parts::{self, Trouble};
 use crate::graph::{Error, Fault, Graph};
 use crate::policy::catalogue::{PolicyType, Shape};
@@ -89,6 +87,7 @@ impl Reader<'_> {
             text = self.assembled(row, &own, whole)?;
             flaw = short(row, &text)?;
         }
+        text = document::completed(row, own.parent, text)?;
         let mut warnings = pending.warnings.clone();
         warnings.extend(flaw.clone());
         let document = document::finish(row, text, warnings, self.key)?;
@@ -109,7 +108,7 @@ impl Reader<'_> {
             answer => answer,
         };
         match answer {
-            Ok(body) => Ok(object_text(&body)?),
+            Ok(body) => Ok(parts::object_text(&body)?),
             Err(error) if is_gone(&error) && row.shape == Shape::List => Err(Trouble::Gone),
             Err(error) => Err(error.into()),
         }
@@ -208,12 +207,6 @@ fn short(row: &PolicyType, text: &str) -> Result<Option<String>, Flaw> {
         }
     }
     Ok(None)
-}
-
-fn object_text(body: &[u8]) -> Result<String, Flaw> {
-    let text: Box<RawValue> = serde_json::from_slice(body)
-        .map_err(|error| Flaw(format!("the answer is not JSON: {error}")))?;
-    Ok(text.get().to_owned())
 }
 
 fn is_gone(error: &Error) -> bool {

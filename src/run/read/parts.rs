@@ -2,15 +2,20 @@
 //! its own path, at every level.
 //!
 //! An expansion is never trusted to be there, nor to be all: it may be missing from an item, and it
-//! may go on behind a next link of its own.
+//! may go on behind a next link of its own. A single object or a file may rightly be absent; then
+//! nothing is put in.
 
+use base64::Engine as _;
 use serde_json::value::RawValue;
 
 use crate::graph::page::{self, Item};
-use crate::graph::{Error, Fault, Graph, Request};
+use crate::graph::{Content, Error, Fault, Graph, Request};
 use crate::policy::catalogue::requests::below;
-use crate::policy::catalogue::{Part, PolicyType, Via};
+use crate::policy::catalogue::{Form, Part, PolicyType, Via};
 use crate::policy::document::{Flaw, Object, next_link};
+
+/// The most bytes that a file may have: Graph takes pictures of less than one megabyte.
+const MAX_FILE: usize = 8 << 20;
 
 /// Why an object could not be read.
 pub(super) enum Trouble {
@@ -53,11 +58,48 @@ impl Parts<'_> {
     fn put_in(&self, place: &str, mut text: String, parts: &[Part]) -> Result<String, Trouble> {
         for part in parts {
             let object = Object::parse(&text)?;
-            if !is_whole(&object, part)? {
-                text = object.with_array(part.property, &self.elements(place, &object, part)?);
+            if is_whole(&object, part)? {
+                continue;
             }
+            text = match part.form {
+                Form::Many => {
+                    object.with_array(part.property, &self.elements(place, &object, part)?)
+                }
+                Form::One | Form::File => match self.one(place, part)? {
+                    Some(value) => object.with(part.property, &value),
+                    None => continue,
+                },
+            };
         }
         Ok(text)
+    }
+
+    /// The single object or the file that a part is, as JSON; nothing where there is none.
+    fn one(&self, place: &str, part: &Part) -> Result<Option<String>, Trouble> {
+        let content = match part.form {
+            Form::File => Content::Bytes,
+            Form::Many | Form::One => Content::Object,
+        };
+        let request = self.row.part(place, part, false);
+        let Some(body) = self.graph.find(&request, content)? else {
+            return Ok(None);
+        };
+        match content {
+            Content::Object => {
+                let text = object_text(&body)?;
+                let null = Object::parse(&text)?.get("@odata.null") == Some("true");
+                Ok((!null).then_some(text))
+            }
+            Content::Bytes if body.len() > MAX_FILE => {
+                let (property, bytes) = (part.property, body.len());
+                let why = format!("{property} has {bytes} bytes, and at most {MAX_FILE} are kept");
+                Err(Flaw(why).into())
+            }
+            Content::Bytes => {
+                let text = base64::engine::general_purpose::STANDARD.encode(&body);
+                Ok(Some(format!("\"{text}\"")))
+            }
+        }
     }
 
     /// Every element of a part, each with its own parts in place.
@@ -67,7 +109,7 @@ impl Parts<'_> {
         object: &Object<'_>,
         part: &Part,
     ) -> Result<Vec<String>, Trouble> {
-        let list = format!("{place}/{}", part.property);
+        let list = format!("{place}/{}", part.segments());
         self.listed(place, object, part)?
             .into_iter()
             .map(|element| self.element(&list, element, part.parts))
@@ -147,6 +189,13 @@ fn take(elements: &mut Vec<String>, request: &Request, items: &[Item<'_>]) -> Re
     Ok(())
 }
 
+/// The body of an answer, byte for byte.
+pub(super) fn object_text(body: &[u8]) -> Result<String, Flaw> {
+    let text: Box<RawValue> = serde_json::from_slice(body)
+        .map_err(|error| Flaw(format!("the answer is not JSON: {error}")))?;
+    Ok(text.get().to_owned())
+}
+
 /// The part as it came expanded.
 fn expanded<'a>(object: &Object<'a>, part: &Part) -> Option<Vec<&'a RawValue>> {
     match part.via {
@@ -166,6 +215,16 @@ pub(super) fn all_whole(object: &Object<'_>, parts: &[Part]) -> Result<bool, Fla
 }
 
 fn is_whole(object: &Object<'_>, part: &Part) -> Result<bool, Flaw> {
+    if part.told_by.is_some_and(|name| object.is_blank(name)) {
+        return Ok(true);
+    }
+    if part.form != Form::Many {
+        let there = object.get(part.property);
+        return Ok(match part.via {
+            Via::Expanded => there.is_some(),
+            Via::Path => there.is_some_and(|value| value != "null"),
+        });
+    }
     let Some(elements) = expanded(object, part) else {
         return Ok(false);
     };

@@ -23,6 +23,7 @@ pub(super) struct Tally {
     /// The first thing that went wrong with an object.
     trouble: Option<String>,
     error: Option<Error>,
+    left_out: u64,
     /// What a broken item of the list makes doubtful for this type too.
     doubt: Option<String>,
     warnings: Vec<String>,
@@ -51,6 +52,7 @@ impl Tally {
             missing: BTreeMap::new(),
             trouble: None,
             error: None,
+            left_out: 0,
             doubt: None,
             warnings: Vec::new(),
         }
@@ -156,6 +158,16 @@ impl Tally {
         self.doubt.get_or_insert(reason.to_owned());
     }
 
+    /// So many objects of the list are nobody's policies.
+    pub(super) fn left_out(&mut self, count: u64) {
+        self.left_out = count;
+        if let (Some(left_out), 1..) = (self.row.left_out, count) {
+            let called = left_out.called;
+            self.warnings
+                .push(format!("{count} {called} are left out on purpose"));
+        }
+    }
+
     /// What became of the type.
     pub(super) fn conclude(self, end: ListEnd<'_>) -> Reading {
         let pages = match end {
@@ -199,6 +211,7 @@ impl Tally {
             listed: self.listed,
             read: self.read,
             failed: self.failed,
+            left_out: self.left_out,
             warnings: self.warnings,
         }
     }

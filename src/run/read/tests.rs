@@ -1,4 +1,5 @@
 mod faults;
+mod forms;
 mod lists;
 mod script;
 mod trials;

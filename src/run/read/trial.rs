@@ -15,7 +15,7 @@ use super::collection::{Collection, collections, parent_id};
 use super::parts;
 use super::tally::{ListEnd, Tally};
 use crate::graph::page::{self, Item};
-use crate::graph::{Error, Fault, Graph};
+use crate::graph::{Content, Error, Fault, Graph};
 use crate::policy::catalogue::{PolicyType, Shape};
 
 /// Tries these policy types; one reading for each.
@@ -93,6 +93,7 @@ fn try_below(
     };
     match row.shape {
         Shape::List => page::read_one(graph, &request).map(drop),
+        Shape::Single if row.may_be_absent => graph.find(&request, Content::Object).map(drop),
         Shape::Single => graph.get(&request).map(drop),
     }
 }

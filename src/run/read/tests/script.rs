@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::graph::{Error, Fault, Graph, Request, Traffic};
+use crate::graph::{Content, Error, Fault, Graph, Request, Traffic};
 
 type Answer = Result<Vec<u8>, Error>;
 
@@ -92,6 +92,15 @@ impl Graph for Script {
             url.push_str(&format!("{name}={value}"));
         }
         self.ask(&url)
+    }
+
+    /// Files and objects alike; an empty body is a 204.
+    fn find(&self, request: &Request, _: Content) -> Result<Option<Vec<u8>>, Error> {
+        match self.get(request) {
+            Ok(body) => Ok((!body.is_empty()).then_some(body)),
+            Err(error) if error.fault == Fault::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn follow(&self, _: &Request, next_link: &str) -> Answer {
