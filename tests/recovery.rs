@@ -18,7 +18,7 @@ use std::time::Duration;
 use env::until;
 use fleet::{Fleet, LONG, outcome};
 use sandbox::server::DIRECTORY;
-use sandbox::server::faults::{Fault, Kind};
+use sandbox::server::faults::{Dice, Fault, Kind};
 use serde_json::json;
 
 /// A fleet whose run of that slot was killed in the middle.
@@ -205,4 +205,73 @@ fn killed_anywhere_it_leaves_all_or_nothing() {
     fleet.assert_sound();
     assert_eq!(fleet.dispatch(&slots.next().unwrap()).ok(), "");
     fleet.assert_sound();
+}
+
+/// So many processes, each killed at a time drawn by lot between its start and its end, with
+/// retention pushing sets out all the while. How many were interrupted.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "when a process dies is the machine's affair"
+)]
+fn killed_at_random(rounds: usize) -> usize {
+    let fleet = Fleet::new();
+    let types = "settingsCatalogPolicy,deviceManagementScript,namedLocation";
+    fleet.add(
+        "nightly",
+        "contoso",
+        &["--types", types, "--keep-last", "3"],
+    );
+    let mut slots = fleet.slots(1, rounds + 2).into_iter();
+    let begun = std::time::Instant::now();
+    assert_eq!(fleet.dispatch(&slots.next().unwrap()).ok(), "");
+    let whole = u64::try_from(begun.elapsed().as_micros()).unwrap();
+    let mut dice = Dice(17);
+    let (mut interrupted, mut unclaimed) = (0, 0);
+    for slot in slots.by_ref().take(rounds) {
+        fleet
+            .sandbox
+            .change(sandbox::CATALOG, 1 + usize::try_from(dice.roll(5)).unwrap());
+        let doomed = fleet.start(&slot, &[]);
+        std::thread::sleep(Duration::from_micros(dice.roll(whole + whole / 4)));
+        doomed.kill();
+        let closed = fleet.dispatch(&slot);
+        assert!(matches!(closed.code, Some(0 | 19)), "{}", closed.stderr);
+        interrupted += usize::from(closed.code == Some(19));
+        unclaimed += usize::from(closed.code == Some(0));
+    }
+    assert_eq!(fleet.events("run.interrupted"), interrupted);
+    let runs = "SELECT count(*), count(DISTINCT scheduled_for) FROM runs";
+    let sql = fleet.env.sql();
+    let counts = sql.query_row(runs, [], |row| Ok((row.get(0)?, row.get(1)?)));
+    let (runs, its_slots): (i64, i64) = counts.unwrap();
+    let rounds = i64::try_from(rounds).unwrap();
+    assert_eq!(
+        (runs, its_slots),
+        (rounds + 1, rounds + 1),
+        "a run per slot"
+    );
+    let halves = "SELECT count(*) FROM runs LEFT JOIN backup_sets ON run_id = runs.id
+                  WHERE (error_code IS NULL) <> (runs.status = 'success')
+                     OR runs.status <> 'success' AND run_id IS NOT NULL";
+    let halves: i64 = sql.query_row(halves, [], |row| row.get(0)).unwrap();
+    assert_eq!(halves, 0, "a set of a run that did not end well");
+    assert!(
+        interrupted > 0 && unclaimed > 0,
+        "{interrupted}, {unclaimed}"
+    );
+    assert_eq!(fleet.dispatch(&slots.next().unwrap()).ok(), "");
+    fleet.assert_sound();
+    interrupted
+}
+
+#[test]
+fn killed_at_any_time_it_leaves_all_or_nothing() {
+    killed_at_random(20);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn killed_at_any_time_five_hundred_times() {
+    let interrupted = killed_at_random(500);
+    println!("500 processes killed, {interrupted} of them in the middle of a run");
 }
