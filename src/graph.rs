@@ -1,4 +1,4 @@
-//! Microsoft Graph as the product needs it: three verbs over paths and bytes, with typed errors.
+//! Microsoft Graph as the product needs it: four verbs over paths and bytes, with typed errors.
 //!
 //! - [`Graph`] is the seam: `graph/client.rs` speaks HTTP, unit tests use a script in the process.
 //! - `client` puts the parts together: `wire` (one try over HTTP), `root` (where Graph is, and
@@ -67,7 +67,7 @@ pub enum ServiceGroup {
     Directory,
 }
 
-/// One GET.
+/// Where something is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// The API version.
@@ -221,6 +221,10 @@ pub trait Graph: Sync {
     /// The body behind a next link of an answer to `request`: the link goes out byte for byte,
     /// after a check that it leads to the same Graph.
     fn follow(&self, request: &Request, next_link: &str) -> Result<Vec<u8>, Error>;
+
+    /// The answer to a question that is too long for a URL: one POST of JSON that changes nothing,
+    /// so that it is sent again like a GET.
+    fn look_up(&self, request: &Request, question: &str) -> Result<Vec<u8>, Error>;
 
     /// What it cost so far.
     fn traffic(&self) -> Traffic;

@@ -111,13 +111,15 @@ pub struct Client {
 
 /// What a success has to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted {
+enum Wanted<'a> {
     /// A JSON object.
     Object,
     /// The same, or nothing at all with a 204.
     ObjectOrNothing,
     /// Bytes of any kind, or none.
     Bytes,
+    /// A JSON object in answer to what is posted.
+    AnswerTo(&'a str),
 }
 
 /// What a run remembers beside its answers.
@@ -172,6 +174,14 @@ impl Graph for Client {
         }
     }
 
+    fn look_up(&self, request: &Request, question: &str) -> Result<Vec<u8>, Error> {
+        let url = self
+            .root
+            .url_of(request)
+            .map_err(|why| Error::new(Fault::Refused, format!("{}: {why}", request.path)))?;
+        self.exchange(request, &url, Wanted::AnswerTo(question))
+    }
+
     fn follow(&self, request: &Request, next_link: &str) -> Result<Vec<u8>, Error> {
         let url = self
             .root
@@ -198,7 +208,7 @@ impl Client {
     }
 
     /// Tries until there is an answer or no sense in another try.
-    fn exchange(&self, request: &Request, url: &str, wanted: Wanted) -> Result<Vec<u8>, Error> {
+    fn exchange(&self, request: &Request, url: &str, wanted: Wanted<'_>) -> Result<Vec<u8>, Error> {
         let mut tries = Tries::default();
         loop {
             let permit = self.turn(request)?;
@@ -275,7 +285,7 @@ impl Client {
         url: &str,
         token: &Token,
         tries: &Tries,
-        wanted: Wanted,
+        wanted: Wanted<'_>,
     ) -> Result<Vec<u8>, Box<Failure>> {
         let began = self.shared.clock.monotonic();
         let of_run = self.deadline.saturating_duration_since(began);
@@ -292,6 +302,7 @@ impl Client {
             payload: match wanted {
                 Wanted::Object | Wanted::ObjectOrNothing => Payload::Bearer(token.secret()),
                 Wanted::Bytes => Payload::BearerForBytes(token.secret()),
+                Wanted::AnswerTo(question) => Payload::Question(token.secret(), question),
             },
             request_id: &request_id,
             left,
@@ -302,7 +313,11 @@ impl Client {
             .clock
             .monotonic()
             .saturating_duration_since(began);
-        log_try(url, &outcome, &request_id, took);
+        let verb = match wanted {
+            Wanted::AnswerTo(_) => "POST",
+            Wanted::Object | Wanted::ObjectOrNothing | Wanted::Bytes => "GET",
+        };
+        log_try(verb, url, &outcome, &request_id, took);
         let answer = outcome.map_err(|lost| {
             let mut failure = Failure::without_answer(request, lost);
             // The run is not over where only the endpoint's time is.
@@ -317,7 +332,7 @@ impl Client {
         }
         let why = match wanted {
             Wanted::ObjectOrNothing if answer.status == 204 => None,
-            Wanted::Object | Wanted::ObjectOrNothing => why_bad(&answer.body),
+            Wanted::Object | Wanted::ObjectOrNothing | Wanted::AnswerTo(_) => why_bad(&answer.body),
             Wanted::Bytes => why_no_file(answer.headers.content_type.as_deref(), &answer.body),
         };
         match why {
@@ -482,7 +497,13 @@ impl Tries {
     }
 }
 
-fn log_try(url: &str, outcome: &Result<Answer, Lost>, request_id: &str, took: Duration) {
+fn log_try(
+    verb: &str,
+    url: &str,
+    outcome: &Result<Answer, Lost>,
+    request_id: &str,
+    took: Duration,
+) {
     if !log::log_enabled!(log::Level::Debug) {
         return;
     }
@@ -490,7 +511,7 @@ fn log_try(url: &str, outcome: &Result<Answer, Lost>, request_id: &str, took: Du
     let took = took.as_millis();
     match outcome {
         Ok(answer) => log::debug!(
-            "GET {url}: {} in {took} ms, {} bytes, {}, request-id {}, client-request-id {request_id}, {}",
+            "{verb} {url}: {} in {took} ms, {} bytes, {}, request-id {}, client-request-id {request_id}, {}",
             answer.status,
             answer.body.len(),
             answer
@@ -506,10 +527,10 @@ fn log_try(url: &str, outcome: &Result<Answer, Lost>, request_id: &str, took: Du
                 .unwrap_or("no diagnostic"),
         ),
         Err(Lost::Network { why, .. }) => {
-            log::debug!("GET {url}: {why} after {took} ms, client-request-id {request_id}");
+            log::debug!("{verb} {url}: {why} after {took} ms, client-request-id {request_id}");
         }
         Err(lost) => {
-            log::debug!("GET {url}: {lost:?} after {took} ms, client-request-id {request_id}");
+            log::debug!("{verb} {url}: {lost:?} after {took} ms, client-request-id {request_id}");
         }
     }
 }

@@ -109,6 +109,21 @@ where
     read_pages(graph, &request, first, &mut HashSet::new(), on_page)
 }
 
+/// Reads the whole list that answers a question.
+pub fn read_answer<G, F>(
+    graph: &G,
+    request: &Request,
+    question: &str,
+    on_page: F,
+) -> Result<PagesRead, Error>
+where
+    G: Graph + ?Sized,
+    F: FnMut(&[Item<'_>]) -> Result<(), Error>,
+{
+    let first = graph.look_up(request, question)?;
+    read_pages(graph, request, first, &mut HashSet::new(), on_page)
+}
+
 /// Asks for one item of the list behind `request` and for no further page: the least that shows
 /// whether the list can be read. Gives the bytes of that item; nothing where the page is empty.
 pub fn read_one<G>(graph: &G, request: &Request) -> Result<Option<Vec<u8>>, Error>

@@ -75,6 +75,8 @@ pub(super) enum Payload<'a> {
     Bearer(&'a SecretString),
     /// A GET of bytes of any kind with this token.
     BearerForBytes(&'a SecretString),
+    /// A POST of this JSON, which changes nothing, with this token.
+    Question(&'a SecretString, &'a str),
     /// A POST of this form.
     Form(&'a SecretString),
 }
@@ -161,6 +163,11 @@ impl Wire {
                 .header("authorization", bearer(token)?)
                 .header("accept", "*/*")
                 .call(),
+            Payload::Question(token, question) => self
+                .prepared(agent.post(outgoing.url), outgoing)
+                .header("authorization", bearer(token)?)
+                .header("content-type", "application/json")
+                .send(question),
             Payload::Form(form) => self
                 .prepared(agent.post(outgoing.url), outgoing)
                 .header("content-type", "application/x-www-form-urlencoded")

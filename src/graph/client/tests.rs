@@ -114,6 +114,27 @@ fn fault(outcome: Result<Vec<u8>, Error>) -> Fault {
 }
 
 #[test]
+fn a_question_is_posted_and_asked_again_like_any_request() {
+    let scene = scene(vec![graph_error(503, "busy"), ok()]);
+    let question = "{\"ids\":[\"a\"]}";
+    let answer = scene.client.look_up(&request(), question).unwrap();
+    assert_eq!(answer, b"{\"value\":[]}");
+    let seen = scene.server.requests();
+    assert_eq!(seen.len(), 3, "signed in and asked twice");
+    for posted in &seen[1..] {
+        assert!(posted.line.starts_with("POST /beta/deviceManagement/"));
+        assert_eq!(posted.body, question);
+        for (name, value) in [
+            ("authorization", "Bearer marker-of-the-token"),
+            ("content-type", "application/json"),
+        ] {
+            assert_eq!(posted.header(name), Some(value), "{name}");
+        }
+    }
+    assert_eq!(scene.client.traffic().retries, 1);
+}
+
+#[test]
 fn a_request_carries_what_graph_wants_and_nothing_else() {
     let scene = scene(vec![ok()]);
     assert_eq!(scene.client.get(&request()).unwrap(), b"{\"value\":[]}");

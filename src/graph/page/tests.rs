@@ -54,6 +54,10 @@ impl Graph for Script {
         self.next(next_link.to_owned())
     }
 
+    fn look_up(&self, request: &Request, question: &str) -> Result<Vec<u8>, Error> {
+        self.next(format!("{} {question}", request.path))
+    }
+
     fn traffic(&self) -> Traffic {
         Traffic::default()
     }

@@ -1,5 +1,5 @@
-//! A server on loopback that answers GETs with a script of raw bytes, and POSTs with a token or a
-//! script of their own. It writes down every request as it came.
+//! A server on loopback that answers Graph's requests with a script of raw bytes, and sign-ins with
+//! a token or a script of their own. It writes down every request as it came.
 
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -124,7 +124,7 @@ pub(in crate::graph) struct Server {
 }
 
 impl Server {
-    /// Answers GETs with `replies`, and every POST with `token`.
+    /// Answers requests to Graph with `replies`, and every sign-in with `token`.
     pub(in crate::graph) fn start(replies: Vec<Reply>, token: &str) -> Self {
         let body = serde_json::json!({
             "token_type": "Bearer", "expires_in": 3599, "access_token": token,
@@ -214,10 +214,11 @@ fn serve(stream: &TcpStream, connection: usize, shared: &Shared) {
     while let Some(seen) = read_request(&mut reader, connection) {
         let reply = {
             let mut state = shared.0.lock().unwrap();
-            let is_get = seen.line.starts_with("GET");
+            // What is posted to Graph itself is answered from the script of GETs.
+            let to_graph = seen.line.starts_with("GET") || seen.line.contains("/beta/");
             state.seen.push(seen);
             shared.1.notify_all();
-            let script = if is_get {
+            let script = if to_graph {
                 &mut state.gets
             } else {
                 &mut state.posts

@@ -107,6 +107,10 @@ impl Graph for Script {
         self.ask(next_link)
     }
 
+    fn look_up(&self, _: &Request, question: &str) -> Answer {
+        self.ask(question)
+    }
+
     fn traffic(&self) -> Traffic {
         Traffic::default()
     }
