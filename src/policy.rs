@@ -7,9 +7,11 @@
 //! - [`selection`]: which rows a schedule means.
 //! - [`document`]: what is kept of an object.
 //! - [`canonical`]: the form in which two documents are compared.
+//! - [`diff`]: what changed from one document to another.
 
 pub mod canonical;
 pub mod catalogue;
+pub mod diff;
 pub mod document;
 pub mod selection;
 

@@ -10,6 +10,7 @@
 //! - A text that is an RFC 3339 date-time, in UTC without trailing zeros in its fraction.
 //! - `platforms` and `technologies`, which are sets written with commas, sorted.
 //! - Arrays without an order by the key of their elements, then by content. All others keep theirs.
+//!   Settings below a setting of the settings catalog have as little of an order as those at the top.
 //!
 //! The result is JSON again, and its own canonical form.
 
@@ -21,17 +22,27 @@ use serde_json::{Map, Value};
 
 use super::catalogue::{self, PolicyType};
 use super::document::Flaw;
-use paths::Paths;
+pub(super) use paths::Paths;
 
 /// Properties at the top that are sets, written as one text with commas.
 const FLAGS: [&str; 2] = ["platforms", "technologies"];
 
 /// The canonical form of a document of `row`.
 pub fn canonical(row: &PolicyType, document: &[u8]) -> Result<Vec<u8>, Flaw> {
-    let value: Value = serde_json::from_slice(document)
-        .map_err(|error| Flaw(format!("it cannot be parsed: {error}")))?;
-    let paths = Paths::of(row);
-    let mut value = cleaned(value, &paths)?;
+    let value = value(row, parse(document)?)?;
+    let mut bytes = Vec::with_capacity(document.len());
+    write(&value, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// A document as it was received.
+pub(super) fn parse(document: &[u8]) -> Result<Value, Flaw> {
+    serde_json::from_slice(document).map_err(|error| Flaw(format!("it cannot be parsed: {error}")))
+}
+
+/// The canonical form of a parsed document of `row`, before it is written.
+pub(super) fn value(row: &PolicyType, document: Value) -> Result<Value, Flaw> {
+    let mut value = cleaned(document, &Paths::of(row))?;
     if let Value::Object(members) = &mut value {
         if members
             .get(catalogue::COUNTER)
@@ -41,9 +52,7 @@ pub fn canonical(row: &PolicyType, document: &[u8]) -> Result<Vec<u8>, Flaw> {
         }
         sort_flags(members);
     }
-    let mut bytes = Vec::with_capacity(document.len());
-    write(&value, &mut bytes)?;
-    Ok(bytes)
+    Ok(value)
 }
 
 /// Takes out what does not count and puts sets in order, from the inside out. The parser bounds the
@@ -97,7 +106,7 @@ fn sort_flags(members: &mut Map<String, Value>) {
 }
 
 /// What tells an element of a set from the others.
-fn sort_key(element: &Value, key: &[&str]) -> Vec<String> {
+pub(super) fn sort_key(element: &Value, key: &[&str]) -> Vec<String> {
     key.iter()
         .map(|path| {
             let found = path

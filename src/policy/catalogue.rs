@@ -289,6 +289,18 @@ pub const SETS: &[Set] = &[
     },
 ];
 
+/// The property that holds a setting of the settings catalog.
+pub const SETTING: &str = "settingInstance";
+
+/// The settings below a setting of the settings catalog: a set at any depth.
+pub const NESTED_SETTINGS: Set = Set {
+    path: "children",
+    key: &["settingDefinitionId"],
+};
+
+/// What is assumed of a policy type that this program does not know.
+pub static UNKNOWN: PolicyType = PLAIN;
+
 /// A collection that Graph expands.
 const EXPANDED: Part = Part {
     property: "",

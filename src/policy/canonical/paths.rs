@@ -3,7 +3,7 @@
 use crate::policy::catalogue::{self, PolicyType};
 
 /// What the row says about the place where we are and everything below it.
-pub(super) struct Paths<'a> {
+pub(in crate::policy) struct Paths<'a> {
     /// The rest of each path from here on, and what it means for the place it ends at.
     open: Vec<(&'a str, Meaning)>,
     /// Whether only the `id` counts here.
@@ -12,6 +12,8 @@ pub(super) struct Paths<'a> {
     set: Option<&'static [&'static str]>,
     /// Whether this is an element of such an array, and its `id` a generated one.
     generated_id: bool,
+    /// Whether this is within a setting of the settings catalog.
+    in_setting: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +25,7 @@ enum Meaning {
 
 impl Paths<'static> {
     /// At the top of a document of `row`.
-    pub(super) fn of(row: &PolicyType) -> Self {
+    pub(in crate::policy) fn of(row: &PolicyType) -> Self {
         let volatile = catalogue::VOLATILE.iter().chain(row.volatile);
         let sets = catalogue::SETS.iter().chain(row.sets);
         let open = volatile
@@ -36,17 +38,20 @@ impl Paths<'static> {
             referred: false,
             set: None,
             generated_id: false,
+            in_setting: false,
         }
     }
 }
 
 impl<'a> Paths<'a> {
     /// At a property, or with `[]` at the elements of the array here.
-    pub(super) fn below(&self, name: &str) -> Paths<'a> {
+    pub(in crate::policy) fn below(&self, name: &str) -> Paths<'a> {
+        let nested = self.in_setting && name == catalogue::NESTED_SETTINGS.path;
         let mut below = Paths {
             open: Vec::new(),
             referred: false,
-            set: None,
+            set: nested.then_some(catalogue::NESTED_SETTINGS.key),
+            in_setting: self.in_setting || name == catalogue::SETTING,
             generated_id: name == "[]" && self.set.is_some_and(|key| !key.contains(&"id")),
         };
         for (path, meaning) in &self.open {
@@ -64,7 +69,7 @@ impl<'a> Paths<'a> {
     }
 
     /// Whether a property of the object here does not count.
-    pub(super) fn drops(&self, name: &str) -> bool {
+    pub(in crate::policy) fn drops(&self, name: &str) -> bool {
         (self.referred && name != "id")
             || (self.generated_id && name == "id")
             || catalogue::DATES.contains(&name)
@@ -75,7 +80,7 @@ impl<'a> Paths<'a> {
     }
 
     /// The key of the elements, if the array here has no order.
-    pub(super) fn set_key(&self) -> Option<&'static [&'static str]> {
+    pub(in crate::policy) fn set_key(&self) -> Option<&'static [&'static str]> {
         self.set
     }
 }

@@ -1,0 +1,58 @@
+//! What is secret in a document, and how it looks to those who compare.
+
+use serde_json::{Map, Value};
+
+use crate::policy::catalogue::{self, PolicyType};
+
+/// The one member of what is kept of a secret in plain sight.
+const REDACTED: &str = "redacted";
+
+/// Whether the member `name` of an object of `row` is a secret.
+pub(super) fn is_secret(row: &PolicyType, object: &Map<String, Value>, name: &str) -> bool {
+    let sealed = || {
+        let odata_type = object.get("@odata.type").and_then(Value::as_str);
+        odata_type.map(catalogue::short_type)
+            == Some("deviceManagementConfigurationSecretSettingValue")
+    };
+    let encrypted =
+        || object.contains_key("omaUri") && object.get("isEncrypted") == Some(&true.into());
+    row.redacted.contains(&name) || (name == "value" && (sealed() || encrypted()))
+}
+
+/// A value without the secrets in it.
+pub(super) fn masked(row: &PolicyType, value: Value) -> Value {
+    match value {
+        Value::Object(members) if is_marker(&members) => Value::from("(secret)"),
+        Value::Object(members) => {
+            let whole = members.clone();
+            let masked = members.into_iter().map(|(name, member)| {
+                let secret = is_secret(row, &whole, &name);
+                let shown = if secret {
+                    Value::from("(secret)")
+                } else {
+                    masked(row, member)
+                };
+                (name, shown)
+            });
+            Value::Object(masked.collect())
+        }
+        Value::Array(elements) => {
+            let masked = elements.into_iter().map(|element| masked(row, element));
+            Value::Array(masked.collect())
+        }
+        other => other,
+    }
+}
+
+/// Whether this is what is kept of a secret.
+pub(super) fn is_redacted(value: &Value) -> bool {
+    value.as_object().is_some_and(is_marker)
+}
+
+pub(super) fn is_marker(members: &Map<String, Value>) -> bool {
+    members.len() == 1
+        && members
+            .get(REDACTED)
+            .and_then(Value::as_str)
+            .is_some_and(|text| text.starts_with("hmac-sha256:"))
+}
