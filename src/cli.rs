@@ -14,6 +14,7 @@ pub mod retention;
 pub mod retry;
 pub mod run;
 pub mod schedules;
+pub mod status;
 pub mod tenants;
 
 use std::ffi::OsString;
@@ -115,6 +116,7 @@ pub enum Command {
     Retry(retry::Args),
     Retention(retention::Args),
     History(history::Args),
+    Status(status::Args),
     #[command(subcommand)]
     Backups(backups::Command),
     #[command(subcommand)]
@@ -221,6 +223,7 @@ pub fn run(ctx: &Context, command: Command) -> Result<ExitCode> {
         Command::Retry(args) => retry::run(ctx, &args),
         Command::Retention(args) => retention::run(ctx, &args),
         Command::History(args) => history::run(ctx, &args),
+        Command::Status(args) => status::run(ctx, &args),
         Command::Backups(command) => backups::run(ctx, &command),
         Command::Audit(command) => audit::run(ctx, &command),
         Command::PolicyTypes(command) => policy_types::run(ctx, &command),

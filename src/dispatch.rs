@@ -94,6 +94,7 @@ pub struct Report {
 /// Does what is due in the minute `now`; `jobs` runs execute at once.
 pub fn dispatch(means: &Means, now: Slot, jobs: usize) -> Result<Report> {
     let store = Store::open(&means.database)?;
+    means.locks.note_dispatch(means.clock.now());
     if is_idle(means, &store, now)? {
         return Ok(Report::default());
     }

@@ -50,6 +50,25 @@ pub fn format(duration: Duration) -> String {
     format!("{seconds}s")
 }
 
+/// Writes a duration for people, in its two largest units: `4d 4h`, `12m 5s`.
+pub fn about(duration: Duration) -> String {
+    let mut seconds = duration.as_secs();
+    let mut parts = Vec::new();
+    for (unit, length) in [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)] {
+        if seconds >= length {
+            parts.push(format!("{}{unit}", seconds / length));
+            seconds %= length;
+        } else if !parts.is_empty() {
+            break;
+        }
+    }
+    parts.truncate(2);
+    match parts.is_empty() {
+        true => "0s".to_owned(),
+        false => parts.join(" "),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,5 +120,19 @@ mod tests {
         assert_eq!(written(90), "90s");
         assert_eq!(written(3_600), "1h");
         assert_eq!(written(172_800), "2d");
+    }
+
+    #[test]
+    fn for_people_two_units_are_enough() {
+        for (seconds, text) in [
+            (0, "0s"),
+            (59, "59s"),
+            (3600, "1h"),
+            (3725, "1h 2m"),
+            (86_400 + 59, "1d"),
+            (100 * 3600, "4d 4h"),
+        ] {
+            assert_eq!(about(Duration::from_secs(seconds)), text);
+        }
     }
 }

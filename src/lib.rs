@@ -3,7 +3,7 @@
 //! The map, from the words a user knows to what carries them:
 //!
 //! - [`tenant`], [`schedule`], [`slot`], [`recurrence`], [`zone`], [`run`], [`backup_set`],
-//!   [`policy`], [`retention`], [`retry`], [`audit`] are the words; most of each is pure.
+//!   [`policy`], [`retention`], [`retry`], [`status`], [`audit`] are the words; most of each is pure.
 //! - [`dispatch`] decides what starts, between many processes; [`run::backup`] carries one run out;
 //!   [`lock`] says who lives.
 //! - [`check`] tries whether a tenant can be backed up at all.
@@ -35,6 +35,7 @@ pub mod run;
 pub mod schedule;
 pub mod secret;
 pub mod slot;
+pub mod status;
 pub mod stop;
 pub mod store;
 pub mod tenant;

@@ -19,6 +19,8 @@
 //!   file only while it holds its lock: the process finds it locked, or without its name, and
 //!   begins again with another.
 //!
+//! A third file, `dispatched`, is no lock: its time says when a dispatch last began.
+//!
 //! The locks lie in a folder beside the database (`NAME-locks`, 0700), never on a network share.
 
 use std::fmt;
@@ -28,6 +30,8 @@ use std::os::unix::fs::{
     DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
 };
 use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
 
 use crate::error::{Error, Kind, Result, file_error};
 use crate::schedule::ScheduleId;
@@ -154,6 +158,25 @@ impl Locks {
                 remove_if_unlocked(&entry.path());
             }
         }
+    }
+
+    /// Notes that a dispatch began at `at`: the time of a file of its own, since a minute in which
+    /// nothing is due must cost no write to the database. What cannot be noted is no reason to fail.
+    pub fn note_dispatch(&self, at: DateTime<Utc>) {
+        let noted = self.ensure_folder().and_then(|()| open(&self.dispatched()));
+        if let Ok(file) = noted {
+            let _ = file.set_modified(at.into());
+        }
+    }
+
+    /// When the newest dispatch began, if one ever did.
+    pub fn last_dispatch(&self) -> Option<DateTime<Utc>> {
+        let noted = fs::symlink_metadata(self.dispatched()).ok()?;
+        noted.modified().ok().map(DateTime::from)
+    }
+
+    fn dispatched(&self) -> PathBuf {
+        self.folder.join("dispatched")
     }
 
     fn process_path(&self, owner: &Owner) -> PathBuf {

@@ -10,6 +10,8 @@ mod show;
 mod slots;
 mod switch;
 
+pub(crate) use slots::Zones;
+
 use clap::Subcommand;
 use rusqlite::Connection;
 use serde_json::Value;

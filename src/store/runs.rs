@@ -1,5 +1,7 @@
 //! Runs: claimed, started, finished, read. The UNIQUE constraint on (schedule, slot) is the claim.
 
+mod standing;
+
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, named_params};
 
@@ -12,6 +14,8 @@ use crate::run::{Ending, ErrorCode, Run, RunId, Status, Trigger};
 use crate::schedule::ScheduleId;
 use crate::slot::Slot;
 use crate::tenant::TenantId;
+
+pub use standing::standing;
 
 /// A run that is about to exist.
 #[derive(Debug, Clone)]

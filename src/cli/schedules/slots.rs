@@ -67,13 +67,13 @@ pub struct UpcomingArgs {
 }
 
 /// Zones by name, each loaded once.
-pub(super) struct Zones<'a> {
+pub(crate) struct Zones<'a> {
     ctx: &'a Context,
     loaded: HashMap<String, Zone>,
 }
 
 impl<'a> Zones<'a> {
-    pub(super) fn new(ctx: &'a Context) -> Self {
+    pub(crate) fn new(ctx: &'a Context) -> Self {
         Self {
             ctx,
             loaded: HashMap::new(),
@@ -81,7 +81,7 @@ impl<'a> Zones<'a> {
     }
 
     /// The zone of a schedule.
-    pub(super) fn of(&mut self, schedule: &Schedule) -> Result<&Zone> {
+    pub(crate) fn of(&mut self, schedule: &Schedule) -> Result<&Zone> {
         match self.loaded.entry(schedule.settings.timezone.clone()) {
             Entry::Occupied(entry) => Ok(entry.into_mut()),
             Entry::Vacant(entry) => {

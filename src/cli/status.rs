@@ -1,0 +1,240 @@
+//! `status`: how every schedule stands, in one look; for people, for monitors, for scripts.
+
+mod calendar;
+mod nagios;
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use clap::Args as ClapArgs;
+use serde_json::{Value, json};
+
+use crate::cli::history::time;
+use crate::cli::schedules::Zones;
+use crate::context::Context;
+use crate::error::{ExitCode, Result};
+use crate::run::Status;
+use crate::slot::Slot;
+use crate::status::{Standing, Trouble};
+use crate::store::runs::{Filter, Scope};
+use crate::store::{self, Store};
+use crate::ui::table::Table;
+use crate::{cli, duration};
+
+/// Show how every schedule stands
+///
+/// One line per schedule: its last success and how long ago that was, how its last run ended, its
+/// next slot, the slots missed since the last success, and what somebody has to look at. Ends with 19
+/// when there is something: a slot that nobody dispatched, a run that failed or was partial, missed
+/// slots, or a success older than --max-age. Disabled schedules are shown and never in trouble.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantpilot status --max-age 26h
+  tenantpilot status --json | jq '.schedules[] | select(.stale)'
+  tenantpilot status --nagios --max-age 26h
+  tenantpilot status --calendar --weeks 12")]
+pub struct Args {
+    /// Only schedules of this tenant: its name or id
+    #[arg(long, value_name = "TENANT")]
+    tenant: Option<String>,
+
+    /// A schedule whose last success is older than this is stale, e.g. 26h
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
+    max_age: Option<String>,
+
+    /// Print one line and end with 0, 1, 2 or 3 as Nagios, Icinga and their like expect
+    #[arg(long, conflicts_with_all = ["calendar", "json"])]
+    nagios: bool,
+
+    /// Draw the last weeks of each schedule, one character a day
+    #[arg(long)]
+    calendar: bool,
+
+    /// How many weeks to draw
+    #[arg(long, value_name = "N", default_value_t = 8, requires = "calendar",
+          value_parser = clap::value_parser!(u16).range(1..=104))]
+    weeks: u16,
+}
+
+/// Where everything stands.
+struct Overview {
+    now: DateTime<Utc>,
+    max_age: Option<Duration>,
+    last_dispatch: Option<DateTime<Utc>>,
+    running: Vec<crate::run::Run>,
+    schedules: Vec<(Standing, Option<Slot>)>,
+}
+
+impl Overview {
+    fn troubles(&self, standing: &Standing) -> Vec<Trouble> {
+        standing.troubles(self.now, self.max_age)
+    }
+
+    fn is_well(&self) -> bool {
+        let mut standings = self.schedules.iter().map(|(standing, _)| standing);
+        standings.all(|standing| self.troubles(standing).is_empty())
+    }
+}
+
+/// Carries it out.
+pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
+    let overview = survey(ctx, args);
+    if args.nagios {
+        return nagios::report(ctx, overview.as_ref());
+    }
+    let overview = overview?;
+    if args.calendar {
+        calendar::draw(ctx, &overview, args.weeks)?;
+    } else {
+        show(ctx, &overview)?;
+    }
+    ctx.ui.document(&json_of(&overview))?;
+    Ok(match overview.is_well() {
+        true => ExitCode::Ok,
+        false => ExitCode::Attention,
+    })
+}
+
+fn survey(ctx: &Context, args: &Args) -> Result<Overview> {
+    let max_age = args.max_age.as_deref().map(duration::parse).transpose();
+    let max_age = max_age.map_err(|error| error.during("--max-age"))?;
+    let store = ctx.store()?;
+    let tenant = match &args.tenant {
+        Some(given) => Some(cli::tenants::find(store.read(), given)?.id),
+        None => None,
+    };
+    let mut zones = Zones::new(ctx);
+    let mut schedules = Vec::new();
+    for listed in store::schedules::list(store.read(), tenant, false)? {
+        let schedule = listed.schedule;
+        let record = store::runs::standing(store.read(), schedule.id)?;
+        let rule = &schedule.settings.recurrence;
+        let zone = zones
+            .of(&schedule)
+            .ok()
+            .filter(|_| schedule.settings.enabled);
+        let first_from = |from| zone.and_then(|zone| rule.next(zone, from));
+        let undecided = first_from(schedule.slots_from);
+        let next = first_from(schedule.slots_from.max(Slot::containing(ctx.now())));
+        let standing = Standing {
+            schedule,
+            record,
+            undecided,
+        };
+        schedules.push((standing, next));
+    }
+    Ok(Overview {
+        now: ctx.now(),
+        max_age,
+        last_dispatch: ctx.locks().last_dispatch(),
+        running: running(&store, tenant)?,
+        schedules,
+    })
+}
+
+fn running(store: &Store, tenant: Option<crate::tenant::TenantId>) -> Result<Vec<crate::run::Run>> {
+    let filter = Filter {
+        scope: tenant.map_or(Scope::All, Scope::Tenant),
+        statuses: vec![Status::Queued, Status::Running],
+        trigger: None,
+        since: None,
+        limit: None,
+    };
+    store::runs::list(store.read(), &filter)
+}
+
+fn show(ctx: &Context, overview: &Overview) -> Result<()> {
+    let mut table = Table::new(&[
+        "TENANT",
+        "SCHEDULE",
+        "LAST SUCCESS",
+        "AGE",
+        "LAST RUN",
+        "NEXT",
+        "MISSED",
+        "ATTENTION",
+    ])
+    .whole(&["LAST SUCCESS", "AGE", "NEXT"]);
+    for (standing, next) in &overview.schedules {
+        let (schedule, record) = (&standing.schedule, &standing.record);
+        let last = record.last.map(|(_, status, _)| status.as_str());
+        let troubles = overview.troubles(standing);
+        let attention = match (schedule.settings.enabled, troubles.is_empty()) {
+            (false, _) => "disabled".to_owned(),
+            (true, true) => "none".to_owned(),
+            (true, false) => texts(&troubles),
+        };
+        table.row([
+            schedule.tenant.clone(),
+            schedule.name().to_owned(),
+            record.last_success_at.map_or("never".to_owned(), time),
+            standing
+                .age(overview.now)
+                .map(duration::about)
+                .unwrap_or_default(),
+            last.unwrap_or_default().to_owned(),
+            next.map(|slot| slot.to_string()).unwrap_or_default(),
+            record.missed.to_string(),
+            attention,
+        ]);
+    }
+    ctx.ui.table(&table)?;
+    for run in &overview.running {
+        let since = run.started_at.unwrap_or(run.created_at);
+        let (status, tenant, schedule) = (run.status.as_str(), &run.tenant, &run.schedule);
+        let since = time(since);
+        ctx.ui.line(format_args!(
+            "run {} of {tenant}/{schedule} is {status} since {since}",
+            run.id.0
+        ))?;
+    }
+    ctx.ui.line(match overview.last_dispatch {
+        Some(at) => {
+            let age = (overview.now - at).to_std().unwrap_or_default();
+            format!("last dispatch {} ({} ago)", time(at), duration::about(age))
+        }
+        None => "last dispatch never; cron starts it: tenantpilot dispatch --help".to_owned(),
+    })
+}
+
+fn texts(troubles: &[Trouble]) -> String {
+    let texts: Vec<String> = troubles.iter().map(|trouble| trouble.text()).collect();
+    texts.join(", ")
+}
+
+fn json_of(overview: &Overview) -> Value {
+    let schedules = overview.schedules.iter().map(|(standing, next)| {
+        let (schedule, record) = (&standing.schedule, &standing.record);
+        let troubles = overview.troubles(standing);
+        let troubles: Vec<String> = troubles.iter().map(|trouble| trouble.text()).collect();
+        json!({
+            "tenant": schedule.tenant,
+            "schedule": schedule.name(),
+            "schedule_id": schedule.id.0,
+            "enabled": schedule.settings.enabled,
+            "last_success_at": record.last_success_at.map(time),
+            "age_s": standing.age(overview.now).map(|age| age.as_secs()),
+            "last_run_id": record.last.map(|(id, _, _)| id.0),
+            "last_status": record.last.map(|(_, status, _)| status.as_str()),
+            "next_run_at": next.map(|slot| slot.to_string()),
+            "missed": record.missed,
+            "stale": standing.is_stale(overview.now, overview.max_age),
+            "attention": troubles,
+        })
+    });
+    let running = overview.running.iter().map(|run| {
+        json!({
+            "run_id": run.id.0,
+            "tenant": run.tenant,
+            "schedule": run.schedule,
+            "status": run.status.as_str(),
+            "started_at": run.started_at.map(time),
+        })
+    });
+    json!({
+        "ok": overview.is_well(),
+        "last_dispatch_at": overview.last_dispatch.map(time),
+        "running": running.collect::<Vec<_>>(),
+        "schedules": schedules.collect::<Vec<_>>(),
+    })
+}

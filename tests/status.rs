@@ -1,0 +1,218 @@
+//! `status`: what it says of schedules that run, that do not, and that nobody starts.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+#[path = "support/env.rs"]
+mod env;
+#[path = "support/fleet.rs"]
+mod fleet;
+#[path = "support/sandbox.rs"]
+mod sandbox;
+
+use fleet::Fleet;
+use sandbox::server::DIRECTORY;
+use sandbox::server::faults::{Fault, Kind};
+use serde_json::{Value, json};
+
+/// What `status` says with these flags, and the code it ends with.
+fn status(fleet: &Fleet, args: &[&str], code: i32) -> Value {
+    let args = [&["status", "--json"][..], args].concat();
+    let (stdout, _) = fleet.env.run(&args).ends(code);
+    serde_json::from_str(&stdout).unwrap()
+}
+
+fn attention(status: &Value) -> String {
+    let of_first = status["schedules"][0]["attention"].as_array().unwrap();
+    let texts: Vec<&str> = of_first.iter().map(|text| text.as_str().unwrap()).collect();
+    texts.join(", ")
+}
+
+#[test]
+fn a_schedule_that_runs_and_one_that_never_did() {
+    let fleet = Fleet::nightly();
+    let before = status(&fleet, &[], 0);
+    assert_eq!(before["ok"], true);
+    assert_eq!(before["last_dispatch_at"], json!(null));
+    let slots = fleet.slots(1, 2);
+    fleet.dispatch(&slots[0]).ok();
+    let after = status(&fleet, &["--max-age", "1h"], 0);
+    assert!(after["last_dispatch_at"].is_string());
+    assert_eq!(after["running"], json!([]));
+    let schedule = &after["schedules"][0];
+    assert_eq!(schedule["tenant"], "contoso");
+    assert_eq!(schedule["schedule"], "nightly");
+    assert_eq!(schedule["last_status"], "success");
+    assert_eq!(
+        (&schedule["missed"], &schedule["stale"]),
+        (&json!(0), &json!(false))
+    );
+    assert_eq!(schedule["next_run_at"].as_str(), Some(slots[1].as_str()));
+    assert!(schedule["age_s"].as_u64().unwrap() < 600, "{schedule}");
+    let text = fleet.env.run(&["status"]).ok();
+    assert_eq!(text.lines().count(), 3, "{text}");
+    assert!(text.contains("last dispatch 20"), "{text}");
+    let line = fleet.env.run(&["status", "--nagios"]).ok();
+    assert!(
+        line.starts_with("TENANTPILOT OK - 1 schedules | schedules=1 attention=0 "),
+        "{line}"
+    );
+}
+
+#[test]
+fn an_old_success_is_stale_and_none_is_too() {
+    let fleet = Fleet::nightly();
+    fleet
+        .env
+        .sql()
+        .execute("UPDATE schedules SET created_at = created_at - 100000", [])
+        .unwrap();
+    assert_eq!(
+        status(&fleet, &["--max-age", "26h"], 19)["schedules"][0]["stale"],
+        true
+    );
+    let told = attention(&status(&fleet, &["--max-age", "26h"], 19));
+    assert!(
+        told.starts_with("no success since it was added 1d 3h"),
+        "{told}"
+    );
+    assert_eq!(status(&fleet, &["--max-age", "28h"], 0)["ok"], true);
+    let (line, stderr) = fleet
+        .env
+        .run(&["status", "--nagios", "--max-age", "1h"])
+        .ends(2);
+    assert!(
+        line.starts_with("TENANTPILOT CRITICAL - 1 of 1 schedules need attention"),
+        "{line}"
+    );
+    assert_eq!(stderr, "");
+    fleet.env.run(&["schedules", "disable", "nightly"]).warned();
+    let disabled = status(&fleet, &["--max-age", "1h"], 0);
+    assert_eq!(disabled["schedules"][0]["enabled"], false);
+    assert_eq!(disabled["schedules"][0]["next_run_at"], json!(null));
+    let wrong = fleet.env.run(&["status", "--max-age", "soon"]).fails(2);
+    assert!(wrong.contains("--max-age"), "{wrong}");
+}
+
+#[test]
+fn a_run_that_did_not_end_well_is_named_until_one_does() {
+    let fleet = Fleet::new();
+    fleet.add(
+        "nightly",
+        "contoso",
+        &["--types", "namedLocation,assignmentFilter"],
+    );
+    let slots = fleet.slots(1, 4);
+    fleet
+        .sandbox
+        .fault(Fault::on("", Kind::Forbidden).directory(DIRECTORY));
+    fleet.dispatch(&slots[0]).fails(12);
+    let told = attention(&status(&fleet, &[], 19));
+    assert_eq!(told, "run 1 ended failed (PERMISSION_MISSING)");
+    fleet
+        .env
+        .run(&["status", "--nagios"])
+        .ends(2)
+        .0
+        .lines()
+        .next()
+        .unwrap();
+    fleet.sandbox.clear_faults();
+    let filters = "deviceManagement/assignmentFilters";
+    fleet.sandbox.fault(Fault::on(filters, Kind::Forbidden));
+    fleet.dispatch(&slots[1]).fails(3);
+    assert_eq!(
+        status(&fleet, &[], 19)["schedules"][0]["last_success_at"],
+        json!(null)
+    );
+    let (line, _) = fleet.env.run(&["status", "--nagios"]).ends(1);
+    assert!(
+        line.contains("contoso/nightly: run 2 ended partial"),
+        "{line}"
+    );
+    fleet.sandbox.clear_faults();
+    fleet.dispatch(&slots[2]).ok();
+    assert_eq!(
+        status(&fleet, &[], 0)["schedules"][0]["last_status"],
+        "success"
+    );
+    let drawn = fleet
+        .env
+        .run(&["status", "--calendar", "--weeks", "2"])
+        .ok();
+    let lines: Vec<&str> = drawn.lines().collect();
+    assert_eq!(lines.len(), 3, "{drawn}");
+    assert!(lines[0].contains("weeks from Monday 20"), "{drawn}");
+    assert!(lines[1].starts_with("contoso/nightly  "), "{drawn}");
+    assert!(lines[2].starts_with("# success"), "{drawn}");
+}
+
+#[test]
+fn missed_slots_count_until_the_next_success() {
+    let fleet = Fleet::nightly();
+    let slots = fleet.slots(1, 6);
+    fleet.dispatch(&slots[0]).ok();
+    fleet
+        .dispatch(&slots[3].replace("02:00", "02:01"))
+        .fails(19);
+    let missed = status(&fleet, &[], 19);
+    assert_eq!(missed["schedules"][0]["missed"], 3);
+    assert_eq!(attention(&missed), "3 slots missed");
+    assert_eq!(
+        missed["schedules"][0]["last_status"], "success",
+        "no attempt was made"
+    );
+    fleet
+        .env
+        .run(&["status", "--nagios"])
+        .ends(1)
+        .0
+        .lines()
+        .next()
+        .unwrap();
+    fleet.dispatch(&slots[4]).ok();
+    assert_eq!(status(&fleet, &[], 0)["schedules"][0]["missed"], 0);
+}
+
+#[test]
+fn a_slot_that_nobody_dispatches_is_told_without_a_dispatch() {
+    let fleet = Fleet::new();
+    fleet.add("often", "contoso", &["--cron", "* * * * *"]);
+    assert_eq!(
+        status(&fleet, &[], 0)["ok"],
+        true,
+        "the first minute has not come"
+    );
+    let sql = fleet.env.sql();
+    sql.execute("UPDATE schedules SET slots_from = slots_from - 600", [])
+        .unwrap();
+    let told = attention(&status(&fleet, &[], 19));
+    assert!(told.ends_with("was not dispatched"), "{told}");
+}
+
+#[test]
+fn a_run_that_goes_on_is_shown() {
+    let fleet = Fleet::nightly();
+    let slots = fleet.slots(1, 1);
+    fleet.hang(DIRECTORY);
+    let going = fleet.start(&slots[0], &[]);
+    fleet.await_status(1, "running");
+    let now = status(&fleet, &[], 0);
+    assert_eq!(now["running"][0]["run_id"], 1);
+    assert_eq!(now["running"][0]["status"], "running");
+    let text = fleet.env.run(&["status"]).ok();
+    assert!(
+        text.contains("run 1 of contoso/nightly is running since 20"),
+        "{text}"
+    );
+    going.kill();
+    fleet.answer();
+}
+
+#[test]
+fn without_a_database_a_monitor_gets_unknown() {
+    let env = env::Env::new();
+    env.run(&["status"]).fails(10);
+    let (line, stderr) = env.run(&["status", "--nagios"]).ends(3);
+    assert!(line.starts_with("TENANTPILOT UNKNOWN - "), "{line}");
+    assert_eq!((line.lines().count(), stderr.as_str()), (1, ""));
+}
