@@ -35,6 +35,7 @@ CREATE TABLE tenants (
 CREATE UNIQUE INDEX tenants_name ON tenants (name) WHERE removed_at IS NULL;
 
 -- What to back up in one tenant, when, and how long to keep it.
+-- keep_*:      which sets stay; where it is NULL, retention_defaults says so; 0 is no such rule.
 -- slots_begin: the first whole minute after it was created, enabled or changed.
 -- slots_from:  slots before this minute are accounted for (run, missed, or not ours).
 -- next_slot:   the first slot at or after slots_from, computed with the zone rules named in
@@ -51,7 +52,12 @@ CREATE TABLE schedules (
     policy_types        TEXT    NOT NULL CHECK (json_valid(policy_types)),
     exclude_types       TEXT    NOT NULL DEFAULT '[]' CHECK (json_valid(exclude_types)),
     include_foundations INTEGER NOT NULL DEFAULT 1 CHECK (include_foundations IN (0, 1)),
-    keep_last           INTEGER NOT NULL DEFAULT 30 CHECK (keep_last >= 1),
+    keep_last           INTEGER CHECK (keep_last >= 1),
+    keep_daily          INTEGER CHECK (keep_daily >= 0),
+    keep_weekly         INTEGER CHECK (keep_weekly >= 0),
+    keep_monthly        INTEGER CHECK (keep_monthly >= 0),
+    keep_yearly         INTEGER CHECK (keep_yearly >= 0),
+    keep_within_s       INTEGER CHECK (keep_within_s >= 0),
     grace_s             INTEGER NOT NULL DEFAULT 0 CHECK (grace_s >= 0),
     max_runtime_s       INTEGER NOT NULL DEFAULT 3600 CHECK (max_runtime_s > 0),
     spread_s            INTEGER NOT NULL DEFAULT 0 CHECK (spread_s >= 0),
@@ -72,6 +78,19 @@ CREATE INDEX schedules_due ON schedules (next_slot)
     WHERE enabled = 1 AND archived_at IS NULL AND next_slot IS NOT NULL;
 CREATE INDEX schedules_ahead ON schedules (slots_from)
     WHERE enabled = 1 AND archived_at IS NULL;
+
+-- Which sets stay where a schedule does not say so itself; one row.
+CREATE TABLE retention_defaults (
+    id            INTEGER PRIMARY KEY CHECK (id = 1),
+    keep_last     INTEGER NOT NULL DEFAULT 30 CHECK (keep_last >= 1),
+    keep_daily    INTEGER NOT NULL DEFAULT 0 CHECK (keep_daily >= 0),
+    keep_weekly   INTEGER NOT NULL DEFAULT 0 CHECK (keep_weekly >= 0),
+    keep_monthly  INTEGER NOT NULL DEFAULT 0 CHECK (keep_monthly >= 0),
+    keep_yearly   INTEGER NOT NULL DEFAULT 0 CHECK (keep_yearly >= 0),
+    keep_within_s INTEGER NOT NULL DEFAULT 0 CHECK (keep_within_s >= 0)
+) STRICT;
+
+INSERT INTO retention_defaults (id) VALUES (1);
 
 -- The version of the zone rules with which every schedules.next_slot was computed; one row.
 CREATE TABLE zone_data (
@@ -172,29 +191,42 @@ CREATE TABLE contents (
 
 CREATE INDEX contents_base ON contents (base_id) WHERE base_id IS NOT NULL;
 
--- What a run leaves behind. root_hash is the address of the set's manifest, which names the list
--- of every policy type, which names every policy's document (src/backup_set.rs). A row appears
--- only when the set is whole.
+-- What a run leaves behind, or what was imported from files. root_hash is the address of the set's
+-- manifest, which names the list of every policy type, which names every policy's document
+-- (src/backup_set.rs). A row appears only when the set is whole.
+-- imported:        where the set came from; such a set has no run and no schedule.
+-- shrunk:          the policy types that lost most of their policies since the set before, each
+--                  with how many there were and are; retention of the schedule stands still until
+-- acknowledged_at: somebody says that this is right.
 CREATE TABLE backup_sets (
-    id          INTEGER PRIMARY KEY AUTOINCREMENT,
-    tenant_id   INTEGER NOT NULL,
-    schedule_id INTEGER NOT NULL,
-    run_id      INTEGER NOT NULL UNIQUE,
-    time        INTEGER NOT NULL,
-    created_at  INTEGER NOT NULL,
-    status      TEXT    NOT NULL CHECK (status IN ('complete', 'partial')),
-    policies    INTEGER NOT NULL CHECK (policies >= 0),
-    root_hash   BLOB    NOT NULL,
-    pin_reason  TEXT,
-    expired_at  INTEGER,
+    id              INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant_id       INTEGER NOT NULL,
+    schedule_id     INTEGER,
+    run_id          INTEGER UNIQUE,
+    imported        TEXT    CHECK (json_valid(imported)),
+    time            INTEGER NOT NULL,
+    created_at      INTEGER NOT NULL,
+    status          TEXT    NOT NULL CHECK (status IN ('complete', 'partial')),
+    policies        INTEGER NOT NULL CHECK (policies >= 0),
+    root_hash       BLOB    NOT NULL,
+    shrunk          TEXT    CHECK (json_valid(shrunk)),
+    acknowledged_at INTEGER,
+    pin_reason      TEXT,
+    expired_at      INTEGER,
     FOREIGN KEY (tenant_id, schedule_id) REFERENCES schedules (tenant_id, id),
     FOREIGN KEY (tenant_id, run_id) REFERENCES runs (tenant_id, id),
     FOREIGN KEY (tenant_id, root_hash) REFERENCES contents (tenant_id, hash),
+    CHECK ((run_id IS NULL) = (imported IS NOT NULL)),
+    CHECK ((schedule_id IS NULL) = (run_id IS NULL)),
+    CHECK (shrunk IS NULL OR run_id IS NOT NULL),
+    CHECK (acknowledged_at IS NULL OR shrunk IS NOT NULL),
     CHECK (pin_reason IS NULL OR expired_at IS NULL)
 ) STRICT;
 
 CREATE INDEX backup_sets_schedule ON backup_sets (schedule_id, time, id);
 CREATE INDEX backup_sets_tenant ON backup_sets (tenant_id, id);
+CREATE INDEX backup_sets_tenant_time ON backup_sets (tenant_id, time);
+CREATE INDEX backup_sets_time ON backup_sets (time);
 CREATE INDEX backup_sets_root ON backup_sets (tenant_id, root_hash);
 
 -- A tenant that is being purged right now; a row lives only inside the transaction that removes
@@ -210,15 +242,18 @@ BEGIN
     SELECT RAISE(ABORT, 'a backup set is not replaced');
 END;
 
--- A set appears in the transaction that ends its run, before or after the end is written.
+-- A set appears in the transaction that ends its run, before or after the end is written; an
+-- imported one has no run.
 CREATE TRIGGER backup_sets_come_of_a_run BEFORE INSERT ON backup_sets
-WHEN NEW.expired_at IS NOT NULL OR NEW.pin_reason IS NOT NULL
-  OR NOT EXISTS (SELECT 1 FROM runs
-                 WHERE id = NEW.run_id AND tenant_id = NEW.tenant_id
-                   AND schedule_id = NEW.schedule_id
-                   AND status IN ('running', iif(NEW.status = 'complete', 'success', 'partial')))
+WHEN NEW.expired_at IS NOT NULL OR NEW.pin_reason IS NOT NULL OR NEW.acknowledged_at IS NOT NULL
+  OR NEW.imported IS NULL
+     AND NOT EXISTS (SELECT 1 FROM runs
+                     WHERE id = NEW.run_id AND tenant_id = NEW.tenant_id
+                       AND schedule_id = NEW.schedule_id
+                       AND status IN ('running',
+                                      iif(NEW.status = 'complete', 'success', 'partial')))
 BEGIN
-    SELECT RAISE(ABORT, 'a backup set comes of a run of its schedule that ends like it');
+    SELECT RAISE(ABORT, 'a backup set is imported, or comes of a run that ends like it');
 END;
 
 CREATE TRIGGER runs_end_like_their_backup_set BEFORE UPDATE OF status ON runs
@@ -231,11 +266,19 @@ BEGIN
 END;
 
 CREATE TRIGGER backup_sets_do_not_change BEFORE UPDATE ON backup_sets
-WHEN NEW.id <> OLD.id OR NEW.tenant_id <> OLD.tenant_id OR NEW.schedule_id <> OLD.schedule_id
-  OR NEW.run_id <> OLD.run_id OR NEW.time <> OLD.time OR NEW.created_at <> OLD.created_at
+WHEN NEW.id <> OLD.id OR NEW.tenant_id <> OLD.tenant_id
+  OR NEW.schedule_id IS NOT OLD.schedule_id OR NEW.run_id IS NOT OLD.run_id
+  OR NEW.imported IS NOT OLD.imported OR NEW.time <> OLD.time OR NEW.created_at <> OLD.created_at
   OR NEW.status <> OLD.status OR NEW.policies <> OLD.policies OR NEW.root_hash <> OLD.root_hash
+  OR NEW.shrunk IS NOT OLD.shrunk
 BEGIN
     SELECT RAISE(ABORT, 'a backup set does not change; only its pin and its expiry do');
+END;
+
+CREATE TRIGGER backup_sets_are_acknowledged_once BEFORE UPDATE OF acknowledged_at ON backup_sets
+WHEN OLD.acknowledged_at IS NOT NULL AND NEW.acknowledged_at IS NOT OLD.acknowledged_at
+BEGIN
+    SELECT RAISE(ABORT, 'a backup set is acknowledged once');
 END;
 
 CREATE TRIGGER backup_sets_go_only_by_purge BEFORE DELETE ON backup_sets

@@ -25,9 +25,11 @@ mod proof;
 mod references;
 mod type_list;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::schedule::ScheduleId;
@@ -119,6 +121,9 @@ impl SetStatus {
     }
 }
 
+/// How many policies of a type the set before held, and how many this one holds, by policy type.
+pub type Shrunk = BTreeMap<String, [u64; 2]>;
+
 /// A backup set as the store holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackupSet {
@@ -128,12 +133,14 @@ pub struct BackupSet {
     pub tenant_id: TenantId,
     /// That tenant's name.
     pub tenant: String,
-    /// The schedule it was taken for.
-    pub schedule_id: ScheduleId,
+    /// The schedule it was taken for; none where it was imported.
+    pub schedule_id: Option<ScheduleId>,
     /// That schedule's name.
-    pub schedule: String,
-    /// The id of the run that left it.
-    pub run_id: i64,
+    pub schedule: Option<String>,
+    /// The id of the run that left it; none where it was imported.
+    pub run_id: Option<i64>,
+    /// Where it was imported from; none where a run left it.
+    pub imported: Option<Value>,
     /// Its run's slot, or its creation where there is none.
     pub time: DateTime<Utc>,
     /// When it was stored.
@@ -144,6 +151,10 @@ pub struct BackupSet {
     pub policies: u64,
     /// The address of its manifest.
     pub root_hash: ContentHash,
+    /// The policy types that lost most of their policies since the set before.
+    pub shrunk: Option<Shrunk>,
+    /// When somebody said that this is right.
+    pub acknowledged_at: Option<DateTime<Utc>>,
     /// Why retention must leave it alone, if somebody said so.
     pub pin_reason: Option<String>,
     /// Since when it is hidden and waits to be purged.

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use crate::actor::Actor;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::graph::client::Connector;
 use crate::lock::Locks;
 use crate::run::Means;
@@ -54,12 +54,25 @@ impl Context {
         self.now
     }
 
-    /// Opens the database that is there.
+    /// Opens the database that is there; an older one is migrated first.
     ///
     /// # Errors
     /// None there, not ours, damaged, newer than this program, or not accessible.
     pub fn store(&self) -> Result<Store> {
-        Store::open(&self.config.database)
+        Store::open_as(&self.config.database, self.actor.name(), || self.now)
+    }
+
+    /// Opens the database, and makes it where there is none.
+    ///
+    /// # Errors
+    /// Not ours, damaged, newer than this program, or not accessible.
+    pub fn store_or_new(&self) -> Result<Store> {
+        match self.store() {
+            Err(error) if error.kind() == Kind::NoStore => {
+                Store::open_or_create(&self.config.database)
+            }
+            opened => opened,
+        }
     }
 
     /// Where zone rules come from on this machine.

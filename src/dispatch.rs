@@ -93,7 +93,7 @@ pub struct Report {
 
 /// Does what is due in the minute `now`; `jobs` runs execute at once.
 pub fn dispatch(means: &Means, now: Slot, jobs: usize) -> Result<Report> {
-    let store = Store::open(&means.database)?;
+    let store = means.store()?;
     means.locks.note_dispatch(means.clock.now());
     if is_idle(means, &store, now)? {
         return Ok(Report::default());
@@ -108,7 +108,7 @@ pub fn dispatch(means: &Means, now: Slot, jobs: usize) -> Result<Report> {
 
 /// What [`dispatch`] would decide in the minute `now`; nothing changes.
 pub fn rehearse(means: &Means, now: Slot) -> Result<Decision> {
-    let store = Store::open(&means.database)?;
+    let store = means.store()?;
     let nobody = Owner("rehearsal".to_owned());
     store.rehearse(|tx| claim::decide(tx, means, &nobody, now))
 }

@@ -15,6 +15,7 @@
 
 mod apply;
 pub mod by_hand;
+pub mod rules;
 
 pub use apply::{apply, preview};
 

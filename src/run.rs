@@ -12,12 +12,13 @@ use chrono::{DateTime, Utc};
 
 use crate::backup_set::BackupSetId;
 use crate::clock::Clock;
-use crate::error::Kind;
+use crate::error::{Kind, Result};
 use crate::graph::client::Connector;
 use crate::lock::Locks;
 use crate::schedule::ScheduleId;
 use crate::slot::Slot;
 use crate::stop::Stop;
+use crate::store::Store;
 use crate::tenant::TenantId;
 use crate::zone::Source;
 use summary::Summary;
@@ -38,6 +39,16 @@ pub struct Means {
     pub zones: Source,
     /// The acting OS user.
     pub actor: String,
+}
+
+impl Means {
+    /// Opens the database for what comes first; an older one is migrated.
+    ///
+    /// # Errors
+    /// None there, not ours, damaged, newer than this program, or not accessible.
+    pub fn store(&self) -> Result<Store> {
+        Store::open_as(&self.database, &self.actor, || self.clock.now())
+    }
 }
 
 /// The id of a run in the store.

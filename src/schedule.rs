@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::recurrence::Recurrence;
+use crate::retention::rules::{Keep, Rules};
 use crate::slot::Slot;
 use crate::tenant::TenantId;
 
@@ -28,8 +29,8 @@ pub struct Settings {
     pub exclude_types: Vec<String>,
     /// Whether the foundations come along.
     pub include_foundations: bool,
-    /// How many backup sets stay; at least 1.
-    pub keep_last: u32,
+    /// Which backup sets stay.
+    pub keep: Keep,
     /// How late the newest missed slot may still be run.
     pub grace: Duration,
     /// When a run is given up.
@@ -53,6 +54,8 @@ pub struct Schedule {
     pub tenant: String,
     /// What the user decided.
     pub settings: Settings,
+    /// Which backup sets stay: what the user decided, and for the rest the default.
+    pub rules: Rules,
     /// When it was added.
     pub created_at: DateTime<Utc>,
     /// When it was removed from the list; its history and backup sets stay.

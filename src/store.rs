@@ -11,17 +11,22 @@
 pub mod audit;
 pub mod backup_sets;
 pub mod contents;
+pub mod copy;
 mod file;
 #[cfg(test)]
 mod fixture;
+mod migrate;
+pub mod retention;
 pub mod runs;
 pub mod schedules;
 pub mod slots;
+pub mod space;
 pub mod tenants;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::error::{Error, Kind, Result};
@@ -30,7 +35,7 @@ use crate::error::{Error, Kind, Result};
 pub const SCHEMA: &str = include_str!("../schema.sql");
 
 /// The version of [`SCHEMA`], kept in `PRAGMA user_version`.
-pub const SCHEMA_VERSION: i64 = 1;
+pub const SCHEMA_VERSION: i64 = 2;
 
 /// Marks our files in `PRAGMA application_id`: "TPlt".
 pub const APPLICATION_ID: i64 = 0x5450_6c74;
@@ -52,8 +57,32 @@ impl Store {
     /// Opens the database at `path`.
     ///
     /// Fails with `NoStore` when there is none, `Integrity` for a foreign or damaged file or what is
-    /// no regular file, `Schema` for one that is newer than this program, `Storage` when it cannot be read.
+    /// no regular file, `Schema` for one of another schema version, `Storage` when it cannot be read.
     pub fn open(path: &Path) -> Result<Self> {
+        let (store, version) = Self::open_any(path)?;
+        if version == SCHEMA_VERSION {
+            return Ok(store);
+        }
+        let what = format!("its schema version is {version}, older than {SCHEMA_VERSION}");
+        let error = Error::new(Kind::Schema, what).hint("tenantpilot db info migrates it");
+        Err(about(error, path))
+    }
+
+    /// Opens the database at `path`, and migrates one that is older in the name of `actor`. What
+    /// every command begins with: reading takes no less than writing does, so there is no command
+    /// that could do without.
+    pub fn open_as(path: &Path, actor: &str, at: impl FnOnce() -> DateTime<Utc>) -> Result<Self> {
+        let (store, version) = Self::open_any(path)?;
+        if version == SCHEMA_VERSION {
+            return Ok(store);
+        }
+        drop(store);
+        migrate::migrate(path, actor, at()).map_err(|error| about(error, path))?;
+        Self::open(path)
+    }
+
+    /// Opens the database at `path`, of this schema version or an older one; and says which.
+    fn open_any(path: &Path) -> Result<(Self, i64)> {
         file::check(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let about = |error: Error| {
@@ -71,11 +100,9 @@ impl Store {
             .map_err(failed("open"))
             .map_err(about)?;
         configure(&conn).map_err(about)?;
-        check_identity(&conn).map_err(about)?;
-        Ok(Self {
-            conn,
-            path: path.to_owned(),
-        })
+        let version = check_identity(&conn).map_err(about)?;
+        let path = path.to_owned();
+        Ok((Self { conn, path }, version))
     }
 
     /// Opens the database at `path`, making it (0600, in folders of 0700) where there is none.
@@ -190,19 +217,18 @@ fn configure(conn: &Connection) -> Result<()> {
     .map_err(failed("configure the connection"))
 }
 
-fn check_identity(conn: &Connection) -> Result<()> {
-    let pragma = |name: &str| {
-        conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0))
-            .map_err(failed("read its header"))
-    };
-    let application_id = pragma("application_id")?;
+/// That it is a database of ours, and not newer than this program; its schema version.
+fn check_identity(conn: &Connection) -> Result<i64> {
+    let application_id: i64 = conn
+        .pragma_query_value(None, "application_id", |row| row.get(0))
+        .map_err(failed("read its header"))?;
     if application_id != APPLICATION_ID {
         return Err(Error::new(
             Kind::Integrity,
             "this is not a tenantpilot database",
         ));
     }
-    let version = pragma("user_version")?;
+    let version = version(conn)?;
     if version > SCHEMA_VERSION {
         return Err(Error::new(
             Kind::Schema,
@@ -212,13 +238,18 @@ fn check_identity(conn: &Connection) -> Result<()> {
         )
         .hint("install the newer tenantpilot that wrote it"));
     }
-    if version < SCHEMA_VERSION {
+    if version < 1 {
         return Err(Error::new(
             Kind::Integrity,
             format!("its schema version {version} never existed"),
         ));
     }
-    Ok(())
+    Ok(version)
+}
+
+fn version(conn: &Connection) -> Result<i64> {
+    conn.pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(failed("read its header"))
 }
 
 #[cfg(test)]

@@ -13,15 +13,18 @@ use sandbox::server::faults::{Fault, Kind};
 use serde_json::{Value, json};
 use stage::{CATALOG, COMPLIANCE, FILTERS, SCRIPTS, Stage, names};
 
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 15] = [
+    "acknowledged_at",
     "created_at",
     "expired_at",
     "id",
+    "imported",
     "pinned",
     "policies",
     "root_hash",
     "run_id",
     "schedule",
+    "shrunk",
     "status",
     "tenant",
     "time",

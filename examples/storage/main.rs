@@ -31,7 +31,7 @@ use tenantpilot::backup_set::{
 use tenantpilot::policy::Outcome;
 use tenantpilot::schedule::ScheduleId;
 use tenantpilot::store::backup_sets::verify::{Scope, verify};
-use tenantpilot::store::backup_sets::{self, Filter, NewSet};
+use tenantpilot::store::backup_sets::{self, Filter, NewSet, Origin};
 use tenantpilot::store::contents::{self, Reader};
 use tenantpilot::tenant::TenantId;
 
@@ -193,8 +193,11 @@ fn store(conn: &mut Connection, tenant: &Tenant, day: usize) -> Outcomes<BackupS
         &tx,
         &NewSet {
             tenant_id: TENANT,
-            schedule_id: SCHEDULE,
-            run_id: i64::try_from(run)?,
+            origin: Origin::Run {
+                schedule_id: SCHEDULE,
+                run_id: i64::try_from(run)?,
+                shrunk: None,
+            },
             time: now,
             created_at: now,
             root_hash,

@@ -10,7 +10,7 @@ use crate::error::{Error, ExitCode, Kind, Result};
 use crate::run::{Ending, RunId, Status};
 use crate::schedule::Schedule;
 use crate::slot::Slot;
-use crate::store::{self, Store};
+use crate::store;
 use crate::ui::Ui;
 use crate::ui::table::Table;
 
@@ -99,7 +99,7 @@ pub(crate) fn runs_json(ctx: &Context, mut ids: Vec<RunId>) -> Result<Vec<Value>
         return Ok(Vec::new());
     }
     ids.sort_by_key(|id| std::cmp::Reverse(*id));
-    let store = Store::open(&ctx.config.database)?;
+    let store = ctx.store()?;
     ids.into_iter()
         .map(|id| Ok(run_json(&store::runs::get(store.read(), id)?)))
         .collect()

@@ -157,7 +157,7 @@ fn settings(name: &str) -> Settings {
         policy_types: vec!["fromTheFuture".to_owned()],
         exclude_types: Vec::new(),
         include_foundations: false,
-        keep_last: 30,
+        keep: crate::retention::rules::Keep::default(),
         grace: Duration::ZERO,
         max_runtime: Duration::from_secs(60),
         spread: Duration::ZERO,

@@ -32,7 +32,7 @@ pub fn preview(conn: &Connection, schedule: &Schedule, now: DateTime<Utc>) -> Re
             expired_at: set.expired_at,
         })
         .collect();
-    Ok(plan(&candidates, schedule.settings.keep_last, now))
+    Ok(plan(&candidates, schedule.rules.last, now))
 }
 
 /// Makes the plan and carries it out; returns what was done, newest set first.

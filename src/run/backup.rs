@@ -39,7 +39,7 @@ use crate::policy::document::redaction::RedactionKey;
 use crate::policy::selection::{self, Selection};
 use crate::secret::database_key;
 use crate::slot::Slot;
-use crate::store::backup_sets::{self, NewSet};
+use crate::store::backup_sets::{self, NewSet, Origin};
 use crate::store::contents::{self, Reader};
 use crate::store::{self, Store};
 use crate::tenant::TenantId;
@@ -280,8 +280,11 @@ impl Running<'_> {
         let now = self.means.clock.now();
         let set = NewSet {
             tenant_id,
-            schedule_id: schedule.id,
-            run_id: self.claim.run_id.0,
+            origin: Origin::Run {
+                schedule_id: schedule.id,
+                run_id: self.claim.run_id.0,
+                shrunk: None,
+            },
             time: self.claim.slot.map_or(now, Slot::instant),
             created_at: now,
             root_hash: put.hash,

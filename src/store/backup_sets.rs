@@ -30,10 +30,13 @@ pub mod verify;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension as _, Params, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, Transaction, params};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::backup_set::{
-    BackupSet, BackupSetId, ContentHash, Manifest, ManifestType, References, SetStatus, TypeList,
+    BackupSet, BackupSetId, ContentHash, Manifest, ManifestType, References, SetStatus, Shrunk,
+    TypeList,
 };
 use crate::error::{Error, Kind, Result};
 use crate::policy::Outcome;
@@ -43,15 +46,29 @@ use crate::tenant::TenantId;
 use super::contents::Reader;
 use super::failed;
 
+/// Where a set comes from.
+#[derive(Debug, Clone, Copy)]
+pub enum Origin<'a> {
+    /// A run leaves it.
+    Run {
+        /// The schedule it was taken for.
+        schedule_id: ScheduleId,
+        /// The id of the run.
+        run_id: i64,
+        /// The policy types that lost most of their policies since the set before.
+        shrunk: Option<&'a Shrunk>,
+    },
+    /// It is imported; what there is to know of where from.
+    Import(&'a Value),
+}
+
 /// A set about to be stored. Its status and number of policies follow from its manifest.
 #[derive(Debug, Clone, Copy)]
-pub struct NewSet {
+pub struct NewSet<'a> {
     /// The tenant it was taken of.
     pub tenant_id: TenantId,
-    /// The schedule it was taken for.
-    pub schedule_id: ScheduleId,
-    /// The id of the run that leaves it.
-    pub run_id: i64,
+    /// Where it comes from.
+    pub origin: Origin<'a>,
     /// Its run's slot, or its creation where there is none.
     pub time: DateTime<Utc>,
     /// Now.
@@ -61,13 +78,13 @@ pub struct NewSet {
 }
 
 const INSERT: &str = "INSERT INTO backup_sets
-                          (tenant_id, schedule_id, run_id, time, created_at, status, policies,
-                           root_hash)
-                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+                          (tenant_id, schedule_id, run_id, imported, shrunk, time, created_at,
+                           status, policies, root_hash)
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 
 /// Makes the set appear, whole: every list and document that its manifest reaches must be there.
 /// Something missing, or a list that cannot be read: `Kind::Integrity`, and no set.
-pub fn insert(tx: &Transaction<'_>, set: &NewSet) -> Result<BackupSetId> {
+pub fn insert(tx: &Transaction<'_>, set: &NewSet<'_>) -> Result<BackupSetId> {
     let reader = Reader::new(tx, set.tenant_id);
     let unfinished = |error: Error| error.during("cannot finish the backup set");
     let manifest = read_manifest(&reader, &set.root_hash).map_err(unfinished)?;
@@ -90,12 +107,26 @@ pub fn insert(tx: &Transaction<'_>, set: &NewSet) -> Result<BackupSetId> {
         }
     }
     let policies = i64::try_from(manifest.policies()).unwrap_or(i64::MAX);
+    let (schedule_id, run_id, imported, shrunk) = match set.origin {
+        Origin::Run {
+            schedule_id,
+            run_id,
+            shrunk,
+        } => (Some(schedule_id.0), Some(run_id), None, shrunk),
+        Origin::Import(details) => (None, None, Some(details.to_string()), None),
+    };
+    let shrunk = shrunk
+        .map(serde_json::to_string)
+        .transpose()
+        .map_err(|error| Error::internal(format!("cannot write JSON: {error}")))?;
     tx.prepare_cached(INSERT)
         .and_then(|mut insert| {
             insert.insert(params![
                 set.tenant_id.0,
-                set.schedule_id.0,
-                set.run_id,
+                schedule_id,
+                run_id,
+                imported,
+                shrunk,
                 set.time.timestamp(),
                 set.created_at.timestamp(),
                 manifest.status().as_str(),
@@ -194,30 +225,37 @@ macro_rules! select {
     ($($which:literal),+) => {
         concat!(
             "SELECT s.id, s.tenant_id, t.name, s.schedule_id, c.name, s.run_id, s.time, ",
-            "s.created_at, s.status, s.policies, s.root_hash, s.pin_reason, s.expired_at ",
+            "s.created_at, s.status, s.policies, s.root_hash, s.pin_reason, s.expired_at, ",
+            "s.imported, s.shrunk, s.acknowledged_at ",
             "FROM backup_sets AS s JOIN tenants AS t ON t.id = s.tenant_id ",
-            "JOIN schedules AS c ON c.id = s.schedule_id WHERE ",
+            "LEFT JOIN schedules AS c ON c.id = s.schedule_id WHERE ",
             $($which),+
         )
     };
 }
 
-// Three statements rather than one, so that each scope has an index to go by.
+// One statement for each scope, without and with a time, so that each has an index to go by. A `+`
+// keeps SQLite from walking all sets in the order of their ids where an index finds the few.
 macro_rules! select_many {
-    ($scope:literal) => {
+    ($scope:literal, $order:literal) => {
         select!(
             $scope,
-            " AND (?3 IS NULL OR s.time >= ?3)",
-            " AND (?4 IS NULL OR (s.expired_at IS NOT NULL) = ?4)",
-            " ORDER BY s.id DESC LIMIT ?5"
+            " AND (:expired IS NULL OR (s.expired_at IS NOT NULL) = :expired)",
+            " ORDER BY ",
+            $order,
+            " DESC LIMIT :limit"
         )
     };
 }
 
 const ONE: &str = select!("s.id = ?1");
-const ALL: &str = select_many!("?1 IS NULL AND ?2 IS NULL");
-const OF_TENANT: &str = select_many!("s.tenant_id = ?1 AND ?2 IS NULL");
-const OF_SCHEDULE: &str = select_many!("s.schedule_id = ?2 AND (?1 IS NULL OR s.tenant_id = ?1)");
+const ALL: &str = select_many!("TRUE", "s.id");
+const ALL_SINCE: &str = select_many!("s.time >= :since", "+s.id");
+const OF_TENANT: &str = select_many!("s.tenant_id = :tenant", "s.id");
+const OF_TENANT_SINCE: &str = select_many!("s.tenant_id = :tenant AND s.time >= :since", "+s.id");
+const OF_SCHEDULE: &str = select_many!("s.schedule_id = :schedule", "+s.id");
+const OF_SCHEDULE_SINCE: &str =
+    select_many!("s.schedule_id = :schedule AND s.time >= :since", "+s.id");
 
 /// The set with this id, expired or not.
 pub fn get(conn: &Connection, id: BackupSetId) -> Result<Option<BackupSet>> {
@@ -228,25 +266,37 @@ pub fn get(conn: &Connection, id: BackupSetId) -> Result<Option<BackupSet>> {
 
 /// The sets that match, newest first.
 pub fn list_sets(conn: &Connection, filter: &Filter) -> Result<Vec<BackupSet>> {
-    let sql = match (filter.tenant, filter.schedule) {
-        (_, Some(_)) => OF_SCHEDULE,
-        (Some(_), None) => OF_TENANT,
-        (None, None) => ALL,
+    let since = filter.since.map(|time| time.timestamp());
+    let tenant = filter.tenant.map(|id| id.0);
+    let schedule = filter.schedule.map(|id| id.0);
+    let limit = filter.limit.map_or(-1, i64::from);
+    let mut params: Vec<(&str, &dyn ToSql)> =
+        vec![(":expired", &filter.expired), (":limit", &limit)];
+    if since.is_some() {
+        params.push((":since", &since));
+    }
+    let sql = match (filter.schedule, filter.tenant, since) {
+        (Some(_), _, None) => OF_SCHEDULE,
+        (Some(_), _, Some(_)) => OF_SCHEDULE_SINCE,
+        (None, Some(_), None) => OF_TENANT,
+        (None, Some(_), Some(_)) => OF_TENANT_SINCE,
+        (None, None, None) => ALL,
+        (None, None, Some(_)) => ALL_SINCE,
     };
-    let params = params![
-        filter.tenant.map(|id| id.0),
-        filter.schedule.map(|id| id.0),
-        filter.since.map(|time| time.timestamp()),
-        filter.expired,
-        filter.limit.map_or(-1, i64::from),
-    ];
-    select(conn, sql, params).map_err(failed("read the backup sets"))
-}
-
-fn select(conn: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<Vec<BackupSet>> {
-    conn.prepare_cached(sql)?
-        .query_map(params, from_row)?
-        .collect()
+    if schedule.is_some() {
+        params.push((":schedule", &schedule));
+    } else if tenant.is_some() {
+        params.push((":tenant", &tenant));
+    }
+    let select = || -> rusqlite::Result<Vec<BackupSet>> {
+        conn.prepare_cached(sql)?
+            .query_map(params.as_slice(), from_row)?
+            .collect()
+    };
+    let mut sets = select().map_err(failed("read the backup sets"))?;
+    // A schedule has one tenant, so this leaves all or none.
+    sets.retain(|set| filter.tenant.is_none_or(|tenant| set.tenant_id == tenant));
+    Ok(sets)
 }
 
 /// One view of the sets and of what they reach, whoever writes meanwhile; ends when dropped.
@@ -273,9 +323,10 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<BackupSet> {
         id: BackupSetId(row.get(0)?),
         tenant_id: TenantId(row.get(1)?),
         tenant: row.get(2)?,
-        schedule_id: ScheduleId(row.get(3)?),
+        schedule_id: row.get::<_, Option<i64>>(3)?.map(ScheduleId),
         schedule: row.get(4)?,
         run_id: row.get(5)?,
+        imported: json(row, 13)?,
         time: needed(6)?,
         created_at: needed(7)?,
         status: SetStatus::parse(&row.get::<_, String>(8)?)
@@ -283,9 +334,18 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<BackupSet> {
         policies: u64::try_from(count)
             .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(9, count))?,
         root_hash: ContentHash(row.get(10)?),
+        shrunk: json(row, 14)?,
+        acknowledged_at: instant(15)?,
         pin_reason: row.get(11)?,
         expired_at: instant(12)?,
     })
+}
+
+fn json<T: DeserializeOwned>(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<T>> {
+    let text: Option<String> = row.get(at)?;
+    text.map(|text| serde_json::from_str(&text))
+        .transpose()
+        .map_err(|_| wrong_value(row, at, "what was written there"))
 }
 
 fn wrong_value(row: &Row<'_>, at: usize, what: &str) -> rusqlite::Error {

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use super::{APPLICATION_ID, SCHEMA, SCHEMA_VERSION, configure, failed};
+use super::{APPLICATION_ID, SCHEMA, SCHEMA_VERSION, configure, failed, space};
 use crate::error::{Error, Kind, Result, file_error};
 
 /// Whether there is a file at `path` that may be a database: a regular one that is not empty.
@@ -69,6 +69,21 @@ pub(super) fn inaccessible(error: Error, path: &Path) -> Error {
     ))
 }
 
+/// The name of a file whose name begins with that of `path`.
+pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
+}
+
+/// The folder that a file is in.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
 struct Strange {
     path: PathBuf,
     owner: u32,
@@ -80,15 +95,10 @@ struct Strange {
 /// not say who we are.
 fn strangers(path: &Path) -> Option<Strange> {
     let process = fs::metadata("/proc/self").ok()?.uid();
-    let beside = |end: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(end);
-        PathBuf::from(name)
-    };
     let visible = path.ancestors().find(|above| above.exists());
     let places = visible.map(Path::to_owned).into_iter();
     places
-        .chain([beside("-wal"), beside("-shm")])
+        .chain([beside(path, "-wal"), beside(path, "-shm")])
         .filter_map(|path| {
             let owner = fs::metadata(&path).ok()?.uid();
             Some(Strange {
@@ -103,10 +113,7 @@ fn strangers(path: &Path) -> Option<Strange> {
 /// Makes the database at `path`, where there is nothing or an empty file. If another process makes
 /// it meanwhile, that one stays.
 pub(super) fn create(path: &Path) -> Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(path);
     make_folder(folder)?;
     // Looked at before the work, so that nothing is built for a name that cannot be had.
     let empty = empty_file(path)?;
@@ -207,6 +214,8 @@ fn build(draft: &Path) -> Result<()> {
     .map_err(failed("create the database"))?;
     configure(&conn)?;
     let build = || -> rusqlite::Result<()> {
+        // Only before there are tables.
+        conn.pragma_update(None, "auto_vacuum", space::INCREMENTAL)?;
         conn.pragma_update(None, "journal_mode", "WAL")?;
         let tx = Transaction::new_unchecked(&conn, TransactionBehavior::Immediate)?;
         tx.execute_batch(SCHEMA)?;
@@ -219,7 +228,7 @@ fn build(draft: &Path) -> Result<()> {
         .map_err(|(_, error)| failed("close the new database")(error))
 }
 
-fn sync_folder(folder: &Path) -> Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder)
         .and_then(|handle| handle.sync_all())
         .map_err(|error| file_error("sync the folder", folder, &error))

@@ -14,7 +14,7 @@ use crate::policy::Outcome;
 use crate::schedule::ScheduleId;
 use crate::tenant::TenantId;
 
-use super::backup_sets::{self, NewSet};
+use super::backup_sets::{self, NewSet, Origin};
 use super::contents::{self, Reader};
 
 /// A fresh database in a folder of its own.
@@ -92,6 +92,11 @@ impl Fixture {
 
     /// Asserts that this query reads one table or index, and how.
     pub(super) fn assert_plan(&self, sql: &str, expected: &str) {
+        assert_eq!(self.reads(sql), [expected], "{sql}");
+    }
+
+    /// Which tables and indexes a query reads, and how, the outermost first.
+    pub(super) fn reads(&self, sql: &str) -> Vec<String> {
         let explain = format!("EXPLAIN QUERY PLAN {sql}");
         let mut query = self.conn.prepare(&explain).unwrap();
         let mut rows = query.raw_query();
@@ -99,14 +104,10 @@ impl Fixture {
         while let Some(row) = rows.next().unwrap() {
             plan.push(row.get::<_, String>(3).unwrap());
         }
-        let reads: Vec<&String> = plan
-            .iter()
-            .filter(|step| {
-                step.starts_with("SCAN") && *step != "SCAN CONSTANT ROW"
-                    || step.starts_with("SEARCH")
-            })
-            .collect();
-        assert_eq!(reads, [expected], "{plan:#?} of {sql}");
+        plan.retain(|step| {
+            step.starts_with("SCAN") && step != "SCAN CONSTANT ROW" || step.starts_with("SEARCH")
+        });
+        plan
     }
 
     /// Runs raw SQL, such as damage needs.
@@ -141,8 +142,11 @@ pub(super) fn back_up(
     let root_hash = put_set(&tx, tenant, schedule, types);
     let set = NewSet {
         tenant_id: tenant,
-        schedule_id: schedule,
-        run_id: run,
+        origin: Origin::Run {
+            schedule_id: schedule,
+            run_id: run,
+            shrunk: None,
+        },
         time: at(run),
         created_at: at(run),
         root_hash,

@@ -19,8 +19,9 @@ macro_rules! select {
         concat!(
             "SELECT s.id, s.tenant_id, t.name, s.name, s.frequency, s.times, s.days_of_week,
                     s.cron, s.timezone, s.policy_types, s.exclude_types, s.include_foundations,
-                    s.keep_last, s.grace_s, s.max_runtime_s, s.spread_s, s.labels, s.enabled,
-                    s.created_at, s.archived_at, s.slots_from, s.next_slot,
+                    s.grace_s, s.max_runtime_s, s.spread_s, s.labels, s.enabled, s.created_at,
+                    s.archived_at, s.slots_from, s.next_slot, s.keep_last, s.keep_daily,
+                    s.keep_weekly, s.keep_monthly, s.keep_yearly, s.keep_within_s,
                     coalesce(r.started_at, r.created_at), r.status
              FROM schedules s
              JOIN tenants t ON t.id = s.tenant_id
@@ -49,17 +50,19 @@ const CALLED: &str = select!(
 
 const INSERT: &str = "
     INSERT INTO schedules (tenant_id, name, frequency, times, days_of_week, cron, timezone,
-                           policy_types, exclude_types, include_foundations, keep_last, grace_s,
-                           max_runtime_s, spread_s, labels, enabled, created_at, slots_begin,
-                           slots_from, next_slot)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?18,
-            ?19)";
+                           policy_types, exclude_types, include_foundations, keep_last,
+                           keep_daily, keep_weekly, keep_monthly, keep_yearly, keep_within_s,
+                           grace_s, max_runtime_s, spread_s, labels, enabled, created_at,
+                           slots_begin, slots_from, next_slot)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
+            ?20, ?21, ?22, ?23, ?23, ?24)";
 
 const UPDATE: &str = "
     UPDATE schedules SET name = ?2, frequency = ?3, times = ?4, days_of_week = ?5, cron = ?6,
            timezone = ?7, policy_types = ?8, exclude_types = ?9, include_foundations = ?10,
-           keep_last = ?11, grace_s = ?12, max_runtime_s = ?13, spread_s = ?14, labels = ?15,
-           enabled = ?16
+           keep_last = ?11, keep_daily = ?12, keep_weekly = ?13, keep_monthly = ?14,
+           keep_yearly = ?15, keep_within_s = ?16, grace_s = ?17, max_runtime_s = ?18,
+           spread_s = ?19, labels = ?20, enabled = ?21
     WHERE id = ?1";
 
 const SET_SLOTS: &str = "
@@ -126,7 +129,12 @@ pub fn insert(
             parts.policy_types,
             parts.exclude_types,
             settings.include_foundations,
-            settings.keep_last,
+            settings.keep.last,
+            settings.keep.daily,
+            settings.keep.weekly,
+            settings.keep.monthly,
+            settings.keep.yearly,
+            parts.keep_within_s,
             parts.grace_s,
             parts.max_runtime_s,
             parts.spread_s,
@@ -157,7 +165,12 @@ pub fn update(tx: &Transaction<'_>, id: ScheduleId, settings: &Settings) -> Resu
             parts.policy_types,
             parts.exclude_types,
             settings.include_foundations,
-            settings.keep_last,
+            settings.keep.last,
+            settings.keep.daily,
+            settings.keep.weekly,
+            settings.keep.monthly,
+            settings.keep.yearly,
+            parts.keep_within_s,
             parts.grace_s,
             parts.max_runtime_s,
             parts.spread_s,
@@ -262,11 +275,9 @@ fn read(conn: &Connection, sql: &str, parameters: impl Params) -> Result<Vec<Lis
             .query_map(parameters, row::Raw::read)?
             .collect::<rusqlite::Result<Vec<_>>>()
     };
-    rows()
-        .map_err(failed("read the schedules"))?
-        .into_iter()
-        .map(row::Raw::listed)
-        .collect()
+    let rows = rows().map_err(failed("read the schedules"))?;
+    let default = super::retention::defaults(conn)?;
+    rows.into_iter().map(|row| row.listed(&default)).collect()
 }
 
 fn text(value: &impl Serialize) -> Result<String> {

@@ -132,6 +132,57 @@ fn a_backup_set_comes_of_a_run_of_its_schedule_that_ends_like_it() {
 }
 
 #[test]
+fn an_imported_set_has_no_run_and_nothing_but_a_run_has_a_schedule() {
+    let fixture = inhabited();
+    let run = fixture.begin_run(fixture.tenant, fixture.schedule);
+    let add = |values: &str| {
+        let sql = format!(
+            "INSERT INTO backup_sets (tenant_id, schedule_id, run_id, imported, shrunk,
+                                      acknowledged_at, pin_reason, time, created_at, status,
+                                      policies, root_hash)
+             SELECT 1, {values}, 0, 0, 'complete', 0, root_hash FROM backup_sets WHERE id = 1"
+        );
+        fixture.conn.execute_batch(&sql)
+    };
+    let from = r#"'{"folder":"contoso"}'"#;
+    for values in [
+        "NULL, NULL, NULL, NULL, NULL, NULL".to_owned(),
+        format!("1, {run}, {from}, NULL, NULL, NULL"),
+        format!("1, NULL, {from}, NULL, NULL, NULL"),
+        format!("NULL, {run}, NULL, NULL, NULL, NULL"),
+        "NULL, NULL, 'no JSON', NULL, NULL, NULL".to_owned(),
+        format!("NULL, NULL, {from}, '{{}}', NULL, NULL"),
+        format!("NULL, NULL, {from}, NULL, NULL, 'why'"),
+        format!("1, {run}, NULL, '{{}}', 5, NULL"),
+        format!("1, {run}, NULL, NULL, 5, NULL"),
+    ] {
+        add(&values).unwrap_err();
+    }
+    add(&format!("NULL, NULL, {from}, NULL, NULL, NULL")).unwrap();
+    add(&format!("NULL, NULL, {from}, NULL, NULL, NULL")).unwrap();
+    add(&format!("1, {run}, NULL, '{{\"t\":[9,1]}}', NULL, NULL")).unwrap();
+    for (change, allowed) in [
+        ("imported = NULL WHERE id = 2", false),
+        ("imported = '{}' WHERE id = 2", false),
+        ("schedule_id = 1 WHERE id = 2", false),
+        ("shrunk = NULL WHERE id = 4", false),
+        ("acknowledged_at = 5 WHERE id = 1", false),
+        ("acknowledged_at = 5 WHERE id = 4", true),
+        ("acknowledged_at = 5 WHERE id = 4", true),
+        ("acknowledged_at = 6 WHERE id = 4", false),
+        ("acknowledged_at = NULL WHERE id = 4", false),
+        ("pin_reason = 'why' WHERE id = 2", true),
+    ] {
+        let sql = format!("UPDATE backup_sets SET {change}");
+        assert_eq!(
+            fixture.conn.execute_batch(&sql).is_ok(),
+            allowed,
+            "{change}"
+        );
+    }
+}
+
+#[test]
 fn no_reference_leads_into_another_tenant() {
     let fixture = inhabited();
     fixture.sql("PRAGMA foreign_keys = ON");

@@ -102,11 +102,11 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         table.row([
             set.id.to_string(),
             set.tenant.clone(),
-            set.schedule.clone(),
+            set.schedule.clone().unwrap_or_default(),
             time(set.time),
             set.status.as_str().to_owned(),
             set.policies.to_string(),
-            set.run_id.to_string(),
+            set.run_id.map(|run| run.to_string()).unwrap_or_default(),
             root,
             note,
         ]);

@@ -97,10 +97,12 @@ fn show_head(ctx: &Context, set: &BackupSet) -> Result<()> {
     let ui = &ctx.ui;
     ui.line(format!("backup set  {}", set.id))?;
     ui.line(format!("tenant      {}", set.tenant))?;
-    ui.line(format!(
-        "schedule    {} (id {})",
-        set.schedule, set.schedule_id.0
-    ))?;
+    if let (Some(schedule), Some(id)) = (&set.schedule, set.schedule_id) {
+        ui.line(format!("schedule    {schedule} (id {})", id.0))?;
+    }
+    if let Some(from) = &set.imported {
+        ui.line(format!("imported    {from}"))?;
+    }
     ui.line(format!("time        {}", time(set.time)))?;
     ui.line(format!("status      {}", set.status.as_str()))?;
     ui.line(format!("policies    {}", set.policies))?;

@@ -8,6 +8,7 @@ use super::{event, require_free_name, reread, show, slots, slots_from_now};
 use crate::cli::tenants;
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::retention::rules::Keep;
 use crate::schedule::Settings;
 use crate::store;
 use crate::tenant;
@@ -57,7 +58,7 @@ pub(super) fn run(ctx: &Context, args: Args) -> Result<()> {
         policy_types: vec!["default".to_owned()],
         exclude_types: Vec::new(),
         include_foundations: true,
-        keep_last: 30,
+        keep: Keep::default(),
         grace: Duration::ZERO,
         max_runtime: Duration::from_secs(3_600),
         spread: Duration::ZERO,

@@ -147,8 +147,8 @@ impl Options {
         if self.foundations || self.no_foundations {
             settings.include_foundations = self.foundations;
         }
-        if let Some(keep_last) = self.keep_last {
-            settings.keep_last = keep_last;
+        if self.keep_last.is_some() {
+            settings.keep.last = self.keep_last;
         }
         set_duration(&mut settings.grace, "--grace", self.grace.as_deref())?;
         set_duration(

@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::labels;
 use crate::policy::selection;
 use crate::recurrence::Recurrence;
+use crate::retention::rules::Rules;
 use crate::schedule::{Schedule, Settings};
 use crate::slot::Slot;
 use crate::store::{self, schedules::Listed};
@@ -90,7 +91,7 @@ pub(super) fn show(ctx: &Context, args: &ShowArgs) -> Result<()> {
         ("excluded types", settings.exclude_types.join(", ")),
         ("foundations", yes_or_no(settings.include_foundations)),
         ("policy types", resolved(settings).join(", ")),
-        ("keep last", settings.keep_last.to_string()),
+        ("keep last", schedule.rules.last.to_string()),
         ("grace", duration::format(settings.grace)),
         ("max runtime", duration::format(settings.max_runtime)),
         ("spread", duration::format(settings.spread)),
@@ -113,6 +114,10 @@ pub(super) fn json(ctx: &Context, listed: &Listed) -> Value {
 fn json_with(listed: &Listed, next: Option<Slot>) -> Value {
     let schedule = &listed.schedule;
     let mut object = settings_json(&schedule.settings);
+    object["keep_by_default"] = json!(by_default(&object));
+    for (name, value) in rules_json(&schedule.rules) {
+        object[name] = value;
+    }
     object["id"] = json!(schedule.id.0);
     object["tenant"] = json!(schedule.tenant);
     object["archived_at"] = json!(schedule.archived_at.map(rfc3339));
@@ -125,9 +130,30 @@ fn json_with(listed: &Listed, next: Option<Slot>) -> Value {
     object
 }
 
+/// The rules of retention that a schedule leaves to the default.
+fn by_default(settings: &Value) -> Vec<&String> {
+    let fields = settings.as_object().into_iter().flatten();
+    fields
+        .filter(|(name, value)| name.starts_with("keep_") && value.is_null())
+        .map(|(name, _)| name)
+        .collect()
+}
+
+/// Which backup sets stay, as `--json` gives it.
+pub(crate) fn rules_json(rules: &Rules) -> [(&'static str, Value); 6] {
+    [
+        ("keep_last", json!(rules.last)),
+        ("keep_daily", json!(rules.daily)),
+        ("keep_weekly", json!(rules.weekly)),
+        ("keep_monthly", json!(rules.monthly)),
+        ("keep_yearly", json!(rules.yearly)),
+        ("keep_within_s", json!(rules.within.as_secs())),
+    ]
+}
+
 /// What the user decided about a schedule, as `--json` and audit events give it.
 pub(super) fn settings_json(settings: &Settings) -> Value {
-    let rule = &settings.recurrence;
+    let (rule, keep) = (&settings.recurrence, &settings.keep);
     let times: Vec<String> = rule.times().iter().map(ToString::to_string).collect();
     let days: Vec<u32> = rule
         .days()
@@ -145,7 +171,12 @@ pub(super) fn settings_json(settings: &Settings) -> Value {
         "types": settings.policy_types,
         "exclude_types": settings.exclude_types,
         "include_foundations": settings.include_foundations,
-        "keep_last": settings.keep_last,
+        "keep_last": keep.last,
+        "keep_daily": keep.daily,
+        "keep_weekly": keep.weekly,
+        "keep_monthly": keep.monthly,
+        "keep_yearly": keep.yearly,
+        "keep_within_s": keep.within.map(|within| within.as_secs()),
         "grace_minutes": settings.grace.as_secs() / 60,
         "grace_s": settings.grace.as_secs(),
         "max_runtime_s": settings.max_runtime.as_secs(),

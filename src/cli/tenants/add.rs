@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::graph::cloud::Cloud;
 use crate::labels;
-use crate::store::{self, Store};
+use crate::store;
 use crate::tenant::{self, Settings, Tenant, address};
 
 /// Add a tenant, and make the database if there is none
@@ -55,7 +55,7 @@ pub struct Args {
 pub(super) fn run(ctx: &Context, args: Args) -> Result<()> {
     // Everything that can be refused is refused before a database is made.
     let settings = settings(ctx, args)?;
-    let store = Store::open_or_create(&ctx.config.database)?;
+    let store = ctx.store_or_new()?;
     let id = store.write(|tx| {
         require_free_name(tx, &settings.name, None)?;
         let id = store::tenants::insert(tx, &settings, ctx.now())?;

@@ -45,6 +45,37 @@ fn expired_before(fixture: &Fixture, time: i64) -> BTreeSet<BackupSetId> {
         .collect()
 }
 
+#[test]
+fn lists_of_sets_go_by_an_index() {
+    let fixture = Fixture::new();
+    for (sql, expected) in [
+        (ALL, "SCAN s"),
+        (ALL_SINCE, "SEARCH s USING INDEX backup_sets_time (time>?)"),
+        (
+            OF_TENANT,
+            "SEARCH s USING INDEX backup_sets_tenant (tenant_id=?)",
+        ),
+        (
+            OF_TENANT_SINCE,
+            "SEARCH s USING INDEX backup_sets_tenant_time (tenant_id=? AND time>?)",
+        ),
+        (
+            OF_SCHEDULE,
+            "SEARCH s USING INDEX backup_sets_schedule (schedule_id=?)",
+        ),
+        (
+            OF_SCHEDULE_SINCE,
+            "SEARCH s USING INDEX backup_sets_schedule (schedule_id=? AND time>?)",
+        ),
+    ] {
+        let reads = fixture.reads(sql);
+        assert!(
+            reads.iter().any(|read| read == expected),
+            "{reads:?} of {sql}"
+        );
+    }
+}
+
 fn run_purge(fixture: &mut Fixture, before: i64) -> Purged {
     let tenant = fixture.tenant;
     let marks = mark(&fixture.conn, tenant, &expired_before(fixture, before)).unwrap();
@@ -126,8 +157,11 @@ fn a_set_of_which_anything_is_missing_does_not_appear() {
             .unwrap();
         let set = NewSet {
             tenant_id: tenant,
-            schedule_id: fixture.schedule,
-            run_id: run,
+            origin: Origin::Run {
+                schedule_id: fixture.schedule,
+                run_id: run,
+                shrunk: None,
+            },
             time: at(0),
             created_at: at(0),
             root_hash,

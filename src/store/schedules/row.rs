@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use super::{Listed, text};
 use crate::error::{Error, Kind, Result};
 use crate::recurrence::Recurrence;
+use crate::retention::rules::{Keep, Rules};
 use crate::schedule::{Schedule, ScheduleId, Settings};
 use crate::slot::Slot;
 use crate::tenant::TenantId;
@@ -21,6 +22,7 @@ pub(super) struct Parts {
     pub cron: Option<String>,
     pub policy_types: String,
     pub exclude_types: String,
+    pub keep_within_s: Option<i64>,
     pub grace_s: i64,
     pub max_runtime_s: i64,
     pub spread_s: i64,
@@ -43,6 +45,7 @@ impl Parts {
             cron: rule.expression().map(str::to_owned),
             policy_types: text(&settings.policy_types)?,
             exclude_types: text(&settings.exclude_types)?,
+            keep_within_s: settings.keep.within.map(seconds).transpose()?,
             grace_s: seconds(settings.grace)?,
             max_runtime_s: seconds(settings.max_runtime)?,
             spread_s: seconds(settings.spread)?,
@@ -69,7 +72,6 @@ pub(super) struct Raw {
     policy_types: String,
     exclude_types: String,
     include_foundations: bool,
-    keep_last: i64,
     grace_s: i64,
     max_runtime_s: i64,
     spread_s: i64,
@@ -79,6 +81,12 @@ pub(super) struct Raw {
     archived_at: Option<i64>,
     slots_from: i64,
     next_slot: Option<i64>,
+    keep_last: Option<i64>,
+    keep_daily: Option<i64>,
+    keep_weekly: Option<i64>,
+    keep_monthly: Option<i64>,
+    keep_yearly: Option<i64>,
+    keep_within_s: Option<i64>,
     last_run_at: Option<i64>,
     last_run_status: Option<String>,
 }
@@ -98,39 +106,46 @@ impl Raw {
             policy_types: row.get(9)?,
             exclude_types: row.get(10)?,
             include_foundations: row.get(11)?,
-            keep_last: row.get(12)?,
-            grace_s: row.get(13)?,
-            max_runtime_s: row.get(14)?,
-            spread_s: row.get(15)?,
-            labels: row.get(16)?,
-            enabled: row.get(17)?,
-            created_at: row.get(18)?,
-            archived_at: row.get(19)?,
-            slots_from: row.get(20)?,
-            next_slot: row.get(21)?,
-            last_run_at: row.get(22)?,
-            last_run_status: row.get(23)?,
+            grace_s: row.get(12)?,
+            max_runtime_s: row.get(13)?,
+            spread_s: row.get(14)?,
+            labels: row.get(15)?,
+            enabled: row.get(16)?,
+            created_at: row.get(17)?,
+            archived_at: row.get(18)?,
+            slots_from: row.get(19)?,
+            next_slot: row.get(20)?,
+            keep_last: row.get(21)?,
+            keep_daily: row.get(22)?,
+            keep_weekly: row.get(23)?,
+            keep_monthly: row.get(24)?,
+            keep_yearly: row.get(25)?,
+            keep_within_s: row.get(26)?,
+            last_run_at: row.get(27)?,
+            last_run_status: row.get(28)?,
         })
     }
 
-    pub(super) fn listed(self) -> Result<Listed> {
+    pub(super) fn listed(self, default: &Rules) -> Result<Listed> {
         let last_run = match (self.last_run_at, self.last_run_status.clone()) {
             (Some(at), Some(status)) => Some((self.time(at)?, status)),
             _ => None,
         };
         Ok(Listed {
-            schedule: self.schedule()?,
+            schedule: self.schedule(default)?,
             last_run,
         })
     }
 
-    fn schedule(self) -> Result<Schedule> {
+    fn schedule(self, default: &Rules) -> Result<Schedule> {
         let times: Vec<String> = self.json("times", &self.times)?;
         let days: Vec<u8> = self.json("days_of_week", &self.days)?;
         let recurrence =
             Recurrence::from_parts(&self.frequency, &times, &days, self.cron.as_deref())
                 .map_err(|error| self.unknown(error.message()))?;
+        let keep = self.keep()?;
         Ok(Schedule {
+            rules: keep.rules(default),
             id: ScheduleId(self.id),
             tenant_id: TenantId(self.tenant_id),
             created_at: self.time(self.created_at)?,
@@ -142,8 +157,7 @@ impl Raw {
                 policy_types: self.json("policy_types", &self.policy_types)?,
                 exclude_types: self.json("exclude_types", &self.exclude_types)?,
                 include_foundations: self.include_foundations,
-                keep_last: u32::try_from(self.keep_last)
-                    .map_err(|_| self.unknown("keep_last is out of range"))?,
+                keep,
                 grace: self.duration(self.grace_s)?,
                 max_runtime: self.duration(self.max_runtime_s)?,
                 spread: self.duration(self.spread_s)?,
@@ -153,6 +167,24 @@ impl Raw {
                 timezone: self.timezone,
             },
             tenant: self.tenant,
+        })
+    }
+
+    fn keep(&self) -> Result<Keep> {
+        let count = |number: Option<i64>| {
+            number
+                .map(|number| {
+                    u32::try_from(number).map_err(|_| self.unknown("a rule is too large"))
+                })
+                .transpose()
+        };
+        Ok(Keep {
+            last: count(self.keep_last)?,
+            daily: count(self.keep_daily)?,
+            weekly: count(self.keep_weekly)?,
+            monthly: count(self.keep_monthly)?,
+            yearly: count(self.keep_yearly)?,
+            within: self.keep_within_s.map(|s| self.duration(s)).transpose()?,
         })
     }
 

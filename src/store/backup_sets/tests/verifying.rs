@@ -124,6 +124,8 @@ fn a_row_that_says_other_than_its_manifest_is_damage_whatever_is_in_it() {
         "PRAGMA foreign_keys = OFF; DROP TRIGGER backup_sets_do_not_change;
          PRAGMA writable_schema = ON;
          UPDATE sqlite_schema SET sql = replace(sql, ') STRICT', ')') WHERE name = 'backup_sets';
+         UPDATE sqlite_schema SET sql = replace(sql, ' IS NOT NULL', ' NOTNULL')
+             WHERE name = 'backup_sets';
          UPDATE sqlite_schema SET sql = replace(sql, ' NOT NULL', '') WHERE name = 'backup_sets';
          PRAGMA writable_schema = RESET; PRAGMA ignore_check_constraints = ON;",
     );

@@ -1,0 +1,187 @@
+//! A database that an older program made: whoever comes first brings it up to date, and nothing is
+//! lost by it.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+#[path = "support/env.rs"]
+mod env;
+#[path = "support/sandbox.rs"]
+mod sandbox;
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use env::{Env, mode};
+use sandbox::server::{Options, Sandbox};
+
+/// Made by the program of schema version 1.
+const VERSION_1: &str = include_str!("fixtures/database-1.sql");
+
+/// Later than every slot that was accounted for in it, and before the next one.
+const BETWEEN: &str = "2026-11-25T02:01:00Z";
+
+/// A place with a database of version 1.
+fn old() -> Env {
+    let env = Env::new();
+    fs::create_dir(env.path("state")).unwrap();
+    let sql = rusqlite::Connection::open(env.database()).unwrap();
+    sql.execute_batch(VERSION_1).unwrap();
+    env
+}
+
+fn version(env: &Env) -> i64 {
+    let read = |row: &rusqlite::Row<'_>| row.get(0);
+    let sql = env.sql();
+    sql.pragma_query_value(None, "user_version", read).unwrap()
+}
+
+fn copy(env: &Env) -> PathBuf {
+    env.path("state/tenantpilot.db-schema-1")
+}
+
+fn assert_whole(env: &Env) {
+    let verified = env.json(&["backups", "verify"]);
+    assert_eq!(
+        (&verified["ok"], &verified["sets"]),
+        (&true.into(), &9.into())
+    );
+    env.run(&["audit", "verify"]).ok();
+    let names = |item: &serde_json::Value| item["name"].as_str().unwrap().to_owned();
+    let schedules = env.items(&["schedules", "list", "--archived"]);
+    assert_eq!(
+        schedules.iter().map(names).collect::<Vec<_>>(),
+        ["nightly", "office", "old", "weekly"]
+    );
+}
+
+#[test]
+fn every_command_migrates_by_itself_and_says_nothing() {
+    for args in [
+        &["dispatch", "--at", BETWEEN][..],
+        &["dispatch", "--at", BETWEEN, "--dry-run"],
+        &["tenants", "list"],
+        &["backups", "list", "--json"],
+        &["retention", "--dry-run"],
+        &["schedules", "disable", "nightly"],
+    ] {
+        let env = old();
+        let stdout = env.run(args).ok();
+        assert_eq!(
+            stdout.is_empty(),
+            args[0] == "dispatch",
+            "{args:?}: {stdout}"
+        );
+        assert_eq!(version(&env), 2, "{args:?}");
+        assert_eq!(mode(&copy(&env)), 0o600);
+        assert_eq!(
+            env.audit_actions()
+                .iter()
+                .filter(|action| *action == "database.migrate")
+                .count(),
+            1
+        );
+        assert_whole(&env);
+    }
+}
+
+#[test]
+fn of_many_processes_one_migrates_and_the_others_wait() {
+    let env = old();
+    let args: [&[&str]; 3] = [
+        &["dispatch", "--at", BETWEEN],
+        &["backups", "list"],
+        &["audit", "verify"],
+    ];
+    let started: Vec<_> = (0..9).map(|at| env.start(args[at % 3])).collect();
+    for one in started {
+        one.end().ok();
+    }
+    let actions = env.audit_actions();
+    let migrations = actions
+        .iter()
+        .filter(|action| *action == "database.migrate");
+    assert_eq!(migrations.count(), 1);
+    assert_whole(&env);
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test has no clock to wait by")]
+fn killed_in_a_migration_the_next_one_finds_an_old_database_or_a_new_one() {
+    let (mut old_ones, mut new_ones) = (0, 0);
+    for step in 0..24_u64 {
+        let env = old();
+        let started = env.start(&["dispatch", "--at", BETWEEN]);
+        std::thread::sleep(Duration::from_millis(step * 3));
+        started.kill();
+        match version(&env) {
+            1 => old_ones += 1,
+            2 => new_ones += 1,
+            version => panic!("version {version}"),
+        }
+        env.run(&["dispatch", "--at", BETWEEN]).ok();
+        assert_eq!(version(&env), 2);
+        assert_whole(&env);
+        let left = fs::read_dir(env.path("state")).unwrap();
+        let drafts = left.filter(|entry| {
+            let name = entry.as_ref().unwrap().file_name();
+            name.to_string_lossy().ends_with(".new")
+        });
+        assert_eq!(drafts.count(), 0);
+    }
+    assert!(old_ones > 0, "{old_ones} old, {new_ones} new");
+}
+
+#[test]
+fn work_goes_on_where_it_was() {
+    let env = old();
+    let options = Options {
+        policies: Some(12),
+        ..Options::default()
+    };
+    let secret = env.file("secret", &options.client_secret, 0o600);
+    let sandbox = Sandbox::start(options);
+    let edit = ["tenants", "edit", "contoso", "--secret-file", &secret];
+    let url = sandbox.url();
+    env.run(&[&edit[..], &["--graph-url", url, "--authority-url", url]].concat())
+        .ok();
+    env.run(&["run", "nightly", "--quiet"]).ok();
+    let sets = env.items(&["backups", "list", "--schedule", "nightly"]);
+    assert_eq!(
+        sets[0]["id"], 11,
+        "the id of the deleted set 10 is not given out again"
+    );
+    let run = env.json(&["history", "show", &sets[0]["run_id"].to_string()]);
+    let filters = &run["summary"]["type_breakdown"]["assignmentFilter"];
+    assert_eq!(
+        filters["added"], 0,
+        "counted from the set before: {filters}"
+    );
+    assert_eq!(env.json(&["backups", "verify"])["ok"], true);
+}
+
+#[test]
+fn a_database_that_cannot_be_copied_stays_as_it_is() {
+    let env = old();
+    fs::create_dir(copy(&env)).unwrap();
+    let stderr = env.run(&["tenants", "list"]).fails(16);
+    assert!(
+        stderr.contains("cannot copy it before migrating it"),
+        "{stderr}"
+    );
+    assert_eq!(version(&env), 1);
+    fs::remove_dir(copy(&env)).unwrap();
+    env.run(&["tenants", "list"]).ok();
+    assert_eq!(version(&env), 2);
+}
+
+#[test]
+fn a_newer_database_is_refused() {
+    let env = old();
+    env.sql().pragma_update(None, "user_version", 99).unwrap();
+    for args in [&["tenants", "list"][..], &["dispatch"]] {
+        let stderr = env.run(args).fails(15);
+        assert!(stderr.contains("its schema version is 99"), "{stderr}");
+    }
+    assert_eq!(version(&env), 99);
+}
