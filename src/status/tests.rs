@@ -1,5 +1,6 @@
 use super::*;
 use crate::recurrence::Recurrence;
+use crate::retention::rules::{Keep, Rules};
 use crate::schedule::{ScheduleId, Settings};
 use crate::tenant::TenantId;
 
@@ -12,6 +13,7 @@ fn at(hour: i64) -> DateTime<Utc> {
 fn standing(last: Status, missed: u64, last_success: Option<i64>) -> Standing {
     Standing {
         schedule: Schedule {
+            rules: Rules::default(),
             id: ScheduleId(1),
             tenant_id: TenantId(1),
             tenant: "contoso".to_owned(),
@@ -22,7 +24,7 @@ fn standing(last: Status, missed: u64, last_success: Option<i64>) -> Standing {
                 policy_types: vec!["default".to_owned()],
                 exclude_types: Vec::new(),
                 include_foundations: true,
-                keep_last: 30,
+                keep: Keep::default(),
                 grace: Duration::ZERO,
                 max_runtime: HOUR,
                 spread: Duration::ZERO,
