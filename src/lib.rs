@@ -7,6 +7,7 @@
 //! - [`dispatch`] decides what starts, between many processes; [`run::backup`] carries one run out;
 //!   [`lock`] says who lives.
 //! - [`check`] tries whether a tenant can be backed up at all.
+//! - [`export`] makes files of a backup set.
 //! - [`graph`] speaks to Microsoft Graph; [`store`] keeps everything in one SQLite file; they do not
 //!   know each other.
 //! - [`cli`] turns flags into domain types, [`ui`] is the only writer to the terminal, [`context`]
@@ -24,6 +25,7 @@ pub mod context;
 pub mod dispatch;
 pub mod duration;
 pub mod error;
+pub mod export;
 pub mod graph;
 pub mod labels;
 pub mod lock;

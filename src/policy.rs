@@ -8,11 +8,13 @@
 //! - [`document`]: what is kept of an object.
 //! - [`canonical`]: the form in which two documents are compared.
 //! - [`diff`]: what changed from one document to another.
+//! - [`scripts`]: the texts that are encoded in a document.
 
 pub mod canonical;
 pub mod catalogue;
 pub mod diff;
 pub mod document;
+pub mod scripts;
 pub mod selection;
 
 /// What became of one policy type in a run.

@@ -1,5 +1,6 @@
 //! The `backups` command group.
 
+mod export;
 mod keep;
 mod list;
 mod show;
@@ -22,6 +23,7 @@ use crate::store::backup_sets;
 pub enum Command {
     List(list::Args),
     Show(show::Args),
+    Export(export::Args),
     Verify(verify::Args),
     Pin(keep::PinArgs),
     Unpin(keep::UnpinArgs),
@@ -35,6 +37,7 @@ pub fn run(ctx: &Context, command: &Command) -> Result<ExitCode> {
     match command {
         Command::List(args) => list::run(ctx, args),
         Command::Show(args) => show::run(ctx, args),
+        Command::Export(args) => export::run(ctx, args),
         Command::Verify(args) => verify::run(ctx, args),
         Command::Pin(args) => keep::pin(ctx, args),
         Command::Unpin(args) => keep::unpin(ctx, args),

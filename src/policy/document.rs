@@ -10,6 +10,7 @@
 //! Nothing here panics on anything a server may send; what cannot be used is a [`Flaw`].
 
 pub mod redaction;
+pub mod spacing;
 
 use std::collections::BTreeMap;
 use std::fmt;

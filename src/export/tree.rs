@@ -1,0 +1,202 @@
+//! Which files a backup set becomes.
+//!
+//! Pure but for reading contents: a [`Tree`] decides every path before anything is written, and
+//! [`Tree::files`] makes the bytes of one policy's files, the same each time it is asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::Options;
+use super::layout::Layout;
+use super::manifest::{FileLine, Form, Manifest};
+use super::name;
+use crate::backup_set::{ContentHash, ListEntry, TypeList};
+use crate::error::{Error, Kind, Result};
+use crate::policy::document::{Flaw, spacing};
+use crate::policy::scripts::scripts;
+use crate::store::contents::Reader;
+
+/// A policy and where it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// The key of its policy type.
+    pub policy_type: String,
+    /// Its line in the backup set.
+    pub entry: ListEntry,
+    /// The path of its file, without `.json`.
+    pub stem: String,
+}
+
+/// One file to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// What the manifest says of it.
+    pub line: FileLine,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Every policy that is exported, each with a path of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tree {
+    layout: Layout,
+    scripts: bool,
+    /// The policies, by policy type and id.
+    pub policies: Vec<Planned>,
+    /// Policy types with policies that the layout has no place for.
+    pub without_place: BTreeSet<String>,
+}
+
+impl Tree {
+    /// Decides where each policy of `lists` goes that `options` ask for. A policy that `previous`
+    /// has a file of keeps that file, whatever it is called now: the history of a file in a version
+    /// control is the history of one policy.
+    pub fn plan(lists: &[TypeList], options: &Options, previous: Option<&Manifest>) -> Self {
+        let mut taken: BTreeMap<String, (&str, &str)> = BTreeMap::new();
+        let mut kept: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+        for file in previous.iter().flat_map(|manifest| &manifest.files) {
+            let policy = (file.policy_type.as_str(), file.policy_id.as_str());
+            taken.insert(folded(&file.path), policy);
+            if file.form != Form::Script
+                && let Some(stem) = file.path.strip_suffix(".json")
+            {
+                kept.insert(policy, stem);
+            }
+        }
+        let mut policies = Vec::new();
+        let mut without_place = BTreeSet::new();
+        for list in lists {
+            let policy_type = list.policy_type();
+            let wanted = list
+                .entries()
+                .iter()
+                .filter(|entry| options.wants(policy_type, &entry.id));
+            let Some(folder) = options.layout.folder(policy_type) else {
+                if wanted.count() > 0 {
+                    without_place.insert(policy_type.to_owned());
+                }
+                continue;
+            };
+            for entry in wanted {
+                let policy = (policy_type, entry.id.as_str());
+                let stem = match kept.get(&policy) {
+                    Some(stem) => (*stem).to_owned(),
+                    None => {
+                        let stem = format!("{folder}/{}", options.layout.stem(entry));
+                        let free = taken
+                            .get(&folded(&format!("{stem}.json")))
+                            .is_none_or(|owner| *owner == policy);
+                        if free {
+                            stem
+                        } else {
+                            format!("{folder}/{}", name::digest(&entry.id))
+                        }
+                    }
+                };
+                taken.insert(folded(&format!("{stem}.json")), policy);
+                policies.push(Planned {
+                    policy_type: policy_type.to_owned(),
+                    entry: entry.clone(),
+                    stem,
+                });
+            }
+        }
+        Self {
+            layout: options.layout,
+            scripts: options.scripts,
+            policies,
+            without_place,
+        }
+    }
+
+    /// The files of one policy. Its document is read, and its hash checked, first.
+    pub fn files(&self, reader: &Reader<'_>, planned: &Planned) -> Result<Vec<Rendered>> {
+        let unusable = |reason: String| {
+            let entry = &planned.entry;
+            Error::new(
+                Kind::Integrity,
+                format!(
+                    "cannot export {} {} ({}): {reason}",
+                    planned.policy_type, entry.name, entry.id
+                ),
+            )
+            .hint("tenantpilot backups verify")
+        };
+        let flawed = |flaw: Flaw| unusable(format!("its document: {flaw}"));
+        let bytes = reader
+            .read(&planned.entry.hash)
+            .map_err(|error| match error.kind() {
+                Kind::Integrity => unusable(error.message().to_owned()),
+                _ => error,
+            })?;
+        let text = std::str::from_utf8(&bytes).map_err(|error| unusable(error.to_string()))?;
+        let mut files = vec![match self.layout {
+            Layout::Tenantpilot => {
+                let indented = spacing::indented(text).map_err(flawed)?;
+                if spacing::compact(&indented).map_err(flawed)? == text {
+                    rendered(planned, "json", Form::Indented, None, indented.into_bytes())
+                } else {
+                    rendered(planned, "json", Form::Verbatim, None, bytes.to_vec())
+                }
+            }
+        }];
+        if self.scripts {
+            let document: Value =
+                serde_json::from_str(text).map_err(|error| unusable(error.to_string()))?;
+            for script in scripts(&planned.policy_type, &document) {
+                let end = format!("{}.{}", name::slug(&script.property), script.end);
+                files.push(rendered(
+                    planned,
+                    &end,
+                    Form::Script,
+                    Some(script.property),
+                    script.bytes,
+                ));
+            }
+        }
+        Ok(files)
+    }
+
+    /// What the manifest says of all files, after every content was read and checked.
+    pub fn lines(&self, reader: &Reader<'_>) -> Result<Vec<FileLine>> {
+        let mut lines = Vec::new();
+        for planned in &self.policies {
+            let files = self.files(reader, planned)?;
+            lines.extend(files.into_iter().map(|file| file.line));
+        }
+        lines.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        Ok(lines)
+    }
+}
+
+/// A path as a file system sees it that does not tell upper from lower case.
+fn folded(path: &str) -> String {
+    path.to_lowercase()
+}
+
+fn rendered(
+    planned: &Planned,
+    end: &str,
+    form: Form,
+    property: Option<String>,
+    bytes: Vec<u8>,
+) -> Rendered {
+    let entry = &planned.entry;
+    Rendered {
+        line: FileLine {
+            path: format!("{}.{end}", planned.stem),
+            policy_type: planned.policy_type.clone(),
+            policy_id: entry.id.clone(),
+            name: entry.name.clone(),
+            platform: entry.platform.clone(),
+            warnings: entry.warnings.clone(),
+            form,
+            property,
+            hash: entry.hash.to_string(),
+            sha256: ContentHash::of(&bytes).to_string(),
+            from_backup_set: None,
+        },
+        bytes,
+    }
+}
