@@ -437,7 +437,7 @@ fn describe(
         directory: source.directory.to_owned(),
         backup_set: SetLine {
             id: set.id.0,
-            schedule: Some(set.schedule.clone()),
+            schedule: set.schedule.clone(),
             time: set.time.to_rfc3339_opts(SecondsFormat::Secs, true),
             status: set.status.as_str().to_owned(),
             root_hash: set.root_hash.to_string(),
