@@ -13,6 +13,7 @@ use crate::error::{Kind, Result};
 use crate::graph::client::Connector;
 use crate::lock::Locks;
 use crate::run::Means;
+use crate::secret::platform::Platform;
 use crate::stop::Stop;
 use crate::store::Store;
 use crate::ui::Ui;
@@ -93,7 +94,12 @@ impl Context {
         Means {
             database: self.config.database.clone(),
             locks: self.locks(),
-            connector: Connector::new(Arc::clone(&clock), stop.clone(), user_agent),
+            connector: Connector::on(
+                Platform::of_process(),
+                Arc::clone(&clock),
+                stop.clone(),
+                user_agent,
+            ),
             clock,
             stop,
             zones: self.zones().clone(),

@@ -11,13 +11,13 @@
 pub mod client;
 pub mod cloud;
 pub mod page;
+pub(crate) mod root;
 
 mod answer;
 mod auth;
 mod breaker;
 mod json;
 mod pace;
-mod root;
 mod throttle;
 mod token;
 mod wire;

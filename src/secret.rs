@@ -3,12 +3,12 @@
 //!
 //! A secret is read when it is needed and never kept: a rotated one is seen by the next sign-in. It
 //! leaves this module only as a [`SecretString`], and no message here contains a byte of it: of a
-//! command that fails only the exit status is told, not what it printed.
-//!
-//! Credentials that are not a client secret (a key file, a token of another issuer) do not come
-//! through [`read`]; their files are held to the same rule by [`private_file`].
+//! command that fails only the exit status is told, not what it printed. Every file is held to one
+//! rule by [`private_file`].
 
+pub mod certificate;
 pub mod database_key;
+pub mod platform;
 
 use std::fs;
 use std::io::Read as _;
@@ -17,8 +17,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
+use self::certificate::Certificate;
 use crate::clock::Clock;
 use crate::error::{Error, Kind, Result, file_error};
 use crate::stop::Stop;
@@ -29,23 +31,20 @@ const MAX_BYTES: u64 = 64 * 1024;
 const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 const COMMAND_POLL: Duration = Duration::from_millis(20);
 
-/// The client secret that `credential` points at.
-pub fn read(credential: &Credential, clock: &dyn Clock, stop: &Stop) -> Result<SecretString> {
-    match credential {
-        Credential::SecretEnv(variable) => from_env(variable),
-        Credential::SecretFile(path) => from_file(path),
-        Credential::SecretCommand(command) => from_command(command, clock, stop),
-    }
-}
-
-/// Checks what can be checked without reading the secret: the file is there and private, the
-/// command can be split into words, the variable has a possible name. Whether a variable is set is
-/// not checked: it may exist in cron's environment alone.
-pub fn check_credential(credential: &Credential) -> Result<()> {
+/// Checks what can be checked without signing in: files are there, private, and hold what they
+/// should; the command can be split into words, the variable has a possible name. Whether a
+/// variable is set is not checked: it may exist in cron's environment alone.
+pub fn check_credential(credential: &Credential, now: DateTime<Utc>) -> Result<()> {
     match credential {
         Credential::SecretEnv(variable) => check_variable(variable),
-        Credential::SecretFile(path) => private_file(path).map(drop),
+        Credential::SecretFile(path) | Credential::FederatedTokenFile(path) => {
+            private_file(path).map(drop)
+        }
         Credential::SecretCommand(command) => words(command).map(drop),
+        Credential::Certificate(path) => Certificate::read(path)?.require_valid(now),
+        Credential::GithubOidc(_)
+        | Credential::AzurePipelinesOidc(_)
+        | Credential::ManagedIdentity(_) => Ok(()),
     }
 }
 
@@ -113,7 +112,8 @@ fn check_mode(_path: &Path, _metadata: &fs::Metadata) -> Result<()> {
     Ok(())
 }
 
-fn from_file(path: &Path) -> Result<SecretString> {
+/// The content of a private file, without its line end.
+pub fn from_file(path: &Path) -> Result<SecretString> {
     let content = private_file(path)?;
     let origin = format!("secret file {}", path.display());
     secret_of(&origin, content, |text| text.trim_end_matches(['\r', '\n']))
@@ -136,7 +136,8 @@ fn variable_value(variable: &str) -> Option<std::ffi::OsString> {
     std::env::var_os(variable)
 }
 
-fn from_env(variable: &str) -> Result<SecretString> {
+/// The value of an environment variable.
+pub fn from_env(variable: &str) -> Result<SecretString> {
     check_variable(variable)?;
     let value = variable_value(variable).unwrap_or_default();
     if value.is_empty() {
@@ -171,7 +172,7 @@ fn words(command: &str) -> Result<(String, Vec<String>)> {
 }
 
 /// Runs the command and takes the first line that it prints.
-fn from_command(command: &str, clock: &dyn Clock, stop: &Stop) -> Result<SecretString> {
+pub fn from_command(command: &str, clock: &dyn Clock, stop: &Stop) -> Result<SecretString> {
     let (program, arguments) = words(command)?;
     let origin = format!("secret command {program}");
     let unusable = |why: &dyn std::fmt::Display| {

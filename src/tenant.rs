@@ -23,6 +23,17 @@ pub enum Credential {
     SecretFile(PathBuf),
     /// A client secret printed by a command, split into words as a shell would, run without one.
     SecretCommand(String),
+    /// A private key and its certificate in a PEM file that nobody else can read.
+    Certificate(PathBuf),
+    /// A token of another issuer in a file that nobody else can read.
+    FederatedTokenFile(PathBuf),
+    /// A token that GitHub Actions gives to its jobs, for this audience or the cloud's.
+    GithubOidc(Option<String>),
+    /// A token that Azure Pipelines gives to its jobs, for the service connection of this id.
+    AzurePipelinesOidc(String),
+    /// The identity of the Azure machine that we run on; the user-assigned one of this client id,
+    /// or the machine's own.
+    ManagedIdentity(Option<String>),
 }
 
 impl Credential {
@@ -32,24 +43,38 @@ impl Credential {
             Self::SecretEnv(_) => "secret-env",
             Self::SecretFile(_) => "secret-file",
             Self::SecretCommand(_) => "secret-command",
+            Self::Certificate(_) => "certificate",
+            Self::FederatedTokenFile(_) => "federated-token-file",
+            Self::GithubOidc(_) => "github-oidc",
+            Self::AzurePipelinesOidc(_) => "azure-pipelines-oidc",
+            Self::ManagedIdentity(_) => "managed-identity",
         }
     }
 
-    /// The variable, path or command.
-    pub fn reference(&self) -> String {
+    /// The variable, path, command or id, where the kind has one.
+    pub fn reference(&self) -> Option<String> {
         match self {
-            Self::SecretEnv(name) => name.clone(),
-            Self::SecretFile(path) => path.display().to_string(),
-            Self::SecretCommand(command) => command.clone(),
+            Self::SecretFile(path) | Self::Certificate(path) | Self::FederatedTokenFile(path) => {
+                Some(path.display().to_string())
+            }
+            Self::SecretEnv(text) | Self::SecretCommand(text) | Self::AzurePipelinesOidc(text) => {
+                Some(text.clone())
+            }
+            Self::GithubOidc(text) | Self::ManagedIdentity(text) => text.clone(),
         }
     }
 
     /// Reads back what [`kind`](Self::kind) and [`reference`](Self::reference) gave.
-    pub fn from_parts(kind: &str, reference: &str) -> Option<Self> {
-        Some(match kind {
-            "secret-env" => Self::SecretEnv(reference.to_owned()),
-            "secret-file" => Self::SecretFile(PathBuf::from(reference)),
-            "secret-command" => Self::SecretCommand(reference.to_owned()),
+    pub fn from_parts(kind: &str, reference: Option<String>) -> Option<Self> {
+        Some(match (kind, reference) {
+            ("secret-env", Some(variable)) => Self::SecretEnv(variable),
+            ("secret-file", Some(path)) => Self::SecretFile(path.into()),
+            ("secret-command", Some(command)) => Self::SecretCommand(command),
+            ("certificate", Some(path)) => Self::Certificate(path.into()),
+            ("federated-token-file", Some(path)) => Self::FederatedTokenFile(path.into()),
+            ("github-oidc", audience) => Self::GithubOidc(audience),
+            ("azure-pipelines-oidc", Some(id)) => Self::AzurePipelinesOidc(id),
+            ("managed-identity", client_id) => Self::ManagedIdentity(client_id),
             _ => return None,
         })
     }
@@ -64,7 +89,7 @@ pub struct Settings {
     pub directory: String,
     /// The national cloud it lives in.
     pub cloud: Cloud,
-    /// The application (client) id of the app registration.
+    /// The application (client) id of the app registration; none with a managed identity.
     pub client_id: Option<String>,
     /// How we sign in.
     pub credential: Credential,

@@ -160,10 +160,13 @@ fn what_cannot_be_accepted_is_refused_before_a_database_is_made() {
             ),
             "query",
         ),
-        (add("a", &[]), "--secret-env"),
+        (
+            add("a", &[]),
+            "no credential is given\nhint: add one of --certificate FILE, --secret-file FILE",
+        ),
         (
             add("a", &["--secret-env", "A", "--secret-file", "B"]),
-            "cannot be used with",
+            "several credentials are given: --secret-env, --secret-file",
         ),
         (
             vec![

@@ -28,6 +28,7 @@ use super::token::{Token, Tokens};
 use super::wire::{Answer, Limits, Lost, Outgoing, Payload, Wire};
 use super::{Content, Error, Fault, Graph, Request, Traffic};
 use crate::clock::Clock;
+use crate::secret::platform::Platform;
 use crate::stop::Stop;
 use crate::tenant::{Tenant, TenantId};
 use failure::Failure;
@@ -41,6 +42,7 @@ pub struct Connector {
 struct Shared {
     clock: Arc<dyn Clock>,
     stop: Stop,
+    platform: Platform,
     wire: Wire,
     tokens: Tokens,
     pacers: Mutex<HashMap<TenantId, Arc<Pacer>>>,
@@ -48,17 +50,30 @@ struct Shared {
 
 impl Connector {
     /// A connector that sends `user_agent`, takes its proxy from the environment (none for this
-    /// machine), and ends every request when a stop is requested.
+    /// machine), and ends every request when a stop is requested. It is on no platform that could
+    /// vouch for it.
     pub fn new(clock: Arc<dyn Clock>, stop: Stop, user_agent: &str) -> Self {
-        Self::with_limits(clock, stop, user_agent, Limits::default())
+        Self::on(Platform::default(), clock, stop, user_agent)
     }
 
-    fn with_limits(clock: Arc<dyn Clock>, stop: Stop, user_agent: &str, limits: Limits) -> Self {
+    /// The same on a platform, which credentials without a secret need.
+    pub fn on(platform: Platform, clock: Arc<dyn Clock>, stop: Stop, user_agent: &str) -> Self {
+        Self::with_limits(platform, clock, stop, user_agent, Limits::default())
+    }
+
+    fn with_limits(
+        platform: Platform,
+        clock: Arc<dyn Clock>,
+        stop: Stop,
+        user_agent: &str,
+        limits: Limits,
+    ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 wire: Wire::new(user_agent, limits, &stop),
                 clock,
                 stop,
+                platform,
                 tokens: Tokens::default(),
                 pacers: Mutex::default(),
             }),
@@ -76,7 +91,7 @@ impl Connector {
         let root = Root::parse(graph).map_err(|why| {
             Error::new(
                 Fault::Credential,
-                format!("tenant {}: Graph URL {why}", settings.name),
+                format!("tenant {}: Graph URL {graph:?} {why}", settings.name),
             )
             .hint(format!("tenantpilot tenants edit {}", settings.name))
         })?;
@@ -262,6 +277,7 @@ impl Client {
             wire: &shared.wire,
             clock: &*shared.clock,
             stop: &shared.stop,
+            platform: &shared.platform,
             deadline: self.deadline,
             jitter,
         };
@@ -307,6 +323,7 @@ impl Client {
             request_id: &request_id,
             left,
             new_connection: tries.new_connection,
+            platform: None,
         });
         let took = self
             .shared

@@ -1,5 +1,5 @@
-//! Graph root and sign-in authority of each national cloud ("Microsoft Graph national cloud
-//! deployments").
+//! Graph root, sign-in authority and federation audience of each national cloud ("Microsoft Graph
+//! national cloud deployments").
 
 /// A national cloud.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,6 +49,15 @@ impl Cloud {
             Self::Global => "https://login.microsoftonline.com",
             Self::UsGov | Self::UsGovDod => "https://login.microsoftonline.us",
             Self::China => "https://login.chinacloudapi.cn",
+        }
+    }
+
+    /// The audience of assertions of other issuers ("Configure a federated identity credential").
+    pub fn federation_audience(self) -> &'static str {
+        match self {
+            Self::Global => "api://AzureADTokenExchange",
+            Self::UsGov | Self::UsGovDod => "api://AzureADTokenExchangeUSGov",
+            Self::China => "api://AzureADTokenExchangeChina",
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Where a tenant's Graph or its sign-in authority is, which URLs are made from that, and which
-//! links of an answer lead there.
+//! links of an answer lead there. The only place that takes URLs apart.
 //!
 //! A token is sent to URLs made here and to no other. Of a link in an answer only path and query
 //! are taken, byte for byte; the origin is always the configured one, after a check that the link
@@ -7,6 +7,7 @@
 //! percent-encoded twice, and an encoder that "mends" it loses the place in the list.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
 
 use super::{Request, Version};
 
@@ -15,7 +16,7 @@ const MAX_URL: usize = 65_000;
 
 /// An origin and the path below which a service lives.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub(super) struct Root {
+pub(crate) struct Root {
     https: bool,
     host: String,
     port: Option<u16>,
@@ -24,43 +25,66 @@ pub(super) struct Root {
 
 impl Root {
     /// Reads a configured URL: `https://HOST[:PORT][/PATH]`, or `http` where the host is this
-    /// machine. The error says what is wrong with it.
-    pub(super) fn parse(url: &str) -> Result<Self, String> {
+    /// machine. The error says what is wrong with it, to stand after the URL.
+    pub(crate) fn parse(url: &str) -> Result<Self, String> {
+        let root = Self::of_any_scheme(url)?;
+        if root.https || root.is_loopback() {
+            return Ok(root);
+        }
+        Err("is not https: plain http goes to this machine only".to_owned())
+    }
+
+    /// The same for a service of the platform that this machine runs on: plain http may also go to
+    /// a link-local address, which leads no further than the host.
+    pub(super) fn of_platform(url: &str) -> Result<Self, String> {
+        let root = Self::of_any_scheme(url)?;
+        if root.https || root.is_loopback() || root.is_link_local() {
+            return Ok(root);
+        }
+        Err("is not https: plain http goes to this machine or a link-local address only".to_owned())
+    }
+
+    fn of_any_scheme(url: &str) -> Result<Self, String> {
         let (scheme, rest) = url
             .split_once("://")
-            .ok_or_else(|| format!("{url:?} is not a URL"))?;
-        let (authority, path) = split_authority(rest);
+            .ok_or_else(|| "has no scheme".to_owned())?;
         let https = match scheme.to_ascii_lowercase().as_str() {
             "https" => true,
             "http" => false,
-            _ => return Err(format!("{url:?} has to begin with https://")),
+            _ => return Err("is not https".to_owned()),
         };
-        let (host, port) = host_and_port(authority)
-            .ok_or_else(|| format!("{url:?} does not name a host, or more than a host"))?;
-        if path.contains(['?', '#', '\\']) || !is_url_text(path) || has_dot_segment(path) {
-            return Err(format!("{url:?} has more than a host and a path"));
+        let (authority, path) = split_authority(rest);
+        if path.contains(['?', '#']) {
+            return Err("has a query or a fragment".to_owned());
         }
-        let root = Self {
+        if authority.contains('@') {
+            return Err("has a user name or password".to_owned());
+        }
+        let (host, port) =
+            host_and_port(authority).ok_or_else(|| "has no usable host and port".to_owned())?;
+        if !path.bytes().all(is_path_byte) || has_dot_segment(path) {
+            return Err("has a character or a segment that no such URL has".to_owned());
+        }
+        Ok(Self {
             https,
             host,
             port: port.filter(|&port| port != default_port(https)),
             prefix: path.trim_end_matches('/').to_owned(),
-        };
-        if !https && !root.is_loopback() {
-            return Err(format!(
-                "{url:?} has to be https: plain http goes to this machine only"
-            ));
-        }
-        Ok(root)
+        })
     }
 
     /// Whether it is this machine.
     pub(super) fn is_loopback(&self) -> bool {
+        self.host == "localhost" || self.address().is_some_and(|address| address.is_loopback())
+    }
+
+    fn is_link_local(&self) -> bool {
+        matches!(self.address(), Some(IpAddr::V4(address)) if address.is_link_local())
+    }
+
+    fn address(&self) -> Option<IpAddr> {
         let bare = self.host.trim_start_matches('[').trim_end_matches(']');
-        self.host == "localhost"
-            || bare
-                .parse::<std::net::IpAddr>()
-                .is_ok_and(|address| address.is_loopback())
+        bare.parse().ok()
     }
 
     /// Whether it is spoken to through TLS.
@@ -76,6 +100,23 @@ impl Root {
     /// The URL of a path below the root, which is given without a leading slash.
     pub(super) fn below(&self, path: &str) -> String {
         format!("{self}/{path}")
+    }
+
+    /// The root itself with a query: what there is of one already, byte for byte, and options.
+    pub(super) fn asking(&self, query: &str, options: &[(&str, &str)]) -> Result<String, String> {
+        let mut url = format!("{self}?{query}");
+        for (name, value) in options {
+            if !url.ends_with(['?', '&']) {
+                url.push('&');
+            }
+            encode_query(&mut url, name);
+            url.push('=');
+            encode_query(&mut url, value);
+        }
+        if query.contains('#') {
+            return Err("has a fragment".to_owned());
+        }
+        sendable(url)
     }
 
     /// The URL of a request.
@@ -183,14 +224,6 @@ impl fmt::Debug for Root {
     }
 }
 
-/// Whether a text can be spliced into the path of the sign-in URL as directory: a GUID or a domain.
-pub(super) fn is_directory(text: &str) -> bool {
-    text.bytes().any(|byte| byte.is_ascii_alphanumeric())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
-}
-
 /// Path and names of the query options of a URL: what may be logged of it.
 pub(super) fn loggable(url: &str) -> String {
     let (_, rest) = url.split_once("://").unwrap_or(("", url));
@@ -228,22 +261,44 @@ fn split_authority(rest: &str) -> (&str, &str) {
 /// Host, lower-cased, and port; `None` where there is anything else, such as user information or a
 /// character that some reader might take for the end of the host.
 fn host_and_port(authority: &str) -> Option<(String, Option<u16>)> {
-    let (host, port) = match authority.rfind(':') {
-        Some(at) if !authority.ends_with(']') => {
-            let (host, port) = authority.split_at(at);
-            (host, Some(port.strip_prefix(':')?.parse().ok()?))
-        }
-        _ => (authority, None),
+    let host_end = match authority.strip_prefix('[') {
+        Some(rest) => rest.find(']')? + 2,
+        None => authority.find(':').unwrap_or(authority.len()),
     };
-    let is_ipv6 = host
+    let (host, port) = authority.split_at_checked(host_end)?;
+    let is_host = match host
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'))
-        .is_some_and(|host| host.parse::<std::net::Ipv6Addr>().is_ok());
-    let is_name = !host.is_empty()
-        && host
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'));
-    (is_ipv6 || is_name).then(|| (host.to_ascii_lowercase(), port))
+    {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => is_domain(host),
+    };
+    let port = match port.strip_prefix(':') {
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some(digits.parse().ok().filter(|&port| port > 0)?)
+        }
+        Some(_) => return None,
+        None if port.is_empty() => None,
+        None => return None,
+    };
+    is_host.then(|| (host.to_ascii_lowercase(), port))
+}
+
+/// Labels of letters, digits and inner dashes, joined by dots, up to 253 characters (RFC 1123).
+pub(crate) fn is_domain(text: &str) -> bool {
+    text.len() <= 253
+        && text.split('.').all(|label| {
+            (1..=63).contains(&label.len())
+                && label
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        })
+}
+
+fn is_path_byte(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte)
 }
 
 fn is_below(path: &str, prefix: &str, version: Version) -> bool {
@@ -320,42 +375,92 @@ mod tests {
 
     #[test]
     fn only_https_and_loopback_are_roots() {
-        for good in [
-            "https://graph.microsoft.com",
-            "HTTPS://Graph.Microsoft.Com:443/",
-            "https://gateway.example/graph/",
-            "http://127.0.0.1:8080",
-            "http://127.9.9.9",
-            "http://[::1]:80",
-            "http://localhost:1",
+        for (good, kept) in [
+            ("https://graph.microsoft.com", "https://graph.microsoft.com"),
+            (
+                "HTTPS://Graph.Microsoft.Com:443/",
+                "https://graph.microsoft.com",
+            ),
+            (
+                "https://a.example:8443/proxy//",
+                "https://a.example:8443/proxy",
+            ),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("http://127.9.9.9", "http://127.9.9.9"),
+            ("http://[::1]:80", "http://[::1]"),
+            ("http://localhost:1/", "http://localhost:1"),
+            ("https://[2001:db8::1]", "https://[2001:db8::1]"),
         ] {
-            assert!(Root::parse(good).is_ok(), "{good}");
+            assert_eq!(Root::parse(good).unwrap().to_string(), kept);
         }
         for bad in [
+            "",
             "graph.microsoft.com",
             "http://graph.microsoft.com",
             "http://127.0.0.1.evil.example",
             "http://localhost.evil.example",
             "http://128.0.0.1",
+            "http://169.254.169.254",
             "https://user@graph.microsoft.com",
             "https://user:pw@graph.microsoft.com",
             "https://graph.microsoft.com/?a=b",
+            "https://graph.microsoft.com?a=b",
             "https://graph.microsoft.com/#x",
             "https://graph.microsoft.com/../x",
             "https://",
+            "https:///x",
             "https://graph microsoft",
             "https://graph.microsoft.com:99999",
-            "ftp://graph.microsoft.com",
+            "https://graph.microsoft.com:0",
+            "https://graph.microsoft.com:+1",
+            "https://graph.microsoft.com:",
+            "https://graph.microsoft.com/\u{7}",
+            "https://a.com\\@b.com",
+            "http://[::1",
+            "https://[x]",
+            "ftp://localhost",
             "file:///etc/passwd",
         ] {
             assert!(Root::parse(bad).is_err(), "{bad}");
         }
-        assert_eq!(
-            Root::parse("HTTPS://Graph.Microsoft.Com:443/").unwrap(),
-            graph()
-        );
         assert!(Root::parse("http://[::1]:80").unwrap().is_loopback());
         assert!(!graph().is_loopback());
+    }
+
+    #[test]
+    fn a_platform_is_also_at_a_link_local_address() {
+        for good in [
+            "http://169.254.169.254",
+            "http://127.0.0.1:1",
+            "https://a.example",
+        ] {
+            assert!(Root::of_platform(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://169.253.0.1",
+            "http://10.0.0.1",
+            "http://imds.example",
+        ] {
+            assert!(Root::of_platform(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_query_that_is_there_is_kept() {
+        let root = Root::parse("https://a.example/token").unwrap();
+        let options = [("audience", "api://a b&c")];
+        for (query, expected) in [
+            ("", "https://a.example/token?audience=api://a%20b%26c"),
+            (
+                "v=2%2F0&x",
+                "https://a.example/token?v=2%2F0&x&audience=api://a%20b%26c",
+            ),
+        ] {
+            assert_eq!(root.asking(query, &options).unwrap(), expected);
+        }
+        for query in ["a#b", "a b", "ä"] {
+            assert!(root.asking(query, &options).is_err(), "{query}");
+        }
     }
 
     #[test]
@@ -459,15 +564,5 @@ mod tests {
             "/beta/a?$top&$skiptoken&x"
         );
         assert_eq!(loggable("https://h"), "/");
-    }
-
-    #[test]
-    fn a_directory_is_a_guid_or_a_domain() {
-        for good in ["contoso.onmicrosoft.com", "0a1b-2c"] {
-            assert!(is_directory(good));
-        }
-        for bad in ["", "..", "a/b", "a?b", "a b", "a%2f", "ä"] {
-            assert!(!is_directory(bad), "{bad}");
-        }
     }
 }

@@ -66,6 +66,8 @@ pub(super) struct Outgoing<'a> {
     /// The time left to the caller.
     pub(super) left: Duration,
     pub(super) new_connection: bool,
+    /// It goes to the platform of this machine: through no proxy, and connects within this time.
+    pub(super) platform: Option<Duration>,
 }
 
 /// What a request carries beside its URL.
@@ -79,6 +81,10 @@ pub(super) enum Payload<'a> {
     Question(&'a SecretString, &'a str),
     /// A POST of this form.
     Form(&'a SecretString),
+    /// A GET with these headers.
+    Get(&'a [(&'static str, SecretString)]),
+    /// A POST of nothing with these headers.
+    EmptyPost(&'a [(&'static str, SecretString)]),
 }
 
 /// A whole answer.
@@ -147,7 +153,7 @@ impl Wire {
 
     /// Makes one try.
     pub(super) fn send(&self, outgoing: &Outgoing<'_>) -> Result<Answer, Lost> {
-        let agent = if outgoing.root.is_loopback() {
+        let agent = if outgoing.root.is_loopback() || outgoing.platform.is_some() {
             &self.direct
         } else {
             &self.by_environment
@@ -168,6 +174,13 @@ impl Wire {
                 .header("authorization", bearer(token)?)
                 .header("content-type", "application/json")
                 .send(question),
+            Payload::Get(headers) => {
+                with_headers(self.prepared(agent.get(outgoing.url), outgoing), headers)?.call()
+            }
+            Payload::EmptyPost(headers) => {
+                with_headers(self.prepared(agent.post(outgoing.url), outgoing), headers)?
+                    .send_empty()
+            }
             Payload::Form(form) => self
                 .prepared(agent.post(outgoing.url), outgoing)
                 .header("content-type", "application/x-www-form-urlencoded")
@@ -196,6 +209,10 @@ impl Wire {
             config.max_idle_age(Duration::ZERO)
         } else {
             config
+        };
+        let config = match outgoing.platform {
+            Some(connect) => config.timeout_connect(Some(connect)),
+            None => config,
         };
         config
             .build()
@@ -263,10 +280,10 @@ impl Headers {
 }
 
 fn bearer(token: &SecretString) -> Result<HeaderValue, Lost> {
-    let mut header = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
-        .map_err(|_| network("the token cannot be sent"))?;
-    header.set_sensitive(true);
-    Ok(header)
+    sensitive(&SecretString::from(format!(
+        "Bearer {}",
+        token.expose_secret()
+    )))
 }
 
 fn configured(user_agent: &str, limits: &Limits) -> ConfigBuilder<AgentScope> {
@@ -299,6 +316,22 @@ fn beginning(response: &mut Response<Body>, limit: u64) -> Vec<u8> {
     kept
 }
 
+fn with_headers<Any>(
+    request: RequestBuilder<Any>,
+    headers: &[(&'static str, SecretString)],
+) -> Result<RequestBuilder<Any>, Lost> {
+    headers.iter().try_fold(request, |request, (name, value)| {
+        Ok(request.header(*name, sensitive(value)?))
+    })
+}
+
+fn sensitive(value: &SecretString) -> Result<HeaderValue, Lost> {
+    let mut header = HeaderValue::from_str(value.expose_secret())
+        .map_err(|_| network("the token cannot be sent"))?;
+    header.set_sensitive(true);
+    Ok(header)
+}
+
 fn network(why: impl Into<String>) -> Lost {
     Lost::Network {
         why: why.into(),
@@ -317,10 +350,16 @@ fn lost(error: &ureq::Error, root: &Root, cut_short: bool) -> Lost {
         ureq::Error::Decompress(..) => Lost::Garbled,
         ureq::Error::Timeout(phase) => Lost::Network {
             why: format!("{host} did not answer in time ({phase})"),
-            hint: None,
+            hint: Some(WAY_OUT),
             out_of_time: cut_short && *phase == Timeout::Global,
         },
-        ureq::Error::HostNotFound => network(format!("host name {host} is not known")),
+        ureq::Error::HostNotFound => Lost::Network {
+            why: format!("host name {host} is not known"),
+            hint: Some(
+                "check the name service of this machine, and the URLs: tenantpilot tenants show NAME",
+            ),
+            out_of_time: false,
+        },
         ureq::Error::ConnectProxyFailed(_) | ureq::Error::InvalidProxyUrl => Lost::Network {
             why: format!("the proxy gives no connection to {host}"),
             hint: Some("look at ALL_PROXY, HTTPS_PROXY and HTTP_PROXY, in this order"),
@@ -329,6 +368,11 @@ fn lost(error: &ureq::Error, root: &Root, cut_short: bool) -> Lost {
         ureq::Error::Io(io) if io.kind() == ErrorKind::UnexpectedEof => {
             network(format!("{host} broke the connection off"))
         }
+        ureq::Error::Io(io) if io.kind() == ErrorKind::ConnectionRefused => Lost::Network {
+            why: format!("{host} refuses the connection"),
+            hint: Some(WAY_OUT),
+            out_of_time: false,
+        },
         ureq::Error::Io(io) => of_text(host, &io.to_string()),
         ureq::Error::Rustls(tls) => of_text(host, &tls.to_string()),
         ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
@@ -337,6 +381,9 @@ fn lost(error: &ureq::Error, root: &Root, cut_short: bool) -> Lost {
         _ => network(format!("no connection to {host}")),
     }
 }
+
+/// What to look at where nothing answers.
+const WAY_OUT: &str = "check firewall and proxy (ALL_PROXY, HTTPS_PROXY, HTTP_PROXY), and the URLs: tenantpilot tenants show NAME";
 
 fn of_text(host: &str, text: &str) -> Lost {
     Lost::Network {

@@ -9,8 +9,21 @@ use crate::clock::SystemClock;
 use crate::error::ExitCode;
 use crate::stop::Reason;
 
+fn read(credential: &Credential, clock: &dyn Clock, stop: &Stop) -> Result<SecretString> {
+    match credential {
+        Credential::SecretEnv(variable) => from_env(variable),
+        Credential::SecretFile(path) => from_file(path),
+        Credential::SecretCommand(command) => from_command(command, clock, stop),
+        other => panic!("{other:?} is no client secret"),
+    }
+}
+
 fn get(credential: &Credential) -> Result<String> {
     read(credential, &SystemClock, &Stop::default()).map(|s| s.expose_secret().to_owned())
+}
+
+fn check_credential(credential: &Credential) -> Result<()> {
+    super::check_credential(credential, DateTime::UNIX_EPOCH)
 }
 
 fn command(line: &str) -> Credential {
@@ -46,6 +59,8 @@ fn a_file_that_others_can_read_is_refused_with_the_command_that_mends_it() {
         for error in [
             get(&credential).unwrap_err(),
             check_credential(&credential).unwrap_err(),
+            check_credential(&Credential::Certificate(path.clone())).unwrap_err(),
+            check_credential(&Credential::FederatedTokenFile(path.clone())).unwrap_err(),
         ] {
             assert_eq!(error.kind().exit_code(), ExitCode::Config);
             assert!(error.message().contains(&format!("{mode:04o}")), "{error}");
@@ -120,7 +135,7 @@ fn of_a_command_that_fails_only_the_status_is_told() {
 
 #[test]
 fn a_command_that_hangs_is_ended_by_the_time_limit_and_by_a_stop() {
-    let clock = crate::clock::FixedClock::new(chrono::DateTime::UNIX_EPOCH);
+    let clock = crate::clock::FixedClock::new(DateTime::UNIX_EPOCH);
     let error = read(&command("sleep 600"), &clock, &Stop::default()).unwrap_err();
     assert!(error.message().contains("not done after 30 s"), "{error}");
 

@@ -197,17 +197,16 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
 
 impl Raw {
     fn tenant(self) -> Result<Tenant> {
+        let (name, id) = (&self.name, self.id);
         let damaged = |what: &str, value: &str| {
             Error::new(
                 Kind::Integrity,
                 format!(
-                    "tenant {} (id {}) has a {what} that this program does not know: {value}",
-                    self.name, self.id
+                    "tenant {name} (id {id}) has a {what} that this program does not know: {value}"
                 ),
             )
         };
-        let reference = self.credential_reference.as_deref().unwrap_or_default();
-        let credential = Credential::from_parts(&self.credential_kind, reference)
+        let credential = Credential::from_parts(&self.credential_kind, self.credential_reference)
             .ok_or_else(|| damaged("credential", &self.credential_kind))?;
         let cloud = Cloud::parse(&self.cloud).ok_or_else(|| damaged("cloud", &self.cloud))?;
         let labels: BTreeMap<String, String> = serde_json::from_str(&self.labels)

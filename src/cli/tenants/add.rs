@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::credential::{CredentialArgs, FLAGS};
+use super::credential::{CredentialArgs, check_client_id};
 use super::{event, require_free_name, show};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -13,13 +13,19 @@ use crate::tenant::{self, Settings, Tenant, address};
 
 /// Add a tenant, and make the database if there is none
 #[derive(Debug, clap::Args)]
-#[command(group(clap::ArgGroup::new("sign-in").args(FLAGS).required(true)), after_help = "Examples:
+#[command(after_help = "Examples:
   tenantpilot tenants add contoso --directory contoso.onmicrosoft.com \\
       --client-id 11111111-2222-3333-4444-555555555555 \\
-      --secret-file /etc/tenantpilot/contoso
+      --certificate /etc/tenantpilot/contoso.pem
   tenantpilot tenants add fabrikam --secret-env FABRIKAM_SECRET --cloud usgov \\
       --directory 66666666-7777-8888-9999-000000000000 \\
-      --client-id 11111111-2222-3333-4444-555555555555")]
+      --client-id 11111111-2222-3333-4444-555555555555
+  tenantpilot tenants add adatum --directory adatum.onmicrosoft.com --managed-identity
+
+A new key and certificate, of which tenantpilot.crt is uploaded to the app registration:
+  umask 077
+  openssl req -x509 -newkey rsa:2048 -nodes -days 365 -subj /CN=tenantpilot \\
+      -keyout tenantpilot.pem -out tenantpilot.crt && cat tenantpilot.crt >> tenantpilot.pem")]
 pub struct Args {
     /// A name of 1 to 100 characters that no other tenant has, not only digits
     name: String,
@@ -28,12 +34,9 @@ pub struct Args {
     #[arg(long, value_name = "GUID|DOMAIN")]
     directory: String,
 
-    /// The application (client) id of the app registration
+    /// The application (client) id of the app registration; needed except with --managed-identity
     #[arg(long, value_name = "GUID")]
-    client_id: String,
-
-    #[command(flatten)]
-    credential: CredentialArgs,
+    client_id: Option<String>,
 
     /// The national cloud that the directory is in
     #[arg(long, default_value = "global", value_parser = ["global", "usgov", "usgov-dod", "china"])]
@@ -50,6 +53,9 @@ pub struct Args {
     /// Hang a label on it; repeatable
     #[arg(long = "label", value_name = "K=V")]
     labels: Vec<String>,
+
+    #[command(flatten)]
+    credential: CredentialArgs,
 }
 
 pub(super) fn run(ctx: &Context, args: Args) -> Result<()> {
@@ -76,7 +82,9 @@ pub(super) fn run(ctx: &Context, args: Args) -> Result<()> {
 fn settings(ctx: &Context, args: Args) -> Result<Settings> {
     tenant::check_name("tenant", &args.name)?;
     address::check_directory(&args.directory)?;
-    address::check_client_id(&args.client_id)?;
+    if let Some(client_id) = &args.client_id {
+        address::check_client_id(client_id)?;
+    }
     let given: Vec<_> = args
         .labels
         .iter()
@@ -84,11 +92,11 @@ fn settings(ctx: &Context, args: Args) -> Result<Settings> {
         .collect::<Result<_>>()?;
     let mut labels = BTreeMap::new();
     labels::change(&mut labels, &given);
-    Ok(Settings {
+    let settings = Settings {
         name: args.name,
         directory: args.directory,
         cloud: cloud(&args.cloud)?,
-        client_id: Some(args.client_id),
+        client_id: args.client_id,
         graph_url: args
             .graph_url
             .as_deref()
@@ -101,7 +109,9 @@ fn settings(ctx: &Context, args: Args) -> Result<Settings> {
             .transpose()?,
         labels,
         credential: args.credential.credential(ctx)?,
-    })
+    };
+    check_client_id(&settings)?;
+    Ok(settings)
 }
 
 /// The cloud of that name.

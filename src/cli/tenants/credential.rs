@@ -1,18 +1,30 @@
-//! How a credential is given: the name of a variable, a path or a command, never the secret.
+//! How a credential is given: the name of a variable, a path, a command or an id, never a secret.
 
 use std::path::{Path, PathBuf};
 
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::secret;
-use crate::tenant::Credential;
+use crate::tenant::{Credential, Settings, address};
 
 /// The flags of a credential, for groups that name them.
-pub(super) const FLAGS: [&str; 3] = ["secret_env", "secret_file", "secret_command"];
+pub(super) const FLAGS: [&str; 8] = [
+    "secret_env",
+    "secret_file",
+    "secret_command",
+    "certificate",
+    "federated_token_file",
+    "github_oidc",
+    "azure_pipelines_oidc",
+    "managed_identity",
+];
+
+const ALL: &str = "--certificate FILE, --secret-file FILE, --secret-env VAR, --secret-command CMD, --federated-token-file FILE, --github-oidc, --azure-pipelines-oidc ID or --managed-identity";
 
 /// Where the credential is; exactly one.
-#[derive(Debug, Clone, clap::Args)]
-#[group(id = "credential", multiple = false)]
+#[derive(Debug, Clone, Default, clap::Args)]
+#[group(id = "credential", multiple = true)]
+#[command(next_help_heading = "Credential (exactly one)")]
 pub(super) struct CredentialArgs {
     /// Take the client secret from this environment variable
     #[arg(long, value_name = "VAR")]
@@ -25,24 +37,41 @@ pub(super) struct CredentialArgs {
     /// Take the client secret from the first line that this command prints, started without a shell
     #[arg(long, value_name = "CMD")]
     secret_command: Option<String>,
+
+    /// Sign with the key in this PEM file, which also holds its certificate and which nobody else
+    /// may be able to read
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
+
+    /// Present the token of another issuer in this file, which nobody else may be able to read; it
+    /// is read anew at each sign-in
+    #[arg(long, value_name = "FILE")]
+    federated_token_file: Option<PathBuf>,
+
+    /// Present the token that GitHub Actions gives to the job, for the cloud's audience or this one
+    #[arg(long, value_name = "AUDIENCE", num_args = 0..=1)]
+    github_oidc: Option<Option<String>>,
+
+    /// Present the token that Azure Pipelines gives to the job, for the service connection of this id
+    #[arg(long, value_name = "ID")]
+    azure_pipelines_oidc: Option<String>,
+
+    /// Sign in as the Azure machine that this runs on, or as its user-assigned identity of this
+    /// client id
+    #[arg(long, value_name = "CLIENT_ID", num_args = 0..=1)]
+    managed_identity: Option<Option<String>>,
 }
 
 impl CredentialArgs {
-    /// The credential, checked as far as that is possible without reading the secret.
+    /// The credential, checked as far as that is possible without signing in.
     ///
     /// # Errors
-    /// A file that is not there or that others can read, a command that cannot be split into words.
+    /// None or several, a file that is not there or that others can read, a certificate that does
+    /// not fit its key or has expired, a command that cannot be split into words.
     pub(super) fn credential(self, ctx: &Context) -> Result<Credential> {
-        let credential = match (self.secret_env, self.secret_file, self.secret_command) {
-            (Some(variable), None, None) => Credential::SecretEnv(variable),
-            (None, Some(path), None) => Credential::SecretFile(whole_path(&path)?),
-            (None, None, Some(command)) => Credential::SecretCommand(command),
-            _ => {
-                return Err(Error::usage("exactly one credential is needed")
-                    .hint("add --secret-env, --secret-file or --secret-command"));
-            }
-        };
-        secret::check_credential(&credential)?;
+        let credential = self.only()?;
+        check_values(&credential)?;
+        secret::check_credential(&credential, ctx.now())?;
         if let Credential::SecretEnv(variable) = &credential
             && !secret::is_set(variable)
         {
@@ -50,7 +79,77 @@ impl CredentialArgs {
                 "environment variable {variable} is not set now; it has to be where runs start, e.g. in the crontab"
             ));
         }
+        if let Some(warning) = secret::certificate::warning(&credential, ctx.now()) {
+            ctx.ui.warn(warning);
+        }
         Ok(credential)
+    }
+
+    /// The one that is given.
+    fn only(self) -> Result<Credential> {
+        let path = |path: Option<PathBuf>| path.map(|path| whole_path(&path)).transpose();
+        let given = [
+            self.secret_env.map(Credential::SecretEnv),
+            path(self.secret_file)?.map(Credential::SecretFile),
+            self.secret_command.map(Credential::SecretCommand),
+            path(self.certificate)?.map(Credential::Certificate),
+            path(self.federated_token_file)?.map(Credential::FederatedTokenFile),
+            self.github_oidc.map(Credential::GithubOidc),
+            self.azure_pipelines_oidc
+                .map(Credential::AzurePipelinesOidc),
+            self.managed_identity.map(Credential::ManagedIdentity),
+        ];
+        let mut given: Vec<Credential> = given.into_iter().flatten().collect();
+        match (given.pop(), given.is_empty()) {
+            (Some(credential), true) => Ok(credential),
+            (Some(last), false) => {
+                given.push(last);
+                let flags = given.iter().map(|one| format!("--{}", one.kind()));
+                let flags: Vec<String> = flags.collect();
+                let what = format!("several credentials are given: {}", flags.join(", "));
+                Err(Error::usage(what).hint("a tenant signs in by exactly one; leave out the rest"))
+            }
+            (None, _) => {
+                Err(Error::usage("no credential is given").hint(format!("add one of {ALL}")))
+            }
+        }
+    }
+}
+
+/// Checks that the tenant has a client id, or a managed identity, which needs none.
+///
+/// # Errors
+/// Neither, or both.
+pub(super) fn check_client_id(settings: &Settings) -> Result<()> {
+    match (&settings.credential, &settings.client_id) {
+        (Credential::ManagedIdentity(_), Some(_)) => Err(Error::usage(
+            "--client-id is the application of the other credentials; a managed identity has its own",
+        )
+        .hint("leave --client-id out; for a user-assigned identity: --managed-identity CLIENT_ID")),
+        (Credential::ManagedIdentity(_), None) | (_, Some(_)) => Ok(()),
+        (credential, None) => Err(Error::usage(format!(
+            "--{} needs the application that signs in",
+            credential.kind()
+        ))
+        .hint("add --client-id GUID: the application (client) id of the app registration")),
+    }
+}
+
+fn check_values(credential: &Credential) -> Result<()> {
+    let word = |what: &str, text: &str| {
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Ok(());
+        }
+        Err(Error::usage(format!("{what} {text:?} cannot be one")))
+    };
+    match credential {
+        Credential::ManagedIdentity(Some(id)) => address::check_client_id(id).map_err(|_| {
+            Error::usage(format!("client id {id:?} of the managed identity is not a GUID"))
+                .hint("the name of the tenant comes first: tenantpilot tenants add NAME … --managed-identity [CLIENT_ID]")
+        }),
+        Credential::GithubOidc(Some(audience)) => word("audience", audience),
+        Credential::AzurePipelinesOidc(id) => word("service connection id", id),
+        _ => Ok(()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `tenants edit`: changes what is given and nothing else.
 
 use super::add::cloud;
-use super::credential::{CredentialArgs, FLAGS};
+use super::credential::{CredentialArgs, FLAGS, check_client_id};
 use super::{described, event, find, require_free_name, show};
 use crate::audit;
 use crate::context::Context;
@@ -16,7 +16,7 @@ use crate::tenant::{self, Settings, Tenant, address};
     group(clap::ArgGroup::new("changes").args(FLAGS).required(true).multiple(true)),
     override_usage = "tenantpilot tenants edit [OPTIONS] <NAME>",
     after_help = "Examples:
-  tenantpilot tenants edit contoso --secret-file /etc/tenantpilot/contoso-2027
+  tenantpilot tenants edit contoso --certificate /etc/tenantpilot/contoso-2027.pem
   tenantpilot tenants edit contoso --name contoso-emea --label region=emea"
 )]
 pub struct Args {
@@ -36,9 +36,6 @@ pub struct Args {
     #[arg(long, group = "changes", value_name = "GUID")]
     client_id: Option<String>,
 
-    #[command(flatten)]
-    credential: Option<CredentialArgs>,
-
     /// The national cloud that the directory is in
     #[arg(long, group = "changes", value_parser = ["global", "usgov", "usgov-dod", "china"])]
     cloud: Option<String>,
@@ -54,6 +51,9 @@ pub struct Args {
     /// Hang a label on it, `K=` takes it off; repeatable
     #[arg(long = "label", group = "changes", value_name = "K=V")]
     labels: Vec<String>,
+
+    #[command(flatten)]
+    credential: Option<CredentialArgs>,
 }
 
 pub(super) fn run(ctx: &Context, args: Args) -> Result<()> {
@@ -67,6 +67,7 @@ pub(super) fn run(ctx: &Context, args: Args) -> Result<()> {
             ..before.clone()
         };
         if after != before {
+            check_client_id(&after.settings)?;
             require_free_name(tx, after.name(), Some(after.id))?;
             store::tenants::update(tx, after.id, &after.settings)?;
             let details = audit::changes(
@@ -131,6 +132,8 @@ impl Change {
         set(&mut settings.authority_url, self.authority_url.as_ref());
         if self.args.client_id.is_some() {
             settings.client_id.clone_from(&self.args.client_id);
+        } else if matches!(settings.credential, tenant::Credential::ManagedIdentity(_)) {
+            settings.client_id = None;
         }
         labels::change(&mut settings.labels, &self.labels);
         settings

@@ -1,13 +1,14 @@
 //! `tenants list` and `tenants show`, and how a tenant looks as JSON.
 
-use chrono::SecondsFormat;
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use super::find;
 use crate::context::Context;
 use crate::error::Result;
+use crate::secret::certificate::{Certificate, Facts};
 use crate::store;
-use crate::tenant::{Settings, Tenant};
+use crate::tenant::{Credential, Settings, Tenant};
 use crate::ui::table::Table;
 
 /// List the tenants, by name
@@ -47,13 +48,29 @@ pub(super) fn show(ctx: &Context, args: &ShowArgs) -> Result<()> {
         url.clone()
             .unwrap_or_else(|| format!("{default} (of the cloud)"))
     };
-    ctx.ui.fields(&[
+    let certificate = match &settings.credential {
+        Credential::Certificate(path) => Some(Certificate::read(path)),
+        _ => None,
+    };
+    let mut fields = vec![
         ("id", tenant.id.0.to_string()),
         ("name", settings.name.clone()),
         ("directory", settings.directory.clone()),
         ("cloud", settings.cloud.name().to_owned()),
         ("client id", settings.client_id.clone().unwrap_or_default()),
         ("credential", credential_text(settings)),
+    ];
+    match &certificate {
+        Some(Ok(certificate)) => {
+            let facts = certificate.facts();
+            fields.push(("  subject", facts.subject.clone()));
+            fields.push(("  thumbprint", facts.thumbprint.clone()));
+            fields.push(("  not after", time(facts.not_after)));
+        }
+        Some(Err(error)) => fields.push(("  unusable", error.message().to_owned())),
+        None => {}
+    }
+    fields.extend([
         (
             "graph url",
             or_default(&settings.graph_url, settings.cloud.graph_root()),
@@ -63,19 +80,37 @@ pub(super) fn show(ctx: &Context, args: &ShowArgs) -> Result<()> {
             or_default(&settings.authority_url, settings.cloud.authority()),
         ),
         ("labels", crate::labels::text(&settings.labels)),
-        (
-            "created at",
-            tenant.created_at.to_rfc3339_opts(SecondsFormat::Secs, true),
-        ),
-    ])?;
-    ctx.ui.document(&json(&tenant))
+        ("created at", time(tenant.created_at)),
+    ]);
+    ctx.ui.fields(&fields)?;
+    let mut object = json(&tenant);
+    if let Some(certificate) = &certificate {
+        object["credential"]["certificate"] = match certificate {
+            Ok(certificate) => certificate_json(certificate.facts()),
+            Err(_) => Value::Null,
+        };
+    }
+    ctx.ui.document(&object)
+}
+
+fn certificate_json(facts: &Facts) -> Value {
+    json!({
+        "subject": facts.subject,
+        "thumbprint": facts.thumbprint,
+        "not_before": time(facts.not_before),
+        "not_after": time(facts.not_after),
+    })
+}
+
+fn time(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// A tenant as `--json` gives it.
 pub(super) fn json(tenant: &Tenant) -> Value {
     let mut object = settings_json(&tenant.settings);
     object["id"] = json!(tenant.id.0);
-    object["created_at"] = json!(tenant.created_at.to_rfc3339_opts(SecondsFormat::Secs, true));
+    object["created_at"] = json!(time(tenant.created_at));
     object
 }
 
@@ -97,9 +132,9 @@ pub(super) fn settings_json(settings: &Settings) -> Value {
 }
 
 fn credential_text(settings: &Settings) -> String {
-    format!(
-        "{} {}",
-        settings.credential.kind(),
-        settings.credential.reference()
-    )
+    let kind = settings.credential.kind();
+    match settings.credential.reference() {
+        Some(reference) => format!("{kind} {reference}"),
+        None => kind.to_owned(),
+    }
 }

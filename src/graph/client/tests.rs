@@ -46,7 +46,13 @@ fn scene_with(replies: Vec<Reply>, limits: Limits, run: Duration) -> Scene {
     let clock = Arc::new(FixedClock::new(DateTime::UNIX_EPOCH));
     let stop = Stop::default();
     let dyn_clock: Arc<dyn Clock> = clock.clone();
-    let connector = Connector::with_limits(dyn_clock, stop.clone(), "tenantpilot/test", limits);
+    let connector = Connector::with_limits(
+        Platform::default(),
+        dyn_clock,
+        stop.clone(),
+        "tenantpilot/test",
+        limits,
+    );
     let tenant = tenant(&server.url(), private_file(&directory));
     let deadline = clock.monotonic() + run;
     Scene {
