@@ -2,6 +2,8 @@
 //!
 //! Faults that change a list rather than replace an answer come in as a [`Twist`].
 
+use base64::Engine as _;
+
 use super::collections::{self, Row, Versions};
 use super::faults::Kind;
 use super::http::{Answer, Delivery, Request};
@@ -214,7 +216,9 @@ impl Call<'_> {
             let elements = resource.below(&name);
             if facts.one {
                 match elements.first() {
+                    Some(only) if facts.file => return file(only),
                     Some(only) => resource = only,
+                    None if facts.value => return Answer::new(204, refusal::JSON, ""),
                     None => return refusal::not_found(self.request, &name),
                 }
             } else if let Some(id) = segments.next() {
@@ -373,6 +377,15 @@ fn with_context(context: &str, object: &str) -> String {
 
 fn is_false(item: &Resource, member: &str) -> bool {
     Members::parse(&item.text).is_some_and(|members| members.get(member) == Some("false"))
+}
+
+/// The bytes of a file, under its own content type.
+fn file(resource: &Resource) -> Answer {
+    let members = Members::parse(&resource.text).unwrap_or_default();
+    let kind = members.string("type").unwrap_or_default();
+    let text = members.string("value").unwrap_or_default();
+    let bytes = base64::engine::general_purpose::STANDARD.decode(text);
+    Answer::new(200, &kind, bytes.unwrap_or_default())
 }
 
 fn json_answer(body: String) -> Answer {

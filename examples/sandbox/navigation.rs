@@ -11,6 +11,10 @@ pub struct Below {
     pub below: &'static [&'static str],
     /// It holds at most one object rather than a list.
     pub one: bool,
+    /// It is no object of its own but a value: where there is none, the answer is empty.
+    pub value: bool,
+    /// It is a file, served as its bytes.
+    pub file: bool,
 }
 
 const LEAF: Below = Below {
@@ -18,7 +22,26 @@ const LEAF: Below = Below {
     expand: &[],
     below: &[],
     one: false,
+    value: false,
+    file: false,
 };
+
+/// A picture or a style sheet.
+const FILE: Below = Below {
+    one: true,
+    file: true,
+    ..LEAF
+};
+
+const FILES: &[&str] = &[
+    "backgroundImage",
+    "bannerLogo",
+    "customCSS",
+    "favicon",
+    "headerLogo",
+    "squareLogo",
+    "squareLogoDark",
+];
 
 const BELOW: &[Below] = &[
     Below {
@@ -57,15 +80,34 @@ const BELOW: &[Below] = &[
     Below {
         name: "themeColorLogo",
         one: true,
+        value: true,
         ..LEAF
     },
     Below {
         name: "lightBackgroundLogo",
         one: true,
+        value: true,
         ..LEAF
     },
     Below {
         name: "landingPageCustomizedImage",
+        one: true,
+        value: true,
+        ..LEAF
+    },
+    Below {
+        name: "branding",
+        below: &["localizations"],
+        one: true,
+        ..LEAF
+    },
+    Below {
+        name: "localizations",
+        below: FILES,
+        ..LEAF
+    },
+    Below {
+        name: "microsoftTunnelConfiguration",
         one: true,
         ..LEAF
     },
@@ -78,6 +120,9 @@ const BELOW: &[Below] = &[
 
 /// How a navigation property behaves: a leaf list unless the table says otherwise.
 pub fn below(name: &str) -> Below {
+    if FILES.contains(&name) {
+        return FILE;
+    }
     BELOW
         .iter()
         .find(|below| below.name == name)

@@ -388,12 +388,14 @@ pub const ROWS: &[Row] = &[
     Row {
         path: "deviceAppManagement/iosLobAppProvisioningConfigurations",
         declared: "microsoft.graph.iosLobAppProvisioningConfiguration",
+        list_nulls: &["payload"],
         scopes: APPS,
         ..LIST
     },
     Row {
         path: "deviceAppManagement/wdacSupplementalPolicies",
         declared: "microsoft.graph.windowsDefenderApplicationControlSupplementalPolicy",
+        list_nulls: &["content"],
         scopes: APPS,
         ..LIST
     },
@@ -509,6 +511,7 @@ pub const ROWS: &[Row] = &[
     Row {
         path: "deviceManagement/microsoftTunnelSites",
         declared: "microsoft.graph.microsoftTunnelSite",
+        below: &["microsoftTunnelConfiguration"],
         ..PLAIN
     },
     Row {
@@ -565,6 +568,7 @@ pub const ROWS: &[Row] = &[
     Row {
         path: "organization",
         declared: "microsoft.graph.organization",
+        below: &["branding"],
         ..DIRECTORY
     },
     Row {

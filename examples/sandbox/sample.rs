@@ -12,12 +12,12 @@ use super::json::quote;
 use super::rows::ROWS;
 use super::tenant::{Resource, Tenant};
 use super::{
-    sample_apps, sample_catalog, sample_compliance, sample_directory, sample_enrollment,
-    sample_profiles, sample_scripts,
+    sample_admin, sample_apps, sample_catalog, sample_compliance, sample_directory,
+    sample_enrollment, sample_profiles, sample_scripts, sample_store,
 };
 
 /// Number of policies unless somebody asks for another.
-const DEFAULT_POLICIES: usize = 180;
+const DEFAULT_POLICIES: usize = 180 + 61;
 
 /// Makes one object.
 type Make = fn(&mut Maker, &mut Tenant);
@@ -69,6 +69,8 @@ pub fn tenant(policies: Option<usize>, seed: u64) -> Tenant {
     sample_scripts::fixed(&mut maker, &mut tenant);
     sample_enrollment::fixed(&mut maker, &mut tenant);
     sample_apps::fixed(&mut maker, &mut tenant);
+    sample_store::fixed(&mut tenant);
+    sample_admin::fixed(&mut tenant);
     let wanted = policies.unwrap_or(DEFAULT_POLICIES);
     let bulk = wanted.saturating_sub(self::policies(&tenant));
     for (share, make) in SHARES {
@@ -229,6 +231,19 @@ pub fn to_numbered_group(id: &str, number: usize) -> Resource {
         .replace("<mode>", "none")
         .replace("<group>", &format!("7b000000-0000-4000-8000-{number:012}"));
     assignment(id, &target)
+}
+
+/// Adds an object as it is written, with what hangs below it.
+pub fn add(tenant: &mut Tenant, collection: &str, text: &str, below: Vec<(&str, Vec<Resource>)>) {
+    debug_assert!(
+        ROWS.iter().any(|row| row.path == collection),
+        "no row for {collection}"
+    );
+    let object = Resource::new(text);
+    let object = below.into_iter().fold(object, |object, (name, elements)| {
+        object.with(name, elements)
+    });
+    tenant.add(collection, object);
 }
 
 /// Adds an object of that template, with assignments where its collection has them.

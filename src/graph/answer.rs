@@ -2,7 +2,8 @@
 //! a success is one. Pure.
 //!
 //! Microsoft asks not to branch on texts. Intune leaves no choice in three places: the list of
-//! permissions in a 403, and two 400s that say "no licence" and "no such path". Texts from the
+//! permissions in a 403, and two 400s that say "no licence" and "no such path". Other services say
+//! "no licence" by a code. Texts from the
 //! service are shown cut to one line, without the internal URL that Intune appends.
 
 use serde_json::Value;
@@ -50,6 +51,13 @@ const PERMISSIONS: &[&str] = &[
     "MicrosoftTunnelGateway.ReadWrite.All",
 ];
 
+/// Codes by which Graph says that the tenant has no licence for what was asked.
+const NO_LICENCE: &[&str] = &[
+    "Authentication_RequestFromNonPremiumTenantOrB2CTenant",
+    "AadPremiumLicenseRequired",
+    "NoLicense",
+];
+
 /// What the body of an error says; all empty where it says nothing that can be read.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Complaint {
@@ -94,10 +102,23 @@ impl Complaint {
         complaint
     }
 
+    /// What a 403 means.
+    pub(super) fn fault_of_403(&self) -> Fault {
+        if self.says_no_licence() {
+            Fault::NotLicensed
+        } else {
+            Fault::Forbidden
+        }
+    }
+
+    fn says_no_licence(&self) -> bool {
+        NO_LICENCE.contains(&self.code.as_str())
+    }
+
     /// What a 400 means.
     pub(super) fn fault_of_400(&self) -> Fault {
         let text = self.text.to_ascii_lowercase();
-        if text.contains("not applicable to target tenant") {
+        if text.contains("not applicable to target tenant") || self.says_no_licence() {
             Fault::NotLicensed
         } else if text.contains("resource not found for the segment") {
             Fault::NotFound
@@ -324,6 +345,16 @@ mod tests {
             assert_eq!(graph("BadRequest", message).fault_of_400(), fault);
             assert_eq!(graph("", &wrapped(message)).fault_of_400(), fault);
         }
+    }
+
+    #[test]
+    fn a_missing_licence_is_told_from_a_missing_permission() {
+        for code in NO_LICENCE {
+            assert_eq!(graph(code, "no").fault_of_403(), Fault::NotLicensed);
+            assert_eq!(graph(code, "no").fault_of_400(), Fault::NotLicensed);
+        }
+        let forbidden = graph("Forbidden", FORBIDDEN);
+        assert_eq!(forbidden.fault_of_403(), Fault::Forbidden);
     }
 
     #[test]

@@ -22,6 +22,7 @@
 //! permission is one that exists.
 
 mod apps;
+mod cloud_pc;
 mod compliance;
 mod configuration;
 mod enrollment;
@@ -92,6 +93,8 @@ pub struct PolicyType {
     pub default: bool,
     /// Whether other types refer to it, so that it comes along.
     pub foundation: bool,
+    /// What a tenant may lack that is refused as if a permission were missing.
+    pub may_lack: Option<&'static str>,
     /// Why it cannot be read without a signed-in user, if so.
     pub not_app_only: Option<&'static str>,
     /// Paths that change without the policy changing, beside [`VOLATILE`] and [`DATES`].
@@ -359,6 +362,7 @@ const PLAIN: PolicyType = PolicyType {
     restore_permissions: &["DeviceManagementConfiguration.ReadWrite.All"],
     default: true,
     foundation: false,
+    may_lack: None,
     not_app_only: None,
     volatile: &[],
     referred: &[],
@@ -377,6 +381,7 @@ pub fn all() -> impl Iterator<Item = &'static PolicyType> {
         .chain(&enrollment::ROWS)
         .chain(&apps::ROWS)
         .chain(&tenant::ROWS)
+        .chain(&cloud_pc::ROWS)
         .chain(&entra::ROWS)
 }
 
@@ -425,16 +430,27 @@ pub fn short_type(odata_type: &str) -> &str {
     name.strip_prefix("microsoft.graph.").unwrap_or(name)
 }
 
+/// How names of things for Windows begin, in lower case.
+const WINDOWS: &[&str] = &[
+    "windows",
+    "editionupgrade",
+    "sharedpc",
+    "win32",
+    "winget",
+    "officesuiteapp",
+    "microsoftstore",
+];
+
 /// One word per platform, for what Graph calls by many.
 pub fn platform_word(graph: &str) -> Option<&str> {
     let name = graph.to_ascii_lowercase();
     let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
     Some(match name.as_str() {
         "" | "none" | "all" | "allplatforms" | "unknown" | "unknownfuturevalue" => return None,
-        _ if begins(&["windows", "editionupgrade", "sharedpc"]) => "windows",
+        _ if begins(WINDOWS) => "windows",
         _ if begins(&["mac"]) => "macos",
-        _ if begins(&["ios"]) => "ios",
-        _ if begins(&["android", "aosp"]) => "android",
+        _ if begins(&["ios", "managedios"]) => "ios",
+        _ if begins(&["android", "aosp", "managedandroid"]) => "android",
         _ if begins(&["linux"]) => "linux",
         _ => graph,
     })

@@ -271,7 +271,11 @@ pub fn finish(
             catalogue::Shape::List => parsed.id()?,
             catalogue::Shape::Single => parsed.id().unwrap_or_else(|_| row.key.to_owned()),
         };
-        let name = parsed.string(row.name)?.unwrap_or_default();
+        let name = match (parsed.string(row.name)?, row.shape) {
+            (Some(name), _) => name,
+            (None, catalogue::Shape::Single) => row.label.to_owned(),
+            (None, catalogue::Shape::List) => String::new(),
+        };
         (id, name, platform(row, &parsed))
     };
     let redacted = redaction::redact(row, &id, &object, key)?;

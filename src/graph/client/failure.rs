@@ -81,7 +81,7 @@ impl Failure {
         };
         let fault = match status {
             400 => complaint.fault_of_400(),
-            403 => Fault::Forbidden,
+            403 => complaint.fault_of_403(),
             _ => Fault::Refused,
         };
         let permissions = if status == 403 {
@@ -135,9 +135,9 @@ impl Failure {
         }
     }
 
-    /// The error, once no try is left. What a 400 means was read from its text.
+    /// The error, once no try is left. What a 400 or a 403 means was read from the answer.
     pub(super) fn finally(&self, fault: Fault) -> Error {
-        let fault = if self.cause == Cause::Status(400) {
+        let fault = if matches!(self.cause, Cause::Status(400 | 403)) {
             self.error.fault
         } else {
             fault

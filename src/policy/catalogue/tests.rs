@@ -7,16 +7,27 @@ use crate::graph::Request;
 const PERMISSIONS: &[&str] = &[
     "Agreement.Read.All",
     "Agreement.ReadWrite.All",
+    "AuthenticationContext.Read.All",
+    "AuthenticationContext.ReadWrite.All",
+    "CloudPC.Read.All",
+    "CloudPC.ReadWrite.All",
     "DeviceManagementApps.Read.All",
     "DeviceManagementApps.ReadWrite.All",
     "DeviceManagementConfiguration.Read.All",
     "DeviceManagementConfiguration.ReadWrite.All",
+    "DeviceManagementManagedDevices.Read.All",
     "DeviceManagementRBAC.Read.All",
+    "DeviceManagementRBAC.ReadWrite.All",
     "DeviceManagementScripts.Read.All",
     "DeviceManagementScripts.ReadWrite.All",
     "DeviceManagementServiceConfig.Read.All",
     "DeviceManagementServiceConfig.ReadWrite.All",
+    "MicrosoftTunnelGateway.Read.All",
+    "OrganizationalBranding.Read.All",
+    "OrganizationalBranding.ReadWrite.All",
     "Policy.Read.All",
+    "Policy.Read.AuthenticationMethod",
+    "Policy.Read.ConditionalAccess",
     "Policy.ReadWrite.ConditionalAccess",
 ];
 
@@ -163,7 +174,40 @@ fn the_foundations_and_what_is_off_are_as_documented() {
             "roleScopeTag"
         ]
     );
-    assert_eq!(keys(|row| !row.default), ["termsOfUseAgreement"]);
+    assert_eq!(
+        keys(|row| !row.default),
+        [
+            "mobileApp",
+            "mobileAppCategory",
+            "mdmWindowsInformationProtectionPolicy",
+            "windowsInformationProtectionPolicy",
+            "defaultManagedAppProtection",
+            "iosLobAppProvisioningConfiguration",
+            "wdacSupplementalPolicy",
+            "managedEBook",
+            "vppToken",
+            "intuneBrandingProfile",
+            "deviceManagementSettings",
+            "managedDeviceCleanupRule",
+            "operationApprovalPolicy",
+            "applePushNotificationCertificate",
+            "androidManagedStoreAccountEnterpriseSettings",
+            "mobileThreatDefenseConnector",
+            "complianceManagementPartner",
+            "deviceManagementPartner",
+            "remoteAssistancePartner",
+            "ndesConnector",
+            "microsoftTunnelConfiguration",
+            "microsoftTunnelSite",
+            "derivedCredential",
+            "cloudPcProvisioningPolicy",
+            "cloudPcUserSetting",
+            "cloudPcOnPremisesConnection",
+            "authenticationContextClassReference",
+            "termsOfUseAgreement",
+            "organizationalBranding",
+        ]
+    );
     assert_eq!(
         keys(|row| row.not_app_only.is_some()),
         ["termsOfUseAgreement"]
@@ -177,7 +221,22 @@ fn foundations_are_restored_before_what_refers_to_them() {
     assert!(step("assignmentFilter") < step("settingsCatalogPolicy"));
     assert!(step("notificationMessageTemplate") < step("deviceCompliancePolicy"));
     assert!(step("reusablePolicySetting") < step("settingsCatalogPolicy"));
-    assert!(step("namedLocation") < step("conditionalAccessPolicy"));
+    assert!(step("roleDefinition") < step("roleAssignment"));
+    assert!(step("mobileApp") < step("mobileAppConfiguration"));
+    assert!(step("derivedCredential") < step("deviceConfiguration"));
+    assert!(step("microsoftTunnelConfiguration") < step("microsoftTunnelSite"));
+    assert!(step("cloudPcOnPremisesConnection") < step("cloudPcProvisioningPolicy"));
+    for referred in [
+        "namedLocation",
+        "authenticationStrengthPolicy",
+        "authenticationContextClassReference",
+    ] {
+        assert!(step(referred) < step("conditionalAccessPolicy"));
+    }
+    assert!(all().all(|row| {
+        let before = row.restore_step.is_none_or(|own| own <= step("policySet"));
+        before || row.key == "operationApprovalPolicy"
+    }));
 }
 
 #[test]

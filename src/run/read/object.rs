@@ -169,6 +169,11 @@ pub(super) fn labels(pending: &Pending) -> (String, String) {
     let name = object
         .string(pending.row.name)
         .unwrap_or_else(|_| object.get(pending.row.name).map(str::to_owned));
+    if pending.row.shape == Shape::Single {
+        let id = object.id().unwrap_or_else(|_| pending.row.key.to_owned());
+        let label = || pending.row.label.to_owned();
+        return (id, name.unwrap_or_else(label));
+    }
     (object.id().unwrap_or_default(), name.unwrap_or_default())
 }
 
@@ -183,13 +188,13 @@ fn why(row: &PolicyType, error: &Error) -> String {
     }
 }
 
-/// The permissions of which one has to be granted: those the answer names, else the row's least.
+/// The permissions of which one has to be granted: those the answer names, else the row's.
 pub(super) fn missing_permissions(row: &PolicyType, error: &Error) -> Vec<String> {
     if error.fault != Fault::Forbidden || !error.permissions.is_empty() {
         return error.permissions.clone();
     }
-    let least = row.read_permissions.first();
-    least.map(|least| (*least).to_owned()).into_iter().collect()
+    let named = row.read_permissions.iter();
+    named.map(|name| (*name).to_owned()).collect()
 }
 
 /// What is wrong if a part has not as many elements as the object says it has.
