@@ -159,6 +159,14 @@ fn a_set_and_a_policy_of_it_are_shown() {
         .run(&["backups", "show", "1", "--policy", &policy])
         .ok();
     assert!(text.contains(item["name"].as_str().unwrap()), "{text}");
+    let by_name = [
+        "backups",
+        "show",
+        "1",
+        "--policy",
+        item["name"].as_str().unwrap(),
+    ];
+    assert_eq!(stage.env.run(&by_name).ok(), text);
     for (args, code) in [
         (&["show", "2"][..], 18),
         (&["show", "1", "--policy", "assignmentFilter/none"], 18),
@@ -170,6 +178,36 @@ fn a_set_and_a_policy_of_it_are_shown() {
         let error = error.fails_as_json(code);
         assert!(error["hint"].is_string(), "{args:?}: {error}");
     }
+}
+
+#[test]
+fn a_policy_is_shown_as_a_person_reads_it() {
+    let stage = Stage::of(&[FILTERS, SCRIPTS, COMPLIANCE]);
+    let ids = stage.sandbox.ids(COMPLIANCE.1);
+    stage.sandbox.rename(COMPLIANCE.1, &ids[0], "twin");
+    stage.sandbox.rename(COMPLIANCE.1, &ids[1], "Twin");
+    stage.success();
+    let set = stage.env.run(&["backups", "show", "1"]).ok();
+    assert!(
+        set.contains("schedule    nightly (id 1)\nrun         1\n"),
+        "{set}"
+    );
+    let show = |policy: &str| stage.env.run(&["backups", "show", "1", "--policy", policy]);
+    let script = stage.sandbox.ids(SCRIPTS.1).remove(0);
+    let text = show(&format!("{}/{script}", SCRIPTS.0)).ok();
+    assert!(
+        text.contains("\nscriptContent:\n    "),
+        "the script is decoded: {text}"
+    );
+    assert!(text.contains("runAsAccount: "), "{text}");
+    assert!(show("twin").ok().contains(&ids[0]));
+    assert!(show("Twin").ok().contains(&ids[1]));
+    let error = show("TWIN").fails(2);
+    assert!(
+        ids[..2].iter().all(|id| error.contains(id.as_str())),
+        "{error}"
+    );
+    show("nobody").fails(18);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod export;
 mod keep;
 mod list;
+mod policy;
 mod show;
 mod verify;
 

@@ -20,6 +20,7 @@ mod assignment;
 pub mod json;
 pub mod lines;
 mod names;
+pub mod outline;
 mod pairs;
 mod place;
 mod secrets;

@@ -5,12 +5,14 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{find, set_json};
+use super::{find, policy, set_json};
 use crate::backup_set::{BackupSet, ListEntry, Manifest, TypeList};
-use crate::cli;
 use crate::cli::history::time;
+use crate::cli::{self, told};
 use crate::context::Context;
 use crate::error::{Error, ExitCode, Kind, Result};
+use crate::policy::diff;
+use crate::policy::diff::outline::{Outline, Told, outline};
 use crate::store::backup_sets;
 use crate::store::contents::Reader;
 use crate::ui::table::Table;
@@ -27,8 +29,8 @@ pub struct Args {
     #[arg(value_name = "SET", value_parser = cli::parse_id)]
     set: i64,
 
-    /// Show this policy: its policy type and its id
-    #[arg(long, value_name = "TYPE/ID")]
+    /// Show this policy: its policy type and its id, or its name; with --json the document itself
+    #[arg(long, value_name = "TYPE/ID|NAME")]
     policy: Option<String>,
 }
 
@@ -51,10 +53,7 @@ fn show_set(
     set: &BackupSet,
     manifest: &Manifest,
 ) -> Result<()> {
-    let mut lists = Vec::new();
-    for entry in manifest.types() {
-        lists.extend(backup_sets::list(reader, entry)?);
-    }
+    let lists = policy::lists(reader, manifest)?;
     if ctx.ui.json() {
         let items: Vec<Value> = lists.iter().flat_map(items_of).collect();
         let mut document = set_json(set, Some(manifest));
@@ -64,13 +63,29 @@ fn show_set(
         return ctx.ui.document(&document);
     }
     show_head(ctx, set)?;
-    let mut types = Table::new(&["POLICY TYPE", "OUTCOME", "POLICIES", "PAGES", "REASON"])
-        .whole(&["POLICY TYPE", "OUTCOME"]);
+    let mut types = Table::new(&[
+        "POLICY TYPE",
+        "OUTCOME",
+        "POLICIES",
+        "BYTES",
+        "PAGES",
+        "REASON",
+    ])
+    .whole(&["POLICY TYPE", "OUTCOME"]);
     for entry in manifest.types() {
+        let list = lists
+            .iter()
+            .find(|list| list.policy_type() == entry.policy_type);
+        let bytes: u64 = list
+            .iter()
+            .flat_map(|list| list.entries())
+            .map(|policy| policy.bytes)
+            .sum();
         types.row([
             entry.policy_type.clone(),
             entry.outcome.as_str().to_owned(),
             entry.policies.to_string(),
+            bytes.to_string(),
             entry.pages.to_string(),
             entry.reason.clone().unwrap_or_default(),
         ]);
@@ -94,26 +109,43 @@ fn show_set(
 }
 
 fn show_head(ctx: &Context, set: &BackupSet) -> Result<()> {
-    let ui = &ctx.ui;
-    ui.line(format!("backup set  {}", set.id))?;
-    ui.line(format!("tenant      {}", set.tenant))?;
-    if let (Some(schedule), Some(id)) = (&set.schedule, set.schedule_id) {
-        ui.line(format!("schedule    {schedule} (id {})", id.0))?;
-    }
-    if let Some(from) = &set.imported {
-        ui.line(format!("imported    {from}"))?;
-    }
-    ui.line(format!("time        {}", time(set.time)))?;
-    ui.line(format!("status      {}", set.status.as_str()))?;
-    ui.line(format!("policies    {}", set.policies))?;
-    ui.line(format!("root hash   {}", set.root_hash))?;
-    if let Some(reason) = &set.pin_reason {
-        ui.line(format!("pinned      {reason}"))?;
-    }
-    if let Some(at) = set.expired_at {
-        ui.line(format!("expired     {}", time(at)))?;
-    }
-    ui.line("")
+    let schedule = match (&set.schedule, set.schedule_id) {
+        (Some(schedule), Some(id)) => format!("{schedule} (id {})", id.0),
+        _ => String::new(),
+    };
+    let word = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let imported = set.imported.as_ref();
+    let lacks = imported.and_then(|from| from.get("lacks")?.as_array());
+    let mut head = vec![
+        ("backup set", set.id.to_string()),
+        ("tenant", set.tenant.clone()),
+        ("schedule", schedule),
+        (
+            "run",
+            set.run_id.map(|id| id.to_string()).unwrap_or_default(),
+        ),
+        (
+            "imported",
+            word(imported.and_then(|from| from.get("layout"))),
+        ),
+        ("from", word(imported.and_then(|from| from.get("source")))),
+    ];
+    head.extend(
+        lacks
+            .into_iter()
+            .flatten()
+            .map(|what| ("lacks", word(Some(what)))),
+    );
+    head.extend([
+        ("time", time(set.time)),
+        ("status", set.status.as_str().to_owned()),
+        ("policies", set.policies.to_string()),
+        ("root hash", set.root_hash.to_string()),
+        ("pinned", set.pin_reason.clone().unwrap_or_default()),
+        ("expired", set.expired_at.map(time).unwrap_or_default()),
+    ]);
+    ctx.ui.fields(&head)?;
+    ctx.ui.line("")
 }
 
 fn items_of(list: &TypeList) -> impl Iterator<Item = Value> {
@@ -153,23 +185,50 @@ fn show_policy(
             document,
         });
     }
+    let lists = policy::lists(reader, manifest)?;
+    let names = policy::names(reader, manifest, &lists)?;
+    let outline = outline(diff::row_of(&policy_type), &bytes, &names)
+        .map_err(|flaw| not_json(wanted, &flaw))?;
+    let mut head = vec![
+        ("policy", told(&entry.name)),
+        ("type", policy_type),
+        ("id", entry.id.clone()),
+        ("platform", entry.platform.clone().unwrap_or_default()),
+        ("backup set", format!("{}, {}", set.id, time(set.time))),
+        ("hash", entry.hash.to_string()),
+    ];
+    head.extend(
+        entry
+            .warnings
+            .iter()
+            .map(|warning| ("warning", warning.clone())),
+    );
+    ctx.ui.fields(&head)?;
+    tell(ctx, &outline)
+}
+
+/// What is set, whom it is assigned to, and what takes several lines.
+fn tell(ctx: &Context, outline: &Outline) -> Result<()> {
     let ui = &ctx.ui;
-    ui.line(format!("policy      {}", entry.name))?;
-    ui.line(format!("type        {policy_type}"))?;
-    ui.line(format!("id          {}", entry.id))?;
-    if let Some(platform) = &entry.platform {
-        ui.line(format!("platform    {platform}"))?;
-    }
-    ui.line(format!("backup set  {}, {}", set.id, time(set.time)))?;
-    ui.line(format!("hash        {}", entry.hash))?;
-    for warning in &entry.warnings {
-        ui.line(format!("warning     {warning}"))?;
-    }
     ui.line("")?;
-    let indented = serde_json::from_str::<Value>(text)
-        .and_then(|value| serde_json::to_string_pretty(&value))
-        .map_err(|error| not_json(wanted, &error))?;
-    indented.lines().try_for_each(|line| ui.line(line))
+    let (short, long): (Vec<&Told>, Vec<&Told>) = outline
+        .fields
+        .iter()
+        .partition(|told| told.lines.is_empty());
+    for told in short {
+        ui.line(format!("{}: {}", told.name, told.value))?;
+    }
+    for assignment in &outline.assignments {
+        ui.line(format!("assigned: {assignment}"))?;
+    }
+    for told in long {
+        ui.line("")?;
+        ui.line(format!("{}:", told.name))?;
+        for line in &told.lines {
+            ui.line(format!("    {line}"))?;
+        }
+    }
+    Ok(())
 }
 
 /// One policy as `--json` gives it. The document is the stored one to the byte.
@@ -192,30 +251,37 @@ fn not_json(policy: &str, error: &dyn std::fmt::Display) -> Error {
     )
 }
 
-/// The list entry of `TYPE/ID`.
+/// The list entry of `TYPE/ID`, or of a name.
 fn find_policy(
     reader: &Reader<'_>,
     set: &BackupSet,
     manifest: &Manifest,
     wanted: &str,
 ) -> Result<(String, ListEntry)> {
-    let (policy_type, id) = wanted.split_once('/').ok_or_else(|| {
-        Error::usage(format!("{wanted:?} is not TYPE/ID")).hint(format!(
-            "copy type and id from: tenantpilot backups show {}",
-            set.id
-        ))
-    })?;
-    let Some(entry) = manifest.get(policy_type) else {
-        return Err(Error::not_found(format!(
-            "{} holds no policy type {policy_type:?}",
-            set.described()
-        ))
-        .hint(format!("tenantpilot backups show {}", set.id)));
+    let show = format!("tenantpilot backups show {}", set.id);
+    let typed = wanted
+        .split_once('/')
+        .and_then(|(policy_type, id)| Some((manifest.get(policy_type)?, id)));
+    let Some((entry, id)) = typed else {
+        let lists = policy::lists(reader, manifest)?;
+        return match policy::called(&lists, wanted).as_slice() {
+            [(policy_type, entry)] => Ok(((*policy_type).to_owned(), (*entry).clone())),
+            [] if manifest.get(wanted).is_some() => Err(Error::usage(format!(
+                "{wanted} is a policy type, not TYPE/ID"
+            ))
+            .hint(format!("copy type and id from: {show}"))),
+            [] => Err(
+                Error::not_found(format!("{} holds no policy {wanted:?}", set.described()))
+                    .hint(show),
+            ),
+            several => Err(policy::ambiguous(wanted, several)),
+        };
     };
     let list = backup_sets::list(reader, entry)?;
     match list.as_ref().and_then(|list| list.get(id)) {
-        Some(found) => Ok((policy_type.to_owned(), found.clone())),
+        Some(found) => Ok((entry.policy_type.clone(), found.clone())),
         None => {
+            let policy_type = &entry.policy_type;
             let read = match entry.outcome {
                 crate::policy::Outcome::Complete => String::new(),
                 outcome => format!("; the type is {} in this set", outcome.as_str()),
@@ -224,7 +290,7 @@ fn find_policy(
                 "{} holds no {policy_type} with id {id:?}{read}",
                 set.described()
             ))
-            .hint(format!("tenantpilot backups show {}", set.id)))
+            .hint(show))
         }
     }
 }

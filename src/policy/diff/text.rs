@@ -133,7 +133,7 @@ fn without_mark(text: &str) -> &str {
 }
 
 /// A text in lines that end in one way.
-fn laid_out(text: &str) -> String {
+pub(super) fn laid_out(text: &str) -> String {
     let text = without_mark(text);
     let mut lines = if text.trim_end().contains('\n') {
         text.replace("\r\n", "\n")
