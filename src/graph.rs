@@ -4,7 +4,8 @@
 //! - `client` puts the parts together: `wire` (one try over HTTP), `root` (where Graph is, and
 //!   which links lead there), `answer` (what an answer means), `throttle` (whether to try again),
 //!   `breaker` (when an endpoint is given up), `pace` (how fast a tenant may be asked), `token` and
-//!   `auth` (signing in). `page` reads lists over the trait, `json` finds values in bytes.
+//!   `auth` (signing in). `gather` decides which reads share a round trip, `batch` is its form.
+//!   `page` reads lists over the trait, `json` finds values in bytes.
 //! - No endpoint is written here or below; they are in `policy/catalogue.rs` alone.
 //! - Nothing here knows the store.
 
@@ -15,7 +16,9 @@ pub(crate) mod root;
 
 mod answer;
 mod auth;
+mod batch;
 mod breaker;
+mod gather;
 mod json;
 mod pace;
 mod throttle;
@@ -189,8 +192,13 @@ impl From<Error> for crate::error::Error {
 /// What reading cost so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Traffic {
-    /// Requests sent to Graph, tries included.
+    /// Requests that Graph was asked, tries and parts of batches included: what counts against the
+    /// limits.
     pub requests: u64,
+    /// HTTP requests to Graph, batches counted once.
+    pub round_trips: u64,
+    /// Those of the requests that were part of a batch.
+    pub batched_requests: u64,
     /// Tries after the first.
     pub retries: u64,
     /// Milliseconds waited because of 429 or 503, or to stay within the limits.
@@ -226,6 +234,37 @@ pub trait Graph: Sync {
     /// so that it is sent again like a GET.
     fn look_up(&self, request: &Request, question: &str) -> Result<Vec<u8>, Error>;
 
+    /// The same Graph for a thread that makes small reads beside other threads that do: they may
+    /// share round trips. To be held only while at work, since the others wait a little for what
+    /// this thread may ask.
+    fn together(&self) -> Box<dyn Graph + '_>;
+
     /// What it cost so far.
     fn traffic(&self) -> Traffic;
+}
+
+impl<G: Graph + ?Sized> Graph for &G {
+    fn get(&self, request: &Request) -> Result<Vec<u8>, Error> {
+        (**self).get(request)
+    }
+
+    fn find(&self, request: &Request, content: Content) -> Result<Option<Vec<u8>>, Error> {
+        (**self).find(request, content)
+    }
+
+    fn follow(&self, request: &Request, next_link: &str) -> Result<Vec<u8>, Error> {
+        (**self).follow(request, next_link)
+    }
+
+    fn look_up(&self, request: &Request, question: &str) -> Result<Vec<u8>, Error> {
+        (**self).look_up(request, question)
+    }
+
+    fn together(&self) -> Box<dyn Graph + '_> {
+        (**self).together()
+    }
+
+    fn traffic(&self) -> Traffic {
+        (**self).traffic()
+    }
 }

@@ -151,12 +151,14 @@ fn a_run_is_shown_with_all_that_it_did() {
 
 fn summary_is_complete(summary: &Value) {
     let keys = [
+        "batched_requests",
         "bytes",
         "errors_count",
         "policies_backed_up",
         "policies_total",
         "requests",
         "retries",
+        "round_trips",
         "throttled_ms",
         "type_breakdown",
         "unknown_policy_types",

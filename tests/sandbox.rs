@@ -404,3 +404,51 @@ fn everything_kept_is_json_and_has_an_id() {
         }
     });
 }
+
+/// Posts a batch of requests, each as id and URL.
+fn batch(client: &Client, items: &[(String, String)]) -> support::Reply {
+    let requests: Vec<Value> = items
+        .iter()
+        .map(|(id, url)| serde_json::json!({"id": id, "method": "GET", "url": url}))
+        .collect();
+    let request = client
+        .agent
+        .post(format!("{}/beta/$batch", client.root))
+        .header("Authorization", format!("Bearer {}", client.token));
+    let body = serde_json::json!({ "requests": requests }).to_string();
+    support::reply(request.send(body)).unwrap()
+}
+
+#[test]
+fn a_batch_answers_each_of_at_most_twenty() {
+    let (sandbox, client) = start();
+    let items = |count: usize| -> Vec<(String, String)> {
+        let url = format!("/{SCRIPTS}?$top=1");
+        (1..=count)
+            .map(|id| (format!("r{id}"), url.clone()))
+            .collect()
+    };
+    let mut twenty = items(20);
+    twenty[3].1 = "/deviceManagement/nothingOfThisName".to_owned();
+    let responses = batch(&client, &twenty).json()["responses"]
+        .as_array()
+        .unwrap()
+        .clone();
+    assert_eq!(responses.len(), 20);
+    assert_ne!(responses[0]["id"], "r1", "in another order");
+    for response in &responses {
+        let wanted = if response["id"] == "r4" { 400 } else { 200 };
+        assert_eq!(response["status"], wanted);
+        assert!(response["headers"]["Content-Type"].is_string());
+    }
+    let recorded = sandbox.requests();
+    assert_eq!(
+        recorded.iter().filter(|one| one.batch == Some(1)).count(),
+        20
+    );
+    assert_eq!(batch(&client, &items(21)).status, 400);
+    let mut twice = items(2);
+    twice[1].0 = "R1".to_owned();
+    assert_eq!(batch(&client, &twice).status, 400);
+    assert_eq!(batch(&client, &[]).status, 400);
+}

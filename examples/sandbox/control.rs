@@ -162,6 +162,7 @@ fn requests(shared: &Shared) -> String {
                 "directory": request.directory,
                 "status": request.status,
                 "connection": request.connection,
+                "batch": request.batch,
             })
             .to_string()
         })

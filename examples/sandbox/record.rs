@@ -32,11 +32,19 @@ pub struct Recorded {
     pub status: u16,
     /// Which connection it came on, from 1.
     pub connection: u64,
+    /// The number of the batch that it was part of. The batch itself is recorded after its parts.
+    pub batch: Option<u64>,
 }
 
 impl Recorded {
     /// Notes a request.
-    pub fn new(root: &str, request: &Request, directory: Option<String>, status: u16) -> Self {
+    pub fn new(
+        root: &str,
+        request: &Request,
+        directory: Option<String>,
+        status: u16,
+        batch: Option<u64>,
+    ) -> Self {
         let remembered = |(name, _): &&(String, String)| REMEMBERED.contains(&name.as_str());
         Self {
             method: request.method.clone(),
@@ -46,6 +54,7 @@ impl Recorded {
             directory,
             status,
             connection: request.connection,
+            batch,
         }
     }
 

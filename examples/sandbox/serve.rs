@@ -18,7 +18,7 @@ use super::record::{self, Recorded};
 use super::rest::Rest;
 use super::sign_in::SignIn;
 use super::tenant::Tenant;
-use super::{collections, control, refusal};
+use super::{batch, collections, control, refusal};
 
 /// Everything the threads of one sandbox share.
 pub struct Shared {
@@ -28,6 +28,8 @@ pub struct Shared {
     pub page_size: usize,
     /// Time before each Graph answer.
     pub latency_ms: AtomicU64,
+    /// How many batches there were.
+    pub batches: AtomicU64,
     /// How often the tenant was changed by number.
     pub changes: AtomicU64,
     /// The contents.
@@ -104,10 +106,14 @@ impl Shared {
         self.rest.pause(Duration::from_millis(latency));
         let (answer, directory) = self.respond_as_graph(request);
         let answer = record::stamp(answer, request);
-        let recorded = Recorded::new(&self.root, request, directory, answer.status);
-        lock(&self.recorded).push(recorded);
+        self.record(request, directory, answer.status, None);
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
         answer
+    }
+
+    fn record(&self, request: &Request, whose: Option<String>, status: u16, batch: Option<u64>) {
+        let recorded = Recorded::new(&self.root, request, whose, status, batch);
+        lock(&self.recorded).push(recorded);
     }
 
     /// The answer, and whose token the request carried.
@@ -124,17 +130,44 @@ impl Shared {
         let Some(directory) = directory else {
             return (refusal::unauthorized(request, false), None);
         };
-        let path = graph::split(request).map_or("", |(_, path)| path);
-        if let Some(wait) = lock(&self.budget).exceeded(&directory, path) {
+        let answer = match graph::split(request) {
+            Some((version, "$batch")) => self.respond_to_batch(request, version, &directory),
+            Some((_, path)) => self.respond_to_one(request, path, &directory),
+            None => self.respond_to_one(request, "", &directory),
+        };
+        (answer, Some(directory))
+    }
+
+    fn respond_to_batch(&self, request: &Request, version: &str, directory: &str) -> Answer {
+        let number = self.batches.fetch_add(1, Ordering::SeqCst) + 1;
+        let subject = self.subject(request, "$batch", directory);
+        self.spoil(request, subject, |_| {
+            let parts = match batch::parts(request, version) {
+                Ok(parts) => parts,
+                Err(refused) => return *refused,
+            };
+            let answers = parts.into_iter().map(|part| {
+                let path = graph::split(&part.request).map_or("", |(_, path)| path);
+                let answer = self.respond_to_one(&part.request, path, directory);
+                let whose = Some(directory.to_owned());
+                self.record(&part.request, whose, answer.status, Some(number));
+                (part.id, answer)
+            });
+            batch::together(answers.collect())
+        })
+    }
+
+    fn respond_to_one(&self, request: &Request, path: &str, directory: &str) -> Answer {
+        if let Some(wait) = lock(&self.budget).exceeded(directory, path) {
             let answer = refusal::of_status(request, 429);
             let answer = match wait {
                 Some(seconds) => answer.with("Retry-After", seconds.to_string()),
                 None => answer,
             };
-            return (answer, Some(directory));
+            return answer;
         }
-        let subject = self.subject(request, path, &directory);
-        let answer = self.spoil(request, subject, |twist| {
+        let subject = self.subject(request, path, directory);
+        self.spoil(request, subject, |twist| {
             self.read(|tenant| {
                 let graph = Graph {
                     root: &self.root,
@@ -143,8 +176,7 @@ impl Shared {
                 };
                 graph.answer(request, twist)
             })
-        });
-        (answer, Some(directory))
+        })
     }
 
     fn subject<'a>(&self, request: &Request, path: &'a str, directory: &'a str) -> Subject<'a> {

@@ -1,8 +1,9 @@
 //! A small Microsoft Graph on loopback, to try the program on and to test it against.
 //!
 //! Serves `/v1.0`, `/beta`, the token endpoint `/{directory}/oauth2/v2.0/token`, and control paths
-//! below `/sandbox/`. The same code is the example `sandbox` and the server of the integration
-//! tests, which include this file by its path. Every directory that signs in sees the same tenant.
+//! below `/sandbox/`; what comes in a `$batch` is answered, spoilt and recorded one by one. The same
+//! code is the example `sandbox` and the server of the integration tests, which include this file by
+//! its path. Every directory that signs in sees the same tenant.
 //!
 //! What a collection answers is data (`collections.rs`); what the tenant holds is JSON text
 //! (`sample.rs`); what goes wrong is asked for (`faults.rs`). It never leaves loopback and knows
@@ -13,6 +14,7 @@
     reason = "each test, and the example, uses its own part of this"
 )]
 
+mod batch;
 mod budget;
 mod collections;
 mod control;
@@ -130,6 +132,7 @@ impl Sandbox {
             root: format!("http://{address}"),
             page_size: options.page_size.max(1),
             latency_ms: AtomicU64::new(milliseconds(options.latency)),
+            batches: AtomicU64::new(0),
             changes: AtomicU64::new(0),
             tenant: RwLock::new(sample::tenant(options.policies, options.seed)),
             faults: Mutex::new(Faults::new(options.seed)),

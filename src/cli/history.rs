@@ -229,8 +229,8 @@ fn show_summary(ctx: &Context, run: &Run) -> Result<()> {
         summary.policies_backed_up, summary.policies_total, summary.errors_count
     ))?;
     ui.line(format!(
-        "requests    {} sent, {} of them tried again, {} ms waited, {} bytes",
-        summary.requests, summary.retries, summary.throttled_ms, summary.bytes
+        "requests    {} in {} round trips, {} of them tried again, {} ms waited, {} bytes",
+        summary.requests, summary.round_trips, summary.retries, summary.throttled_ms, summary.bytes
     ))?;
     for warning in &summary.warnings {
         ui.line(format!("warning     {warning}"))?;

@@ -1,37 +1,43 @@
 //! Graph over HTTP: one [`Connector`] per process, one [`Client`] per tenant and run.
 //!
 //! This is where the parts meet. A request waits for its turn, gets a token, makes one try, and
-//! what came of it is judged; then the throttle decides whether there is another. Nothing is
-//! decided here that could be decided without effects.
+//! what came of it is judged; then the throttle decides whether there is another (`tries`). Nothing
+//! is decided here that could be decided without effects.
 //!
 //! - A token goes to URLs that `root` made and nowhere else.
 //! - The log gets path, option names, status, ids and durations; never a token, a body, or the
 //!   value of an option.
+//! - Reads that may share a round trip go another way out (`together`); what an answer means, and
+//!   whether there is another try, is decided here for them too.
 //! - What the connections, tokens and limits of a tenant are is shared by all runs of the process;
 //!   what was given up, waited and counted belongs to one run.
 
 mod failure;
+mod together;
+mod tries;
+mod trip;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::answer::{why_bad, why_no_file};
 use super::auth::{Means, SignIn};
 use super::breaker::Breakers;
 use super::pace::{Denied, Pacer, Permit, Waited};
-use super::root::{Root, loggable};
-use super::throttle::{self, Cause, Decision, Standing};
+use super::root::Root;
 use super::token::{Token, Tokens};
-use super::wire::{Answer, Limits, Lost, Outgoing, Payload, Wire};
-use super::{Content, Error, Fault, Graph, Request, Traffic};
+use super::wire::{Answer, Limits, Lost, Payload, Wire};
+use super::{Content, Error, Fault, Graph, Request, ServiceGroup, Traffic};
 use crate::clock::Clock;
 use crate::secret::platform::Platform;
 use crate::stop::Stop;
 use crate::tenant::{Tenant, TenantId};
 use failure::Failure;
+use together::Together;
+use tries::{Tried, Tries};
 
 /// What all runs of a process share: connections, tokens, and the limits of each tenant.
 #[derive(Clone)]
@@ -103,6 +109,7 @@ impl Connector {
             deadline,
             run: Mutex::default(),
             counters: Counters::default(),
+            together: Together::default(),
         })
     }
 }
@@ -122,6 +129,7 @@ pub struct Client {
     deadline: Instant,
     run: Mutex<Run>,
     counters: Counters,
+    together: Together,
 }
 
 /// What a success has to hold.
@@ -152,8 +160,19 @@ struct Run {
 #[derive(Debug, Default)]
 struct Counters {
     requests: AtomicU64,
+    round_trips: AtomicU64,
+    batched: AtomicU64,
     retries: AtomicU64,
     bytes: AtomicU64,
+}
+
+/// How a request goes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    /// By itself.
+    Alone,
+    /// With others that are asked for at the same time.
+    Together,
 }
 
 impl fmt::Debug for Client {
@@ -166,52 +185,42 @@ impl fmt::Debug for Client {
 
 impl Graph for Client {
     fn get(&self, request: &Request) -> Result<Vec<u8>, Error> {
-        let url = self
-            .root
-            .url_of(request)
-            .map_err(|why| Error::new(Fault::Refused, format!("{}: {why}", request.path)))?;
-        self.exchange(request, &url, Wanted::Object)
+        self.exchange(
+            request,
+            &self.url_of(request)?,
+            Wanted::Object,
+            Manner::Alone,
+        )
     }
 
     fn find(&self, request: &Request, content: Content) -> Result<Option<Vec<u8>>, Error> {
-        let url = self
-            .root
-            .url_of(request)
-            .map_err(|why| Error::new(Fault::Refused, format!("{}: {why}", request.path)))?;
-        let wanted = match content {
-            Content::Object => Wanted::ObjectOrNothing,
-            Content::Bytes => Wanted::Bytes,
-        };
-        match self.exchange(request, &url, wanted) {
-            Ok(body) => Ok((!body.is_empty()).then_some(body)),
-            Err(error) if error.fault == Fault::NotFound && error.status == Some(404) => Ok(None),
-            Err(error) => Err(error),
-        }
+        self.find_in(request, content, Manner::Alone)
     }
 
     fn look_up(&self, request: &Request, question: &str) -> Result<Vec<u8>, Error> {
-        let url = self
-            .root
-            .url_of(request)
-            .map_err(|why| Error::new(Fault::Refused, format!("{}: {why}", request.path)))?;
-        self.exchange(request, &url, Wanted::AnswerTo(question))
+        let url = self.url_of(request)?;
+        self.exchange(request, &url, Wanted::AnswerTo(question), Manner::Alone)
     }
 
     fn follow(&self, request: &Request, next_link: &str) -> Result<Vec<u8>, Error> {
-        let url = self
-            .root
-            .url_of_link(request, next_link)
-            .map_err(|why| Error::new(Fault::Paging, format!("list {}: {why}", request.path)))?;
-        self.exchange(request, &url, Wanted::Object)
+        let url = self.url_of_link(request, next_link)?;
+        self.exchange(request, &url, Wanted::Object, Manner::Alone)
+    }
+
+    fn together(&self) -> Box<dyn Graph + '_> {
+        Box::new(self.attend())
     }
 
     fn traffic(&self) -> Traffic {
         let throttled = self.run().throttled.total().as_millis();
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Traffic {
-            requests: self.counters.requests.load(Ordering::Relaxed),
-            retries: self.counters.retries.load(Ordering::Relaxed),
+            requests: count(&self.counters.requests),
+            round_trips: count(&self.counters.round_trips),
+            batched_requests: count(&self.counters.batched),
+            retries: count(&self.counters.retries),
             throttled_ms: u64::try_from(throttled).unwrap_or(u64::MAX),
-            bytes: self.counters.bytes.load(Ordering::Relaxed),
+            bytes: count(&self.counters.bytes),
         }
     }
 }
@@ -222,49 +231,117 @@ impl Client {
         self.token(None).map(drop)
     }
 
+    fn find_in(
+        &self,
+        request: &Request,
+        content: Content,
+        manner: Manner,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let wanted = match content {
+            Content::Object => Wanted::ObjectOrNothing,
+            Content::Bytes => Wanted::Bytes,
+        };
+        match self.exchange(request, &self.url_of(request)?, wanted, manner) {
+            Ok(body) => Ok((!body.is_empty()).then_some(body)),
+            Err(error) if error.fault == Fault::NotFound && error.status == Some(404) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn url_of(&self, request: &Request) -> Result<String, Error> {
+        self.root
+            .url_of(request)
+            .map_err(|why| Error::new(Fault::Refused, format!("{}: {why}", request.path)))
+    }
+
+    fn url_of_link(&self, request: &Request, next_link: &str) -> Result<String, Error> {
+        self.root
+            .url_of_link(request, next_link)
+            .map_err(|why| Error::new(Fault::Paging, format!("list {}: {why}", request.path)))
+    }
+
     /// Tries until there is an answer or no sense in another try.
-    fn exchange(&self, request: &Request, url: &str, wanted: Wanted<'_>) -> Result<Vec<u8>, Error> {
-        let mut tries = Tries::default();
+    fn exchange(
+        &self,
+        request: &Request,
+        url: &str,
+        wanted: Wanted<'_>,
+        manner: Manner,
+    ) -> Result<Vec<u8>, Error> {
+        let mut tries = Tries {
+            attending: manner == Manner::Together,
+            ..Tries::default()
+        };
         loop {
-            let permit = self.turn(request)?;
-            let token = self.token(tries.claims.as_deref())?;
-            tries.began = Some(self.shared.clock.monotonic());
-            let failure = match self.one_try(request, url, &token, &tries, wanted) {
+            let shared = match manner {
+                Manner::Together => self.try_together(request, url, wanted, &mut tries)?,
+                Manner::Alone => None,
+            };
+            let tried = match shared {
+                Some(tried) => tried,
+                None => self.try_alone(request, url, wanted, &mut tries)?,
+            };
+            match tried.outcome {
                 Ok(body) => {
-                    permit.succeeded();
                     let now = self.shared.clock.monotonic();
                     self.run().breakers.answered(request.endpoint, now);
                     return Ok(body);
                 }
-                Err(failure) => failure,
-            };
-            if matches!(failure.cause, Cause::Status(429 | 509)) {
+                Err(failure) => self.after_failure(request, &tried.token, &failure, &mut tries)?,
+            }
+        }
+    }
+
+    /// One try in a round trip of its own, once it may go out.
+    fn try_alone(
+        &self,
+        request: &Request,
+        url: &str,
+        wanted: Wanted<'_>,
+        tries: &mut Tries,
+    ) -> Result<Tried, Error> {
+        let permit = self.turn(request)?;
+        let token = self.token(tries.claims.as_deref())?;
+        tries.began = Some(self.shared.clock.monotonic());
+        let outcome = self.one_try(request, url, &token, tries, wanted);
+        match &outcome {
+            Ok(_) => permit.succeeded(),
+            Err(failure) if failure.is_throttling() => {
                 permit.throttled(self.shared.clock.monotonic());
             }
-            drop(permit);
-            self.after_failure(request, &token, &failure, &mut tries)?;
+            Err(_) => {}
         }
+        Ok(Tried { token, outcome })
     }
 
     /// Waits until the request may go out.
     fn turn(&self, request: &Request) -> Result<Permit<'_>, Error> {
-        let given_up = || self.run().breakers.given_up(request.endpoint);
-        if let Some(error) = given_up() {
-            return Err(error);
-        }
+        self.given_up(request)?;
+        let permit = self
+            .enter(&[request.group])
+            .map_err(|denied| self.denied(request, denied))?;
+        // Another request may have given the endpoint up while this one waited.
+        self.given_up(request)?;
+        Ok(permit)
+    }
+
+    /// Waits until the first of these, at least, may go out.
+    fn enter(&self, groups: &[ServiceGroup]) -> Result<Permit<'_>, Denied> {
         let shared = &self.shared;
         let permit = self
             .pacer
-            .enter(request.group, self.deadline, &*shared.clock, &shared.stop)
-            .map_err(|denied| match denied {
-                Denied::Stopped => self.canceled(request),
-                Denied::TimedOut => self.timed_out(request),
-            })?;
+            .enter(groups, self.deadline, &*shared.clock, &shared.stop)?;
         for &(from, to) in permit.waits() {
             self.run().throttled.add(from, to);
         }
-        // Another request may have given the endpoint up while this one waited.
-        given_up().map_or(Ok(permit), Err)
+        Ok(permit)
+    }
+
+    fn denied(&self, request: &Request, denied: Denied) -> Error {
+        match denied {
+            Denied::Stopped => self.canceled(request),
+            Denied::TimedOut => self.timed_out(request),
+        }
     }
 
     /// The tenant's token. Signing in that failed for good is not tried again in this run.
@@ -303,47 +380,26 @@ impl Client {
         tries: &Tries,
         wanted: Wanted<'_>,
     ) -> Result<Vec<u8>, Box<Failure>> {
-        let began = self.shared.clock.monotonic();
-        let of_run = self.deadline.saturating_duration_since(began);
-        let patience = self.run().breakers.patience(request.endpoint, began);
-        let left = patience.map_or(of_run, |patience| patience.min(of_run));
-        let request_id = uuid::Uuid::new_v4().to_string();
-        self.counters.requests.fetch_add(1, Ordering::Relaxed);
-        if tries.count > 0 {
-            self.counters.retries.fetch_add(1, Ordering::Relaxed);
-        }
-        let outcome = self.shared.wire.send(&Outgoing {
-            root: &self.root,
-            url,
-            payload: match wanted {
-                Wanted::Object | Wanted::ObjectOrNothing => Payload::Bearer(token.secret()),
-                Wanted::Bytes => Payload::BearerForBytes(token.secret()),
-                Wanted::AnswerTo(question) => Payload::Question(token.secret(), question),
-            },
-            request_id: &request_id,
-            left,
-            new_connection: tries.new_connection,
-            platform: None,
-        });
-        let took = self
-            .shared
-            .clock
-            .monotonic()
-            .saturating_duration_since(began);
-        let verb = match wanted {
-            Wanted::AnswerTo(_) => "POST",
-            Wanted::Object | Wanted::ObjectOrNothing | Wanted::Bytes => "GET",
+        self.count(tries.count > 0);
+        let patience = self.patience(request.endpoint);
+        let payload = match wanted {
+            Wanted::Object | Wanted::ObjectOrNothing => Payload::Bearer(token.secret()),
+            Wanted::Bytes => Payload::BearerForBytes(token.secret()),
+            Wanted::AnswerTo(question) => Payload::Question(token.secret(), question),
         };
-        log_try(verb, url, &outcome, &request_id, took);
-        let answer = outcome.map_err(|lost| {
-            let mut failure = Failure::without_answer(request, lost);
-            // The run is not over where only the endpoint's time is.
-            failure.out_of_time &= left == of_run;
-            Box::new(failure)
-        })?;
-        self.counters
-            .bytes
-            .fetch_add(answer.body.len() as u64, Ordering::Relaxed);
+        let sent = self.send(url, payload, patience, tries.new_connection);
+        self.judge(request, sent, token, wanted)
+    }
+
+    /// What an answer, or none, means for the request.
+    fn judge(
+        &self,
+        request: &Request,
+        sent: Result<Answer, Lost>,
+        token: &Token,
+        wanted: Wanted<'_>,
+    ) -> Result<Vec<u8>, Box<Failure>> {
+        let answer = sent.map_err(|lost| Box::new(Failure::without_answer(request, lost)))?;
         if !(200..300).contains(&answer.status) {
             return Err(Box::new(Failure::of_status(request, &answer, token)));
         }
@@ -360,195 +416,8 @@ impl Client {
         }
     }
 
-    /// Waits before the next try, or says why there is none.
-    fn after_failure(
-        &self,
-        request: &Request,
-        token: &Token,
-        failure: &Failure,
-        tries: &mut Tries,
-    ) -> Result<(), Error> {
-        if self.shared.stop.requested().is_some() {
-            return Err(self.canceled(request));
-        }
-        let now = self.shared.clock.monotonic();
-        if failure.out_of_time || now >= self.deadline {
-            return Err(self.timed_out(request));
-        }
-        tries.note(failure.cause);
-        let standing = self.standing(request, failure, tries, now);
-        match throttle::decide(failure.cause, &standing) {
-            Decision::Retry {
-                after,
-                new_connection,
-                pause_tenant,
-            } => {
-                tries.new_connection = new_connection;
-                self.wait(request, failure, now, after, pause_tenant);
-                Ok(())
-            }
-            Decision::RefreshToken => {
-                tries.token_refreshed = true;
-                tries.claims.clone_from(&failure.claims);
-                self.shared.tokens.refused(self.sign_in.identity(), token);
-                Ok(())
-            }
-            Decision::GiveUp {
-                fault: Fault::TimedOut,
-                ..
-            } => Err(self.timed_out(request)),
-            Decision::GiveUp {
-                fault,
-                endpoint_too,
-            } => {
-                let error = failure.finally(fault);
-                if failure.retriable_elsewhere {
-                    self.run()
-                        .breakers
-                        .gave_up(request.endpoint, &error, endpoint_too);
-                }
-                Err(error)
-            }
-        }
-    }
-
-    fn standing(
-        &self,
-        request: &Request,
-        failure: &Failure,
-        tries: &Tries,
-        now: Instant,
-    ) -> Standing {
-        let mut run = self.run();
-        let (failing_for, first_wait) = if failure.retriable_elsewhere {
-            let streak = run
-                .breakers
-                .failed(request.endpoint, tries.began.unwrap_or(now), now);
-            (streak.failing_for, streak.first_wait)
-        } else {
-            run.breakers.answered(request.endpoint, now);
-            (Duration::ZERO, true)
-        };
-        Standing {
-            tries: tries.count,
-            alike: tries.alike,
-            retry_after: failure.retry_after,
-            token_refreshed: tries.token_refreshed,
-            failing_for,
-            first_wait,
-            waited: run.retry_waits.total(),
-            left: self.deadline.saturating_duration_since(now),
-            jitter: jitter(),
-        }
-    }
-
-    fn wait(
-        &self,
-        request: &Request,
-        failure: &Failure,
-        now: Instant,
-        after: Duration,
-        pause_tenant: bool,
-    ) {
-        let until = now + after;
-        log::debug!(
-            "waiting {} ms before the next try: {}",
-            after.as_millis(),
-            failure.error
-        );
-        {
-            let mut run = self.run();
-            run.breakers.waits(request.endpoint, until);
-            run.retry_waits.add(now, until);
-        }
-        if pause_tenant {
-            // The request itself waits with all others, for its next turn.
-            self.pacer.pause(until);
-            return;
-        }
-        self.shared.clock.sleep(after, &self.shared.stop);
-        if failure.cause == Cause::Status(503) {
-            self.run().throttled.add(now, self.shared.clock.monotonic());
-        }
-    }
-
-    fn canceled(&self, request: &Request) -> Error {
-        Error::new(Fault::Canceled, format!("{}: stopped", request.path))
-    }
-
-    fn timed_out(&self, request: &Request) -> Error {
-        Error::new(
-            Fault::TimedOut,
-            format!("{}: the run's time is over", request.path),
-        )
-        .hint("give the schedule a longer --max-runtime")
-    }
-
     fn run(&self) -> MutexGuard<'_, Run> {
         lock(&self.run)
-    }
-}
-
-/// The tries of one request.
-#[derive(Debug, Default)]
-struct Tries {
-    /// When the last one began.
-    began: Option<Instant>,
-    count: u32,
-    alike: u32,
-    last: Option<Cause>,
-    token_refreshed: bool,
-    claims: Option<String>,
-    new_connection: bool,
-}
-
-impl Tries {
-    fn note(&mut self, cause: Cause) {
-        self.count += 1;
-        self.alike = if self.last == Some(cause) {
-            self.alike + 1
-        } else {
-            1
-        };
-        self.last = Some(cause);
-    }
-}
-
-fn log_try(
-    verb: &str,
-    url: &str,
-    outcome: &Result<Answer, Lost>,
-    request_id: &str,
-    took: Duration,
-) {
-    if !log::log_enabled!(log::Level::Debug) {
-        return;
-    }
-    let url = loggable(url);
-    let took = took.as_millis();
-    match outcome {
-        Ok(answer) => log::debug!(
-            "{verb} {url}: {} in {took} ms, {} bytes, {}, request-id {}, client-request-id {request_id}, {}",
-            answer.status,
-            answer.body.len(),
-            answer
-                .headers
-                .content_type
-                .as_deref()
-                .unwrap_or("no content type"),
-            answer.headers.request_id.as_deref().unwrap_or("none"),
-            answer
-                .headers
-                .diagnostic
-                .as_deref()
-                .unwrap_or("no diagnostic"),
-        ),
-        Err(Lost::Network { why, .. }) => {
-            log::debug!("{verb} {url}: {why} after {took} ms, client-request-id {request_id}");
-        }
-        Err(lost) => {
-            log::debug!("{verb} {url}: {lost:?} after {took} ms, client-request-id {request_id}");
-        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! How fast a tenant may be asked: one [`Pacer`] per tenant, shared by all runs of the process.
 //!
 //! Three limits hold at once: a sliding window per service group below what Microsoft documents, a
-//! pause of the whole tenant after a 429, and a bound of requests in flight that a 429 halves and
-//! that 20 successes raise by one. Within them requests go out as fast as they come; there is no
+//! pause of the whole tenant after a 429, and a bound of round trips in flight that a 429 halves and
+//! that 20 successes raise by one. Requests that share a round trip count each in its window. Within them requests go out as fast as they come; there is no
 //! fixed delay. The decision ([`Pace`]) is pure and told the time; the waiting is the [`Pacer`]'s.
 
 use std::collections::{HashMap, VecDeque};
@@ -47,8 +47,8 @@ fn window_of(group: ServiceGroup) -> Window {
 /// What a request that wants to go out is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Turn {
-    /// Go; it counts from now on.
-    Go,
+    /// As many of the first go; they count from now on.
+    Go(usize),
     /// Ask again at this time.
     At(Instant),
     /// Ask again when another request is done.
@@ -80,13 +80,28 @@ impl Default for Pace {
 }
 
 impl Pace {
-    fn ask(&mut self, group: ServiceGroup, now: Instant) -> Turn {
+    /// What goes out of these together: in one round trip, each of them counted by itself.
+    fn ask(&mut self, groups: &[ServiceGroup], now: Instant) -> Turn {
         if let Some(until) = self.paused_until.filter(|&until| until > now) {
             return Turn::At(until);
         }
         if self.in_flight >= self.limit {
             return Turn::Full;
         }
+        let mut going = 0;
+        for &group in groups {
+            match self.count(group, now) {
+                Ok(()) => going += 1,
+                Err(at) if going == 0 => return Turn::At(at),
+                Err(_) => break,
+            }
+        }
+        self.in_flight += 1;
+        Turn::Go(going)
+    }
+
+    /// Counts one request in the window of its group; says when there is room, if there is none.
+    fn count(&mut self, group: ServiceGroup, now: Instant) -> Result<(), Instant> {
         let window = window_of(group);
         let sent = self.sent.entry(group).or_default();
         while sent
@@ -98,11 +113,10 @@ impl Pace {
         if sent.len() >= window.requests
             && let Some(&oldest) = sent.front()
         {
-            return Turn::At(oldest + window.span);
+            return Err(oldest + window.span);
         }
         sent.push_back(now);
-        self.in_flight += 1;
-        Turn::Go
+        Ok(())
     }
 
     fn done(&mut self) {
@@ -147,19 +161,21 @@ pub(super) enum Denied {
     TimedOut,
 }
 
-/// The right to have one request in flight, until it is dropped.
+/// The right to have one round trip in flight, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Permit<'a> {
     pacer: &'a Pacer,
+    going: usize,
     granted_at: Instant,
     waits: Vec<(Instant, Instant)>,
 }
 
 impl Pacer {
-    /// Waits until a request of `group` may go out.
+    /// Waits until a request of the first of these groups may go out, together with as many of the
+    /// following as there is room for.
     pub(super) fn enter(
         &self,
-        group: ServiceGroup,
+        groups: &[ServiceGroup],
         deadline: Instant,
         clock: &dyn Clock,
         stop: &Stop,
@@ -174,10 +190,11 @@ impl Pacer {
             if now >= deadline {
                 return Err(Denied::TimedOut);
             }
-            match pace.ask(group, now) {
-                Turn::Go => {
+            match pace.ask(groups, now) {
+                Turn::Go(going) => {
                     return Ok(Permit {
                         pacer: self,
+                        going,
                         granted_at: now,
                         waits,
                     });
@@ -207,6 +224,11 @@ impl Pacer {
 }
 
 impl Permit<'_> {
+    /// How many of the requests it was asked for it is good for, from the first on.
+    pub(super) fn going(&self) -> usize {
+        self.going
+    }
+
     /// What was waited for the turn, from and to.
     pub(super) fn waits(&self) -> &[(Instant, Instant)] {
         &self.waits

@@ -158,6 +158,12 @@ impl Root {
         sendable(format!("{}{tail}", self.origin()))
     }
 
+    /// The part of a URL made here that follows the version, with its leading slash.
+    pub(super) fn after_version<'a>(&self, url: &'a str, version: Version) -> Option<&'a str> {
+        url.strip_prefix(&self.below(version.segment()))
+            .filter(|rest| rest.starts_with('/'))
+    }
+
     fn origin(&self) -> String {
         let scheme = if self.https { "https" } else { "http" };
         match self.port {

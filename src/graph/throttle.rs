@@ -139,7 +139,8 @@ fn max_alike(cause: Cause, standing: &Standing) -> Option<u32> {
     }
 }
 
-fn is_throttling(cause: Cause) -> bool {
+/// Whether it says that limits were hit.
+pub(super) fn is_throttling(cause: Cause) -> bool {
     matches!(cause, Cause::Status(429 | 509))
 }
 

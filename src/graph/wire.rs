@@ -87,7 +87,18 @@ pub(super) enum Payload<'a> {
     EmptyPost(&'a [(&'static str, SecretString)]),
 }
 
+impl Payload<'_> {
+    /// The method, for the log.
+    pub(super) fn verb(&self) -> &'static str {
+        match self {
+            Self::Bearer(_) | Self::BearerForBytes(_) | Self::Get(_) => "GET",
+            Self::Question(..) | Self::Form(_) | Self::EmptyPost(_) => "POST",
+        }
+    }
+}
+
 /// A whole answer.
+#[derive(Clone)]
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: Headers,
@@ -95,7 +106,7 @@ pub(super) struct Answer {
 }
 
 /// The headers that are looked at or logged.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Headers {
     pub(super) request_id: Option<String>,
     pub(super) diagnostic: Option<String>,
@@ -119,6 +130,16 @@ pub(super) enum Lost {
     TooLarge(u64),
     /// The body cannot be decompressed.
     Garbled,
+}
+
+impl Lost {
+    /// The same, out of time only if it `may` be.
+    pub(super) fn out_of_time_if(mut self, may: bool) -> Self {
+        if let Self::Network { out_of_time, .. } = &mut self {
+            *out_of_time &= may;
+        }
+        self
+    }
 }
 
 /// Both ways out, with their connections.

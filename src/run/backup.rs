@@ -25,7 +25,7 @@ use serde_json::json;
 use self::changes::Baselines;
 use self::collect::{Collected, Collector};
 use self::verdict::Verdict;
-use super::read;
+use super::read::{self, Width};
 use super::summary::{Summary, TypeSummary};
 use super::{Ending, ErrorCode, Means, Status};
 use crate::audit::{Event, Outcome as AuditOutcome};
@@ -44,8 +44,12 @@ use crate::store::contents::{self, Reader};
 use crate::store::{self, Store};
 use crate::tenant::TenantId;
 
-/// How many requests of one tenant are under way at once.
-const IN_FLIGHT: usize = 10;
+/// How many lists and objects of one tenant are read at once. Objects share round trips by the 20,
+/// so that no more than 12 requests are ever under way, and the client lets out fewer.
+const WIDTH: Width = Width {
+    lists: 10,
+    objects: 40,
+};
 
 /// A run that is over, by its own account in the store.
 #[derive(Debug)]
@@ -94,7 +98,7 @@ pub fn back_up(
     let key = RedactionKey::new(database_key::of_tenant(&means.database, tenant.id)?);
     let wanted: BTreeSet<&str> = selection.types.iter().map(|row| row.key).collect();
     let mut collector = Collector::new(store, tenant.id, &wanted)?;
-    let ended = read::read_types(&client, &selection.types, IN_FLIGHT, &key, &mut |event| {
+    let ended = read::read_types(&client, &selection.types, WIDTH, &key, &mut |event| {
         collector.take(event)
     })?;
     let mut collected = collector.finish()?;
@@ -160,6 +164,8 @@ impl Running<'_> {
             warnings: collected.warnings(),
             unknown_policy_types: selection.unknown.clone(),
             requests: traffic.requests,
+            round_trips: traffic.round_trips,
+            batched_requests: traffic.batched_requests,
             retries: traffic.retries,
             throttled_ms: traffic.throttled_ms,
             bytes: traffic.bytes,

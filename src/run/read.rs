@@ -1,9 +1,10 @@
 //! Reading policy types out of a tenant: their lists, page by page, and what belongs to each object.
 //!
 //! It knows Graph and the catalogue and nothing of the store: what was read goes to a sink, on the
-//! calling thread, while reading goes on. A bounded number of threads make the requests; they hand
-//! over through a bounded channel, so that what waits in memory is a page per list in flight and a
-//! few documents, however many policies there are.
+//! calling thread, while reading goes on. A bounded number of threads make the requests, so many of
+//! them lists; they hand over through a bounded channel, so that what waits in memory is a page per
+//! list in flight and a few dozen documents, however many policies there are. What belongs to
+//! objects is asked for through [`Graph::together`], where the threads share round trips.
 //!
 //! What it answers for:
 //! - A type is [`Outcome::Complete`] only if its list was read to the last page and every object in
@@ -80,21 +81,31 @@ pub struct Reading {
     pub warnings: Vec<String>,
 }
 
-/// Reads these policy types with at most `in_flight` requests at a time. Every type has exactly one
+/// How much is read at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Width {
+    /// Lists, each with a page of it in memory.
+    pub lists: usize,
+    /// Objects beside them, each with what was read of it.
+    pub objects: usize,
+}
+
+/// Reads these policy types, so much at a time. Every type has exactly one
 /// [`Event::Reading`]. Returns the error that ended the reading early, if one did; fails only where
 /// the sink fails.
 pub fn read_types(
     graph: &dyn Graph,
     types: &[&'static PolicyType],
-    in_flight: usize,
+    width: Width,
     key: &RedactionKey,
     sink: &mut dyn FnMut(Event) -> Result<()>,
 ) -> Result<Option<graph::Error>> {
-    let threads = in_flight.max(1);
+    let threads = (width.lists + width.objects).max(1);
     let collections = collections(types);
-    let queue = Queue::new(collections.len(), threads);
+    let queue = Queue::new(collections.len(), width.lists, threads);
     let worker = Worker {
-        reader: Reader { graph, key },
+        graph,
+        key,
         collections: &collections,
         queue: &queue,
     };
@@ -140,7 +151,8 @@ enum Message {
 
 /// What every thread does.
 struct Worker<'a> {
-    reader: Reader<'a>,
+    graph: &'a dyn Graph,
+    key: &'a RedactionKey,
     collections: &'a [Collection],
     queue: &'a Queue,
 }
@@ -153,9 +165,19 @@ impl Worker<'_> {
     fn work(&self, sender: SyncSender<Message>) {
         let _stop = StopOnPanic(self.queue);
         while let Some(work) = self.queue.next() {
+            // What belongs to objects is asked for together with other threads, while there is work.
+            let together = self.graph.together();
+            let reader = Reader {
+                graph: &*together,
+                key: self.key,
+            };
             let wanted = match work {
-                Work::List(place) => self.list(place, &sender),
-                Work::Object(pending) => self.object(&pending, &sender),
+                Work::List(place) => {
+                    let wanted = self.list(place, &reader, &sender);
+                    self.queue.list_done();
+                    wanted
+                }
+                Work::Object(pending) => self.object(&reader, &pending, &sender),
                 Work::Again(place) => self.list_again(place, &sender),
             };
             if !wanted {
@@ -165,14 +187,14 @@ impl Worker<'_> {
     }
 
     /// Reads a list; says whether anybody still wants to know.
-    fn list(&self, place: usize, sender: &SyncSender<Message>) -> bool {
+    fn list(&self, place: usize, reader: &Reader<'_>, sender: &SyncSender<Message>) -> bool {
         let Some(collection) = self.collections.get(place) else {
             return true;
         };
         let mut handed = 0;
-        let listed = collection.list(self.reader.graph, &mut |found| {
+        let listed = collection.list(self.graph, &mut |found| {
             handed += u64::from(!matches!(found, Found::Elsewhere(_)));
-            self.found(place, found, sender) && !self.queue.stopped()
+            self.found(reader, place, found, sender) && !self.queue.stopped()
         });
         let Some(listed) = listed else {
             return false;
@@ -196,7 +218,7 @@ impl Worker<'_> {
         let Some(collection) = self.collections.get(place) else {
             return true;
         };
-        let ids = collection.ids(self.reader.graph);
+        let ids = collection.ids(self.graph);
         if ids.as_ref().is_err_and(|error| error.fault.ends_run()) {
             self.queue.stop();
         }
@@ -207,20 +229,28 @@ impl Worker<'_> {
         sender.send(message).is_ok()
     }
 
-    fn found(&self, collection: usize, found: Found, sender: &SyncSender<Message>) -> bool {
+    fn found(
+        &self,
+        reader: &Reader<'_>,
+        collection: usize,
+        found: Found,
+        sender: &SyncSender<Message>,
+    ) -> bool {
         match found {
             Found::Elsewhere(_) => true,
             Found::Broken(unread) => sender.send(Message::Broken { collection, unread }).is_ok(),
-            Found::Object(pending) if needs_nothing(&pending) => self.object(&pending, sender),
+            Found::Object(pending) if needs_nothing(&pending) => {
+                self.object(reader, &pending, sender)
+            }
             Found::Object(pending) => match self.queue.offer(pending) {
                 Ok(()) => true,
-                Err(pending) => self.object(&pending, sender),
+                Err(pending) => self.object(reader, &pending, sender),
             },
         }
     }
 
-    fn object(&self, pending: &Pending, sender: &SyncSender<Message>) -> bool {
-        let done = self.reader.read(pending);
+    fn object(&self, reader: &Reader<'_>, pending: &Pending, sender: &SyncSender<Message>) -> bool {
+        let done = reader.read(pending);
         if matches!(done, Done::Ended(_)) {
             self.queue.stop();
         }

@@ -20,8 +20,12 @@ pub struct Summary {
     pub warnings: Vec<String>,
     /// Keys that this program does not know.
     pub unknown_policy_types: Vec<String>,
-    /// Requests sent, tries included.
+    /// Requests that Graph was asked, tries included.
     pub requests: u64,
+    /// HTTP requests that they took: those that share one counted once.
+    pub round_trips: u64,
+    /// Requests that shared an HTTP request with others.
+    pub batched_requests: u64,
     /// Tries after the first.
     pub retries: u64,
     /// Milliseconds waited because Graph asked for it, or to stay within its limits.

@@ -28,6 +28,28 @@ pub(super) struct Failure {
 }
 
 impl Failure {
+    /// Whether it is the tenant's limits that were hit.
+    pub(super) fn is_throttling(&self) -> bool {
+        throttle::is_throttling(self.cause)
+    }
+
+    /// Whether it is as true of requests that go alone as of those that go together.
+    pub(super) fn holds_for_all(&self) -> bool {
+        matches!(self.cause, Cause::Status(401 | 429 | 509))
+    }
+
+    /// An answer to a batch in which there is none to this request.
+    pub(super) fn of_no_answer(request: &Request, why: &str) -> Self {
+        Self {
+            cause: Cause::BadBody,
+            error: Error::new(Fault::BadResponse, format!("{}: {why}", request.path)),
+            retry_after: None,
+            claims: None,
+            out_of_time: false,
+            retriable_elsewhere: true,
+        }
+    }
+
     pub(super) fn without_answer(request: &Request, lost: Lost) -> Self {
         let path = &request.path;
         let (cause, why, hint, out_of_time) = match lost {

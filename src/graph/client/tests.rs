@@ -3,8 +3,10 @@
 mod bodies;
 mod ends;
 pub(in crate::graph) mod server;
+mod together;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use base64::Engine as _;
 use chrono::DateTime;
@@ -41,7 +43,10 @@ fn scene(replies: Vec<Reply>) -> Scene {
 }
 
 fn scene_with(replies: Vec<Reply>, limits: Limits, run: Duration) -> Scene {
-    let server = Server::start(replies, TOKEN);
+    scene_on(Server::start(replies, TOKEN), limits, run)
+}
+
+fn scene_on(server: Server, limits: Limits, run: Duration) -> Scene {
     let directory = tempfile::tempdir().unwrap();
     let clock = Arc::new(FixedClock::new(DateTime::UNIX_EPOCH));
     let stop = Stop::default();
@@ -406,7 +411,7 @@ fn runs_of_a_tenant_share_its_token_and_its_pause() {
         other
             .pacer
             .enter(
-                ServiceGroup::Rbac,
+                &[ServiceGroup::Rbac],
                 scene.clock.monotonic() + secs(5),
                 &*scene.clock,
                 &scene.stop

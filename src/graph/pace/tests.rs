@@ -19,28 +19,28 @@ fn secs(seconds: u64) -> Duration {
 fn requests_go_at_once_up_to_the_window_and_then_when_it_moves() {
     let (mut pace, start) = (Pace::default(), Instant::now());
     for _ in 0..800 {
-        assert_eq!(pace.ask(GROUP, start), Turn::Go);
+        assert_eq!(pace.ask(&[GROUP], start), Turn::Go(1));
         pace.done();
     }
     assert_eq!(
-        pace.ask(GROUP, start + secs(19)),
+        pace.ask(&[GROUP], start + secs(19)),
         Turn::At(start + secs(20))
     );
     assert_eq!(
-        pace.ask(ServiceGroup::Rbac, start),
-        Turn::Go,
+        pace.ask(&[ServiceGroup::Rbac], start),
+        Turn::Go(1),
         "each group has its own window"
     );
-    assert_eq!(pace.ask(GROUP, start + secs(20)), Turn::Go);
+    assert_eq!(pace.ask(&[GROUP], start + secs(20)), Turn::Go(1));
 }
 
 #[test]
 fn conditional_access_goes_once_a_second() {
     let (mut pace, start) = (Pace::default(), Instant::now());
     let group = ServiceGroup::ConditionalAccess;
-    assert_eq!(pace.ask(group, start), Turn::Go);
-    assert_eq!(pace.ask(group, start), Turn::At(start + secs(1)));
-    assert_eq!(pace.ask(group, start + secs(1)), Turn::Go);
+    assert_eq!(pace.ask(&[group], start), Turn::Go(1));
+    assert_eq!(pace.ask(&[group], start), Turn::At(start + secs(1)));
+    assert_eq!(pace.ask(&[group], start + secs(1)), Turn::Go(1));
 }
 
 #[test]
@@ -49,9 +49,9 @@ fn a_pause_holds_every_group_and_the_longer_one_wins() {
     pace.pause(start + secs(9));
     pace.pause(start + secs(5));
     for group in [GROUP, ServiceGroup::Directory] {
-        assert_eq!(pace.ask(group, start), Turn::At(start + secs(9)));
+        assert_eq!(pace.ask(&[group], start), Turn::At(start + secs(9)));
     }
-    assert_eq!(pace.ask(GROUP, start + secs(9)), Turn::Go);
+    assert_eq!(pace.ask(&[GROUP], start + secs(9)), Turn::Go(1));
 }
 
 #[test]
@@ -84,11 +84,11 @@ fn a_429_halves_the_bound_and_twenty_successes_raise_it_by_one() {
 fn no_more_are_in_flight_than_the_bound() {
     let (mut pace, now) = (Pace::default(), Instant::now());
     for _ in 0..10 {
-        assert_eq!(pace.ask(GROUP, now), Turn::Go);
+        assert_eq!(pace.ask(&[GROUP], now), Turn::Go(1));
     }
-    assert_eq!(pace.ask(GROUP, now), Turn::Full);
+    assert_eq!(pace.ask(&[GROUP], now), Turn::Full);
     pace.done();
-    assert_eq!(pace.ask(GROUP, now), Turn::Go);
+    assert_eq!(pace.ask(&[GROUP], now), Turn::Go(1));
 }
 
 #[test]
@@ -96,14 +96,16 @@ fn waiting_ends_with_the_turn_the_run_or_a_stop() {
     let (pacer, clock, stop) = (Pacer::default(), clock(), Stop::default());
     let now = clock.monotonic();
     pacer.pause(now + secs(30));
-    let permit = pacer.enter(GROUP, now + secs(60), &clock, &stop).unwrap();
+    let permit = pacer
+        .enter(&[GROUP], now + secs(60), &clock, &stop)
+        .unwrap();
     assert_eq!(permit.waits(), [(now, now + secs(30))]);
     assert_eq!(clock.slept(), [secs(30)]);
     pacer.pause(now + secs(60));
-    let denied = pacer.enter(GROUP, now + secs(60), &clock, &stop);
+    let denied = pacer.enter(&[GROUP], now + secs(60), &clock, &stop);
     assert_eq!(denied.unwrap_err(), Denied::TimedOut);
     stop.request(Reason::Terminate);
-    let denied = pacer.enter(GROUP, now + secs(600), &clock, &stop);
+    let denied = pacer.enter(&[GROUP], now + secs(600), &clock, &stop);
     assert_eq!(denied.unwrap_err(), Denied::Stopped);
 }
 
@@ -112,10 +114,10 @@ fn a_request_that_ends_lets_the_next_one_in() {
     let (pacer, clock, stop) = (Pacer::default(), clock(), Stop::default());
     let deadline = clock.monotonic() + secs(60);
     let mut permits: Vec<_> = (0..10)
-        .map(|_| pacer.enter(GROUP, deadline, &clock, &stop).unwrap())
+        .map(|_| pacer.enter(&[GROUP], deadline, &clock, &stop).unwrap())
         .collect();
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| pacer.enter(GROUP, deadline, &clock, &stop).map(drop));
+        let waiting = scope.spawn(|| pacer.enter(&[GROUP], deadline, &clock, &stop).map(drop));
         permits.pop();
         assert_eq!(waiting.join().unwrap(), Ok(()));
     });
@@ -127,10 +129,10 @@ fn a_stop_ends_the_wait_for_others() {
     let (pacer, clock, stop) = (Pacer::default(), clock(), Stop::default());
     let deadline = clock.monotonic() + secs(60);
     let permits: Vec<_> = (0..10)
-        .map(|_| pacer.enter(GROUP, deadline, &clock, &stop).unwrap())
+        .map(|_| pacer.enter(&[GROUP], deadline, &clock, &stop).unwrap())
         .collect();
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| pacer.enter(GROUP, deadline, &clock, &stop).map(drop));
+        let waiting = scope.spawn(|| pacer.enter(&[GROUP], deadline, &clock, &stop).map(drop));
         stop.request(Reason::Interrupt);
         assert_eq!(waiting.join().unwrap(), Err(Denied::Stopped));
     });
@@ -158,7 +160,7 @@ proptest! {
         let mut sent = Vec::new();
         for gap in gaps {
             now += Duration::from_millis(gap);
-            while let Turn::At(at) = pace.ask(GROUP, now) {
+            while let Turn::At(at) = pace.ask(&[GROUP], now) {
                 prop_assert!(at > now, "a wait moves on");
                 now = at;
             }

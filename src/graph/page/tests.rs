@@ -58,6 +58,10 @@ impl Graph for Script {
         self.next(format!("{} {question}", request.path))
     }
 
+    fn together(&self) -> Box<dyn Graph + '_> {
+        Box::new(self)
+    }
+
     fn traffic(&self) -> Traffic {
         Traffic::default()
     }

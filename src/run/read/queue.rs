@@ -1,9 +1,9 @@
 //! The work that is left, shared by the threads that do it.
 //!
-//! Lists are known from the start; objects come up while lists are read. There is room for a
-//! bounded number of objects: whoever finds none reads the object itself, so memory stays bounded
-//! and nobody ever waits for room. Threads wait here for objects that may still come up, until
-//! every collection is closed or the queue is stopped.
+//! Lists are known from the start, and so many of them are read at a time; objects come up while
+//! lists are read. There is room for a bounded number of objects: whoever finds none reads the
+//! object itself, so memory stays bounded and nobody ever waits for room. Threads wait here for
+//! objects that may still come up, until every collection is closed or the queue is stopped.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -24,11 +24,13 @@ pub(super) enum Work {
 pub(super) struct Queue {
     state: Mutex<State>,
     changed: Condvar,
+    lists_at_once: usize,
     room: usize,
 }
 
 struct State {
     lists: VecDeque<usize>,
+    lists_now: usize,
     objects: VecDeque<Pending>,
     again: VecDeque<usize>,
     open: usize,
@@ -36,17 +38,19 @@ struct State {
 }
 
 impl Queue {
-    /// With so many lists to read, and room for so many objects.
-    pub(super) fn new(lists: usize, room: usize) -> Self {
+    /// With so many lists to read, so many of them at once, and room for so many objects.
+    pub(super) fn new(lists: usize, at_once: usize, room: usize) -> Self {
         Self {
             state: Mutex::new(State {
                 lists: (0..lists).collect(),
+                lists_now: 0,
                 objects: VecDeque::new(),
                 again: VecDeque::new(),
                 open: lists,
                 stopped: false,
             }),
             changed: Condvar::new(),
+            lists_at_once: at_once.max(1),
             room,
         }
     }
@@ -66,7 +70,10 @@ impl Queue {
             if let Some(list) = state.again.pop_front() {
                 return Some(Work::Again(list));
             }
-            if let Some(list) = state.lists.pop_front() {
+            if state.lists_now < self.lists_at_once
+                && let Some(list) = state.lists.pop_front()
+            {
+                state.lists_now += 1;
                 return Some(Work::List(list));
             }
             state = self
@@ -97,6 +104,13 @@ impl Queue {
     pub(super) fn look_again(&self, list: usize) {
         self.lock().again.push_back(list);
         self.changed.notify_all();
+    }
+
+    /// A list was read, to its end or not.
+    pub(super) fn list_done(&self) {
+        let mut state = self.lock();
+        state.lists_now = state.lists_now.saturating_sub(1);
+        self.changed.notify_one();
     }
 
     /// Everything of one collection is done.

@@ -16,6 +16,11 @@ const PROFILES: &str = "beta/deviceManagement/deviceConfigurations";
 const PROFILES_LIST: &str = "beta/deviceManagement/deviceConfigurations?$expand=assignments";
 const FILTERS: &str = "beta/deviceManagement/assignmentFilters";
 
+const FOUR: Width = Width {
+    lists: 2,
+    objects: 2,
+};
+
 /// Everything that came out of a reading.
 #[derive(Default)]
 struct Out {
@@ -54,7 +59,11 @@ fn read(graph: &dyn Graph, keys: &[&str]) -> Out {
 fn read_rows(graph: &dyn Graph, types: &[&'static PolicyType], in_flight: usize) -> Out {
     let mut out = Out::default();
     let key = RedactionKey::new([1; 32]);
-    out.ended = read_types(graph, types, in_flight, &key, &mut |event| {
+    let width = Width {
+        lists: in_flight.div_ceil(2),
+        objects: in_flight / 2,
+    };
+    out.ended = read_types(graph, types, width, &key, &mut |event| {
         match event {
             Event::Document(document) => {
                 out.documents.insert(document.id.clone(), document);

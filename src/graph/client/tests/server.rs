@@ -1,5 +1,6 @@
-//! A server on loopback that answers Graph's requests with a script of raw bytes, and sign-ins with
-//! a token or a script of their own. It writes down every request as it came.
+//! A server on loopback that answers Graph's requests with a script of raw bytes, batches with
+//! another, and sign-ins with a token or a script of their own. It writes down every request as it
+//! came.
 
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -99,6 +100,10 @@ pub(in crate::graph) struct Seen {
 }
 
 impl Seen {
+    pub(in crate::graph) fn is_batch(&self) -> bool {
+        self.line.contains("/$batch ")
+    }
+
     pub(in crate::graph) fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
@@ -111,6 +116,7 @@ impl Seen {
 struct State {
     gets: VecDeque<Reply>,
     posts: VecDeque<Reply>,
+    batches: VecDeque<Reply>,
     seen: Vec<Seen>,
     connections: Vec<TcpStream>,
     ended: bool,
@@ -131,6 +137,12 @@ impl Server {
         });
         let token = Reply::json(200, &body.to_string()).for_ever();
         Self::start_with(replies, vec![token])
+    }
+
+    /// The same, and batches with replies of their own.
+    pub(in crate::graph) fn with_batches(self, batches: Vec<Reply>) -> Self {
+        self.shared.0.lock().unwrap().batches = batches.into();
+        self
     }
 
     pub(in crate::graph) fn start_with(gets: Vec<Reply>, posts: Vec<Reply>) -> Self {
@@ -178,12 +190,27 @@ impl Server {
         seen
     }
 
+    pub(in crate::graph) fn batches(&self) -> Vec<Seen> {
+        let mut seen = self.requests();
+        seen.retain(Seen::is_batch);
+        seen
+    }
+
     pub(in crate::graph) fn lines(&self) -> Vec<String> {
         self.gets().into_iter().map(|seen| seen.line).collect()
     }
 
     pub(in crate::graph) fn connections(&self) -> usize {
         self.shared.0.lock().unwrap().connections.len()
+    }
+
+    pub(in crate::graph) fn wait_for_batches(&self, count: usize) {
+        let state = self.shared.0.lock().unwrap();
+        let too_few = |state: &mut State| {
+            let batches = state.seen.iter().filter(|seen| seen.is_batch());
+            batches.count() < count
+        };
+        drop(self.shared.1.wait_while(state, too_few).unwrap());
     }
 
     pub(in crate::graph) fn wait_for_gets(&self, count: usize) {
@@ -214,14 +241,15 @@ fn serve(stream: &TcpStream, connection: usize, shared: &Shared) {
     while let Some(seen) = read_request(&mut reader, connection) {
         let reply = {
             let mut state = shared.0.lock().unwrap();
-            // What is posted to Graph itself is answered from the script of GETs.
+            // What else is posted to Graph itself is answered from the script of GETs.
             let to_graph = seen.line.starts_with("GET") || seen.line.contains("/beta/");
+            let is_batch = seen.is_batch();
             state.seen.push(seen);
             shared.1.notify_all();
-            let script = if to_graph {
-                &mut state.gets
-            } else {
-                &mut state.posts
+            let script = match (is_batch, to_graph) {
+                (true, _) => &mut state.batches,
+                (false, true) => &mut state.gets,
+                (false, false) => &mut state.posts,
             };
             match script.front() {
                 Some(reply) if reply.for_ever => script.front().cloned(),

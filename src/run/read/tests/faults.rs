@@ -315,7 +315,7 @@ fn a_failing_sink_ends_everything() {
     ];
     let mut events = 0;
     let key = RedactionKey::new([1; 32]);
-    let error = read_types(&graph, &types, 4, &key, &mut |_| {
+    let error = read_types(&graph, &types, FOUR, &key, &mut |_| {
         events += 1;
         if events == 10 {
             return Err(Error::new(Kind::StorageFull, "disk full"));
@@ -335,7 +335,7 @@ fn a_panic_in_a_thread_or_in_the_sink_comes_out_and_hangs_nothing() {
         find("roleScopeTag").unwrap(),
     ];
     let panics = |graph: &Script, sink: &mut dyn FnMut(Event) -> Result<()>| {
-        let read = std::panic::AssertUnwindSafe(|| read_types(graph, &types, 4, &key, sink));
+        let read = std::panic::AssertUnwindSafe(|| read_types(graph, &types, FOUR, &key, sink));
         std::panic::catch_unwind(read).is_err()
     };
     let nothing_scripted = Script::default();

@@ -111,6 +111,10 @@ impl Graph for Script {
         self.ask(question)
     }
 
+    fn together(&self) -> Box<dyn Graph + '_> {
+        Box::new(self)
+    }
+
     fn traffic(&self) -> Traffic {
         Traffic::default()
     }
