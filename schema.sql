@@ -196,7 +196,8 @@ CREATE INDEX contents_base ON contents (base_id) WHERE base_id IS NOT NULL;
 -- (src/backup_set.rs). A row appears only when the set is whole.
 -- imported:        where the set came from; such a set has no run and no schedule.
 -- shrunk:          the policy types that lost most of their policies since the set before, each
---                  with how many there were and are; retention of the schedule stands still until
+--                  with how many there were and how many of these are left; retention of the
+--                  schedule stands still until
 -- acknowledged_at: somebody says that this is right.
 CREATE TABLE backup_sets (
     id              INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -121,7 +121,7 @@ impl SetStatus {
     }
 }
 
-/// How many policies of a type the set before held, and how many this one holds, by policy type.
+/// How many policies of a type the set before held, and how many of these are left, by policy type.
 pub type Shrunk = BTreeMap<String, [u64; 2]>;
 
 /// A backup set as the store holds it.

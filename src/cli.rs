@@ -9,6 +9,7 @@ pub mod backups;
 pub mod completions;
 pub mod dispatch;
 pub mod history;
+pub mod keep;
 pub mod policy_types;
 pub mod retention;
 pub mod retry;

@@ -11,7 +11,7 @@ mod stage;
 
 use sandbox::server::faults::{Fault, Kind};
 use serde_json::Value;
-use stage::{COMPLIANCE, FILTERS, SCRIPTS, Stage, names};
+use stage::{CATALOG, COMPLIANCE, FILTERS, SCRIPTS, Stage, names};
 
 const WEEK_S: i64 = 7 * 24 * 3600;
 
@@ -226,4 +226,169 @@ fn a_set_dated_in_the_future_hides_no_new_backup() {
     assert_eq!(ids(&stage, &[]), [2, 1], "the backup of today stays");
     stage.success();
     assert_eq!(ids(&stage, &[]), [3, 1], "it takes one place, not all");
+}
+
+#[test]
+fn the_default_holds_where_a_schedule_says_nothing() {
+    let stage = Stage::of(&[FILTERS]);
+    let shown = stage.env.run(&["retention", "--show-default"]).ok();
+    assert_eq!(shown, "default: last 30\n");
+    for _ in 0..3 {
+        stage.success();
+    }
+    let set = [
+        "retention",
+        "--set-default",
+        "--keep-last",
+        "2",
+        "--keep-monthly",
+        "12",
+    ];
+    assert_eq!(stage.env.run(&set).ok(), "default: last 2, monthly 12\n");
+    let shown = stage.env.json(&["schedules", "show", "nightly"]);
+    assert_eq!(
+        (&shown["keep_last"], &shown["keep_monthly"]),
+        (&2.into(), &12.into())
+    );
+    assert_eq!(shown["keep_by_default"].as_array().unwrap().len(), 6);
+    let dry = told(&[(3, "keep"), (2, "keep"), (1, "expire")]);
+    assert_eq!(decisions(&stage, &["--dry-run"]), dry);
+    keep_last(&stage, "3");
+    assert_eq!(decisions(&stage, &["--dry-run"])[2].1, "keep");
+    keep_last(&stage, "default");
+    assert_eq!(decisions(&stage, &["nightly"]), dry);
+    let program = [
+        "retention",
+        "--set-default",
+        "--keep-last",
+        "default",
+        "--keep-monthly",
+        "0",
+    ];
+    assert_eq!(stage.env.run(&program).ok(), "default: last 30\n");
+    let changes = stage.env.audit_actions();
+    let changes = changes
+        .iter()
+        .filter(|action| *action == "retention.set_default");
+    assert_eq!(changes.count(), 2);
+    for wrong in [
+        &["retention", "--set-default"][..],
+        &["retention", "--keep-last", "3"],
+        &["retention", "--set-default", "--keep-last", "0"],
+        &["retention", "nightly", "--show-default"],
+    ] {
+        stage.env.run(wrong).fails(2);
+    }
+}
+
+#[test]
+fn a_set_that_lost_most_of_its_policies_stops_retention_until_it_is_acknowledged() {
+    let stage = Stage::of(&[CATALOG, FILTERS]);
+    keep_last(&stage, "1");
+    stage.success();
+    let ids = stage.sandbox.ids(CATALOG.1);
+    assert!(ids.len() > 9, "{}", ids.len());
+    for id in &ids[..ids.len() / 2 + 1] {
+        assert!(stage.sandbox.remove(CATALOG.1, id));
+    }
+    let slots = stage
+        .env
+        .items(&["schedules", "next", "nightly", "-n", "2"]);
+    let slot = |at: usize| slots[at]["slot"].as_str().unwrap();
+    let (stdout, stderr) = stage.env.run(&["dispatch", "--at", slot(0)]).warned();
+    assert_eq!(stdout, "");
+    let lines: Vec<&str> = stderr.lines().collect();
+    let lost = format!(
+        "settingsCatalogPolicy {} of {}",
+        ids.len() / 2 + 1,
+        ids.len()
+    );
+    assert!(
+        lines[0].starts_with("warning: backup set 2 of schedule nightly"),
+        "{stderr}"
+    );
+    assert!(lines[0].contains(&lost), "{stderr}");
+    assert_eq!(
+        lines[1..],
+        ["hint: if that is right: tenantpilot backups acknowledge 2"]
+    );
+
+    let run = stage.env.json(&["history", "show", "2"]);
+    assert_eq!(
+        run["summary"]["warnings"].as_array().unwrap().len(),
+        1,
+        "{run}"
+    );
+    let set = stage.set(&2.into());
+    let left = ids.len() - (ids.len() / 2 + 1);
+    assert_eq!(
+        set["shrunk"]["settingsCatalogPolicy"],
+        serde_json::json!([ids.len(), left])
+    );
+    assert_eq!(
+        stage.env.run(&["dispatch", "--at", slot(1)]).ok(),
+        "",
+        "said once"
+    );
+    assert_eq!(self::ids(&stage, &[]), [3, 2, 1], "nothing goes");
+    let items = stage.env.items(&["retention", "--dry-run"]);
+    let reason = items[2]["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("backup set 2 lost most of its policies"),
+        "{reason}"
+    );
+
+    stage.env.run(&["backups", "acknowledge", "3"]).fails(2);
+    stage.env.run(&["backups", "acknowledge", "2"]).ok();
+    stage.env.run(&["backups", "acknowledge", "2"]).fails(2);
+    assert!(stage.set(&2.into())["acknowledged_at"].is_string());
+    stage.env.run(&["retention", "--quiet"]).ok();
+    assert_eq!(self::ids(&stage, &[]), [3]);
+    intact(&stage);
+}
+
+#[test]
+fn what_failed_runs_left_and_archived_schedules_is_reclaimed() {
+    let stage = Stage::of(&[FILTERS]);
+    stage.success();
+    stage.sandbox.change(FILTERS.1, 2);
+    stage.success();
+    let sql = stage.env.sql();
+    sql.execute_batch(
+        "INSERT INTO contents (tenant_id, hash, size_bytes, data)
+         VALUES (1, zeroblob(32), 0, x'0011');
+         INSERT INTO runs (tenant_id, schedule_id, trigger, actor, owner, created_at, status)
+         VALUES (1, 1, 'manual', 'anna', 'nobody', 0, 'running')",
+    )
+    .unwrap();
+    let stdout = stage.env.run(&["retention"]).ok();
+    let waits = "contents of tenant contoso wait: a run of the tenant is going on\n";
+    assert!(stdout.ends_with(waits), "{stdout}");
+    sql.execute_batch(
+        "UPDATE runs SET status = 'failed', finished_at = 1, error_code = 'INTERRUPTED'
+         WHERE status = 'running'",
+    )
+    .unwrap();
+    let stdout = stage.env.run(&["retention"]).ok();
+    assert!(
+        stdout.contains("reclaimed 1 contents of tenant contoso, 2 bytes\n"),
+        "{stdout}"
+    );
+    let applied = stage.env.json(&["retention"]);
+    assert_eq!(applied["reclaimed"], serde_json::json!([]));
+    assert_eq!(applied["given_back_bytes"], 0, "all at once");
+    assert_eq!(
+        stage.env.audit_actions().last().unwrap(),
+        "retention.reclaim"
+    );
+
+    stage.env.run(&["backups", "expire", "1"]).ok();
+    a_week_later(&stage);
+    stage
+        .env
+        .run(&["schedules", "remove", "nightly", "--yes"])
+        .ok();
+    assert_eq!(decisions(&stage, &[]), told(&[(2, "keep"), (1, "purge")]));
+    assert_eq!(ids(&stage, &["--expired"]), Vec::<i64>::new());
+    intact(&stage);
 }

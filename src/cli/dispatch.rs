@@ -56,6 +56,10 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         Some(reason) => reason.exit_code(),
         None => exit_code(&report),
     };
+    report
+        .executed
+        .iter()
+        .for_each(|executed| warn_of(ctx, executed));
     problems(&report)
         .iter()
         .for_each(|problem| ctx.ui.problem(problem));
@@ -187,6 +191,16 @@ pub(crate) fn problems_of_closed(decision: &Decision) -> Vec<Error> {
     }
     problems.extend(decision.unusable.iter().cloned());
     problems
+}
+
+/// Tells what to look at, though nothing failed.
+pub(crate) fn warn_of(ctx: &Context, executed: &Executed) {
+    for warning in &executed.warnings {
+        ctx.ui.warn(warning);
+        if let Some(hint) = warning.hint_text() {
+            ctx.ui.hint(hint);
+        }
+    }
 }
 
 /// What somebody has to know of an executed run: nothing of a success or a held lock.

@@ -5,7 +5,9 @@ use std::time::Duration;
 use clap::Args as ClapArgs;
 
 use crate::cli;
-use crate::cli::dispatch::{ending_code, log_run, problem_of, problems_of_closed, runs_json};
+use crate::cli::dispatch::{
+    ending_code, log_run, problem_of, problems_of_closed, runs_json, warn_of,
+};
 use crate::context::Context;
 use crate::dispatch::Executed;
 use crate::dispatch::manual::{self, Wanted};
@@ -146,6 +148,7 @@ pub(crate) fn start(
         log_run(run);
         problems.extend(problems_of(run));
         say(ctx, store, run)?;
+        warn_of(ctx, run);
         codes.push(ending_code(&run.ending, ExitCode::Busy));
         codes.extend(run.trouble.iter().map(|error| error.kind().exit_code()));
     }

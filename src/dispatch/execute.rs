@@ -13,10 +13,10 @@ use serde_json::json;
 use super::Claim;
 use super::claim::held_by;
 use crate::audit::{self, Event};
-use crate::backup_set::BackupSetId;
+use crate::backup_set::{BackupSetId, Shrunk};
 use crate::error::{Error, Kind, Result};
 use crate::lock::{Owner, ScheduleLock};
-use crate::retention;
+use crate::retention::{self, Hand};
 use crate::run::{Ending, ErrorCode, Means, RunId, Status, backup};
 use crate::schedule::{Schedule, spread_offset};
 use crate::store::runs::OpenRun;
@@ -38,6 +38,8 @@ pub struct Executed {
     pub backup_set: Option<BackupSetId>,
     /// What went wrong beside it: its outcome could not be written, or retention failed.
     pub trouble: Vec<Error>,
+    /// What to look at, though nothing failed; it does not count for the exit code.
+    pub warnings: Vec<Error>,
 }
 
 /// Executes `claims`, at most `jobs` at once, each at its offset within its schedule's spread;
@@ -171,15 +173,55 @@ fn attempt(
         ending: backed_up.ending,
         backup_set: backed_up.backup_set,
         trouble: Vec::new(),
+        warnings: Vec::new(),
     };
-    if executed.backup_set.is_some()
-        && let Err(error) =
-            retention::apply(&store, &claim.schedule, &means.actor, means.clock.now())
-    {
-        let error = error.during(format_args!("retention of {}", claim.schedule.described()));
-        executed.trouble.push(error);
+    if let Some(set) = executed.backup_set {
+        executed.warnings = warnings(&claim.schedule, set, backed_up.shrunk.as_ref());
+        if let Err(error) = retain(means, &store, claim) {
+            let error = error.during(format_args!("retention of {}", claim.schedule.described()));
+            executed.trouble.push(error);
+        }
     }
     Ok(executed)
+}
+
+/// Applies retention, by the rules that hold now, and gives back what has become free where that
+/// is much.
+fn retain(means: &Means, store: &Store, claim: &Claim) -> Result<()> {
+    let schedule = store::schedules::get(store.read(), claim.schedule.id)?;
+    let hand = Hand {
+        store,
+        zones: &means.zones,
+        actor: &means.actor,
+        at: means.clock.now(),
+    };
+    retention::apply(hand, &schedule)?;
+    if store::space::pages(store.read())?.are_many_free() {
+        retention::give_back(store, means.clock.as_ref(), &means.stop)?;
+    }
+    Ok(())
+}
+
+/// What somebody has to know of a set beside that it is there.
+fn warnings(schedule: &Schedule, set: BackupSetId, shrunk: Option<&Shrunk>) -> Vec<Error> {
+    let lost = shrunk
+        .into_iter()
+        .flatten()
+        .map(|(policy_type, [before, left])| {
+            format!("{policy_type} {} of {before}", before.saturating_sub(*left))
+        });
+    let lost: Vec<String> = lost.collect();
+    if lost.is_empty() {
+        return Vec::new();
+    }
+    let line = format!(
+        "backup set {set} of {} lost most of its policies: {}; retention of the schedule stands \
+         still until somebody acknowledges it",
+        schedule.described(),
+        lost.join(", ")
+    );
+    let hint = format!("if that is right: tenantpilot backups acknowledge {set}");
+    vec![Error::new(Kind::Attention, line).hint(hint)]
 }
 
 /// The request to stop, as an error.
@@ -225,6 +267,7 @@ fn close(
         ending,
         backup_set: None,
         trouble: Vec::new(),
+        warnings: Vec::new(),
     })
 }
 
@@ -252,6 +295,7 @@ fn close_failed(
         ending: ending.clone(),
         backup_set: None,
         trouble: Vec::new(),
+        warnings: Vec::new(),
     };
     if error.kind() == Kind::Interrupted {
         return executed;

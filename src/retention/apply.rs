@@ -4,63 +4,154 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Transaction};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Candidate, Decision, Item, plan};
+use super::{Candidate, Decision, Item, Terms, plan};
 use crate::audit::{Event, Outcome};
-use crate::backup_set::BackupSetId;
+use crate::backup_set::{BackupSet, BackupSetId};
+use crate::clock::Clock;
 use crate::error::Result;
 use crate::schedule::Schedule;
+use crate::stop::Stop;
 use crate::store::backup_sets::purge::{self, Purged};
 use crate::store::backup_sets::{self, Filter};
-use crate::store::{self, Store};
+use crate::store::{self, Store, space};
 use crate::tenant::TenantId;
+use crate::zone::{Source, Zone};
+
+/// What applying a plan did.
+#[derive(Debug)]
+pub struct Applied {
+    /// What became of each set, newest first.
+    pub items: Vec<Item>,
+    /// What was removed, where sets were to go.
+    pub purged: Option<Purged>,
+}
+
+/// Who applies a plan to which database, and when.
+#[derive(Clone, Copy)]
+pub struct Hand<'a> {
+    /// The database.
+    pub store: &'a Store,
+    /// Where zone rules come from.
+    pub zones: &'a Source,
+    /// The acting OS user.
+    pub actor: &'a str,
+    /// Now.
+    pub at: DateTime<Utc>,
+}
 
 /// What applying the plan would do.
-pub fn preview(conn: &Connection, schedule: &Schedule, now: DateTime<Utc>) -> Result<Vec<Item>> {
+pub fn preview(
+    conn: &Connection,
+    zones: &Source,
+    schedule: &Schedule,
+    now: DateTime<Utc>,
+) -> Result<Vec<Item>> {
     let filter = Filter {
         schedule: Some(schedule.id),
         ..Filter::default()
     };
-    let candidates: Vec<Candidate> = backup_sets::list_sets(conn, &filter)?
-        .into_iter()
-        .map(|set| Candidate {
-            id: set.id,
-            time: set.time,
-            status: set.status,
-            pinned: set.pin_reason.is_some(),
-            expired_at: set.expired_at,
-        })
-        .collect();
-    Ok(plan(&candidates, schedule.rules.last, now))
+    let sets = backup_sets::list_sets(conn, &filter)?;
+    let candidates: Vec<Candidate> = sets.iter().map(candidate).collect();
+    let zone = if schedule.rules.needs_calendar() {
+        Some(Zone::load(zones, &schedule.settings.timezone)?)
+    } else {
+        None
+    };
+    let local = |at: DateTime<Utc>| match &zone {
+        Some(zone) => zone.local(at).0,
+        None => at.naive_utc(),
+    };
+    let terms = Terms {
+        rules: &schedule.rules,
+        archived: schedule.archived_at.is_some(),
+        local: &local,
+        now,
+    };
+    Ok(plan(&candidates, terms))
 }
 
-/// Makes the plan and carries it out; returns what was done, newest set first.
-pub fn apply(
-    store: &Store,
-    schedule: &Schedule,
-    actor: &str,
-    at: DateTime<Utc>,
-) -> Result<Vec<Item>> {
-    let items = store.write(|tx| {
-        let items = preview(tx, schedule, at)?;
+fn candidate(set: &BackupSet) -> Candidate {
+    Candidate {
+        id: set.id,
+        time: set.time,
+        status: set.status,
+        pinned: set.pin_reason.is_some(),
+        expired_at: set.expired_at,
+        unacknowledged: set.shrunk.is_some() && set.acknowledged_at.is_none(),
+    }
+}
+
+/// Makes the plan and carries it out.
+pub fn apply(hand: Hand<'_>, schedule: &Schedule) -> Result<Applied> {
+    let items = hand.store.write(|tx| {
+        let items = preview(tx, hand.zones, schedule, hand.at)?;
         let expired: BTreeSet<BackupSetId> = chosen(&items, Decision::Expire);
         for id in &expired {
-            backup_sets::expire(tx, *id, at)?;
+            backup_sets::expire(tx, *id, hand.at)?;
         }
         if !expired.is_empty() {
-            record(tx, schedule, actor, at, "retention.expire", &expired)?;
+            let details = json!({ "backup_sets": ids(&expired) });
+            record_of_schedule(tx, hand, schedule, "retention.expire", details)?;
         }
         Ok(items)
     })?;
     let going = chosen(&items, Decision::Purge);
-    if !going.is_empty() {
-        remove(store, schedule.tenant_id, &going, |tx, purged| {
-            let sets = purged.sets.iter().copied().collect();
-            record(tx, schedule, actor, at, "retention.purge", &sets)
-        })?;
+    if going.is_empty() {
+        return Ok(Applied {
+            items,
+            purged: None,
+        });
     }
-    Ok(items)
+    let purged = remove(hand.store, schedule.tenant_id, &going, |tx, purged| {
+        let details = json!({
+            "backup_sets": purged.sets.iter().map(|id| id.0).collect::<Vec<_>>(),
+            "contents": purged.contents,
+            "waiting": purged.waiting,
+        });
+        record_of_schedule(tx, hand, schedule, "retention.purge", details)
+    })?;
+    Ok(Applied {
+        items,
+        purged: Some(purged),
+    })
+}
+
+/// Removes what no backup set of a tenant reaches: what failed runs left, and purges that had to
+/// wait.
+pub fn reclaim(hand: Hand<'_>, tenant: TenantId) -> Result<Purged> {
+    remove(hand.store, tenant, &BTreeSet::new(), |tx, purged| {
+        if purged.contents == 0 {
+            return Ok(());
+        }
+        let event = Event {
+            at: hand.at,
+            actor: hand.actor,
+            action: "retention.reclaim",
+            tenant: Some(tenant),
+            object: format!("tenant {}", tenant.0),
+            outcome: Outcome::Ok,
+            details: json!({ "contents": purged.contents }),
+        };
+        store::audit::append(tx, &event).map(drop)
+    })
+}
+
+/// Gives free pages back to the disk, a few at a time, and as long waits as it works, so that
+/// whoever wants to write is not kept from it. Gives how many bytes.
+pub fn give_back(store: &Store, clock: &dyn Clock, stop: &Stop) -> Result<u64> {
+    let mut given = 0;
+    loop {
+        let begun = clock.monotonic();
+        let step = space::give_back_some(store)?;
+        given += step;
+        if step == 0 || stop.requested().is_some() {
+            return Ok(given);
+        }
+        let took = clock.monotonic().saturating_duration_since(begun);
+        clock.sleep(took, stop);
+    }
 }
 
 fn chosen(items: &[Item], decision: Decision) -> BTreeSet<BackupSetId> {
@@ -71,6 +162,10 @@ fn chosen(items: &[Item], decision: Decision) -> BTreeSet<BackupSetId> {
         .collect()
 }
 
+fn ids(sets: &BTreeSet<BackupSetId>) -> Vec<i64> {
+    sets.iter().map(|id| id.0).collect()
+}
+
 /// Removes expired sets of a tenant, and the contents that nothing reaches any more; `record` is
 /// called in the transaction that did it.
 pub(super) fn remove(
@@ -78,13 +173,13 @@ pub(super) fn remove(
     tenant: TenantId,
     going: &BTreeSet<BackupSetId>,
     record: impl Fn(&Transaction<'_>, &Purged) -> Result<()>,
-) -> Result<()> {
+) -> Result<Purged> {
     loop {
         let mark = purge::mark(store.read(), tenant, going)?;
         let outcome = store.write(|tx| {
             let outcome = purge::purge(tx, &mark)?;
             if let purge::Outcome::Purged(purged) = &outcome
-                && !purged.sets.is_empty()
+                && (!purged.sets.is_empty() || going.is_empty())
             {
                 record(tx, purged)?;
             }
@@ -92,28 +187,26 @@ pub(super) fn remove(
         })?;
         match outcome {
             purge::Outcome::Stale => {}
-            purge::Outcome::Purged(_) => return Ok(()),
+            purge::Outcome::Purged(purged) => return Ok(purged),
         }
     }
 }
 
-fn record(
+fn record_of_schedule(
     tx: &Transaction<'_>,
+    hand: Hand<'_>,
     schedule: &Schedule,
-    actor: &str,
-    at: DateTime<Utc>,
     action: &str,
-    sets: &BTreeSet<BackupSetId>,
+    details: Value,
 ) -> Result<()> {
-    let ids: Vec<i64> = sets.iter().map(|id| id.0).collect();
     let event = Event {
-        at,
-        actor,
+        at: hand.at,
+        actor: hand.actor,
         action,
         tenant: Some(schedule.tenant_id),
         object: format!("schedule {}", schedule.id.0),
         outcome: Outcome::Ok,
-        details: json!({ "backup_sets": ids }),
+        details,
     };
-    store::audit::append(tx, &event).map(|_| ())
+    store::audit::append(tx, &event).map(drop)
 }

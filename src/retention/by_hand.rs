@@ -1,4 +1,5 @@
-//! What a person decides about one backup set: pin, expire, bring back, delete.
+//! What a person decides about one backup set: pin, expire, bring back, delete, and that it is right
+//! what it lost.
 
 use std::collections::BTreeSet;
 
@@ -10,6 +11,7 @@ use crate::audit::{Event, Outcome};
 use crate::backup_set::BackupSet;
 use crate::error::{Error, Result};
 use crate::store::backup_sets;
+use crate::store::backup_sets::purge::Purged;
 use crate::store::{self, Store};
 
 /// Who decides, and when.
@@ -54,8 +56,40 @@ pub fn unpin(store: &Store, set: &BackupSet, by: Decider<'_>) -> Result<()> {
     })
 }
 
+/// Says that it is right what the set lost, so that retention of its schedule goes on.
+pub fn acknowledge(store: &Store, set: &BackupSet, by: Decider<'_>) -> Result<()> {
+    if set.shrunk.is_none() {
+        return Err(Error::usage(format!(
+            "{} did not lose most of its policies: there is nothing to acknowledge",
+            set.described()
+        )));
+    }
+    if set.acknowledged_at.is_some() {
+        return Err(Error::usage(format!(
+            "{} is acknowledged already",
+            set.described()
+        )));
+    }
+    let details = json!({ "shrunk": set.shrunk });
+    change(store, set, by, "backup_set.acknowledge", &details, |tx| {
+        backup_sets::acknowledge(tx, set.id, by.at)
+    })
+}
+
 /// Hides the set; retention purges it a week later.
 pub fn expire(store: &Store, set: &BackupSet, by: Decider<'_>) -> Result<()> {
+    if set.schedule_id.is_none() {
+        let what = format!(
+            "{} was imported: retention never purges it",
+            set.described()
+        );
+        let hint = format!("tenantpilot backups delete {}", set.id);
+        return Err(Error::usage(what).hint(hint));
+    }
+    hide(store, set, by)
+}
+
+fn hide(store: &Store, set: &BackupSet, by: Decider<'_>) -> Result<()> {
     require_unpinned(set)?;
     if set.expired_at.is_some() {
         return Err(Error::usage(format!(
@@ -79,10 +113,10 @@ pub fn unexpire(store: &Store, set: &BackupSet, by: Decider<'_>) -> Result<()> {
 }
 
 /// Removes the set for good, and what no other set shares with it.
-pub fn delete(store: &Store, set: &BackupSet, by: Decider<'_>) -> Result<()> {
+pub fn delete(store: &Store, set: &BackupSet, by: Decider<'_>) -> Result<Purged> {
     require_unpinned(set)?;
     if set.expired_at.is_none() {
-        expire(store, set, by)?;
+        hide(store, set, by)?;
     }
     remove(
         store,

@@ -32,6 +32,18 @@ impl Default for Rules {
     }
 }
 
+impl Rules {
+    /// Whether nothing but [`last`](Self::last) keeps a set.
+    pub fn is_last_alone(&self) -> bool {
+        !self.needs_calendar() && self.within.is_zero()
+    }
+
+    /// Whether periods are counted, for which the zone has to be known.
+    pub fn needs_calendar(&self) -> bool {
+        [self.daily, self.weekly, self.monthly, self.yearly] != [0; 4]
+    }
+}
+
 /// What a schedule says; the default decides the rest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Keep {
@@ -47,6 +59,19 @@ pub struct Keep {
     pub yearly: Option<u32>,
     /// [`Rules::within`].
     pub within: Option<Duration>,
+}
+
+impl From<Rules> for Keep {
+    fn from(rules: Rules) -> Self {
+        Self {
+            last: Some(rules.last),
+            daily: Some(rules.daily),
+            weekly: Some(rules.weekly),
+            monthly: Some(rules.monthly),
+            yearly: Some(rules.yearly),
+            within: Some(rules.within),
+        }
+    }
 }
 
 impl Keep {

@@ -3,7 +3,8 @@ use proptest::prelude::*;
 use super::*;
 
 /// Sets from a picture, oldest first: `c` complete, `p` partial, `C`/`P` pinned, `x` complete and
-/// expired a day ago, `y` partial and expired a month ago, `z` complete and expired a month ago.
+/// expired a day ago, `y` partial and expired a month ago, `z` complete and expired a month ago, `s`
+/// complete after most policies were lost, which nobody acknowledged.
 fn sets(picture: &str) -> Vec<Candidate> {
     (1..)
         .zip(picture.chars())
@@ -21,6 +22,7 @@ fn sets(picture: &str) -> Vec<Candidate> {
                 'y' | 'z' => Some(now() - TimeDelta::seconds(86_400 * 30)),
                 _ => None,
             },
+            unacknowledged: shape == 's',
         })
         .collect()
 }
@@ -29,9 +31,30 @@ fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_790_000_000, 0).unwrap()
 }
 
+fn last(count: u32) -> Rules {
+    Rules {
+        last: count,
+        ..Rules::default()
+    }
+}
+
+/// The plan of a schedule in a zone that is five and a half hours ahead.
+fn planned(sets: &[Candidate], rules: &Rules, now: DateTime<Utc>) -> Vec<Item> {
+    let local = |at: DateTime<Utc>| at.naive_utc() + TimeDelta::seconds(19_800);
+    plan(
+        sets,
+        Terms {
+            rules,
+            archived: false,
+            local: &local,
+            now,
+        },
+    )
+}
+
 /// What becomes of each set, oldest first: `k`eep, `e`xpire, `p`urge.
 fn decided(picture: &str, keep_last: u32) -> String {
-    let mut items = plan(&sets(picture), keep_last, now());
+    let mut items = planned(&sets(picture), &last(keep_last), now());
     items.sort_by_key(|item| item.id);
     items
         .iter()
@@ -83,7 +106,7 @@ fn an_expired_set_is_purged_after_its_week_unless_it_is_the_last_complete_one() 
 fn a_clock_that_went_back_purges_nothing_early() {
     let mut sets = sets("cc");
     sets[0].expired_at = Some(now() + TimeDelta::seconds(86_400 * 400));
-    let items = plan(&sets, 1, now());
+    let items = planned(&sets, &last(1), now());
     assert!(
         items.iter().all(|item| item.decision == Decision::Keep),
         "{items:?}"
@@ -98,7 +121,7 @@ fn sets_dated_in_the_future_push_out_no_new_one() {
         ahead.time = now() + TimeDelta::seconds(86_400 * 3650);
     }
     let decided = |sets: &[Candidate], now| {
-        let mut items = plan(sets, 2, now);
+        let mut items = planned(sets, &last(2), now);
         items.sort_by_key(|item| item.id);
         let kept = items.iter().filter(|item| item.decision == Decision::Keep);
         kept.map(|item| item.id.0).collect::<Vec<_>>()
@@ -108,9 +131,11 @@ fn sets_dated_in_the_future_push_out_no_new_one() {
     assert_eq!(decided(&sets, now()), [3, 4, 6], "a day later too");
 }
 
+mod calendar;
+
 #[test]
 fn each_line_says_by_which_rule() {
-    let reasons: Vec<String> = plan(&sets("zcpCc"), 2, now())
+    let reasons: Vec<String> = planned(&sets("zcpCc"), &last(2), now())
         .into_iter()
         .map(|item| item.reason)
         .collect();
@@ -132,7 +157,7 @@ proptest! {
         picture in "[cpCPxyz]{0,40}", keep_last in 0_u32..10,
     ) {
         let sets = sets(&picture);
-        let items = plan(&sets, keep_last, now());
+        let items = planned(&sets, &last(keep_last), now());
         prop_assert_eq!(items.len(), sets.len());
         let kept = |id| items.iter().any(|item| item.id == id && item.decision == Decision::Keep);
         let complete: Vec<_> =

@@ -14,6 +14,7 @@
 mod absent;
 mod changes;
 mod collect;
+mod shrunk;
 mod verdict;
 
 use std::collections::BTreeSet;
@@ -29,7 +30,7 @@ use super::read::{self, Width};
 use super::summary::{Summary, TypeSummary};
 use super::{Ending, ErrorCode, Means, Status};
 use crate::audit::{Event, Outcome as AuditOutcome};
-use crate::backup_set::{BackupSetId, ContentHash, Manifest, ManifestType, TypeList};
+use crate::backup_set::{BackupSetId, ContentHash, Manifest, ManifestType, Shrunk, TypeList};
 use crate::dispatch::{Claim, finish, lost};
 use crate::error::{Error, Result};
 use crate::graph::{Graph as _, Traffic};
@@ -58,6 +59,8 @@ pub struct BackedUp {
     pub ending: Ending,
     /// The backup set it left.
     pub backup_set: Option<BackupSetId>,
+    /// The policy types of which that set lost most policies.
+    pub shrunk: Option<Shrunk>,
 }
 
 /// A running run of ours.
@@ -109,7 +112,11 @@ pub fn back_up(
     absent::believe(&mut collected, &answers);
     let ended = ended.or(stopped);
     let verdict = verdict::judge(&collected, &selection.unknown, ended.as_ref());
-    let summary = run.summarize(&collected, &selection, client.traffic(), &baselines)?;
+    let mut summary = run.summarize(&collected, &selection, client.traffic(), &baselines)?;
+    let shrunk = shrunk::shrunk(&summary, &baselines);
+    summary
+        .warnings
+        .extend(shrunk.as_ref().map(shrunk::warning));
     match verdict {
         Verdict::NoSet(ending) => run.end_without_set(Ending {
             summary: Some(summary),
@@ -118,6 +125,7 @@ pub fn back_up(
         Verdict::Set(ending) => run.end_with_set(
             collected,
             &selection,
+            shrunk,
             Ending {
                 summary: Some(summary),
                 ..ending
@@ -220,6 +228,7 @@ impl Running<'_> {
         Ok(BackedUp {
             ending,
             backup_set: None,
+            shrunk: None,
         })
     }
 
@@ -227,6 +236,7 @@ impl Running<'_> {
         &self,
         collected: Collected,
         selection: &Selection,
+        shrunk: Option<Shrunk>,
         ending: Ending,
     ) -> Result<BackedUp> {
         let (types, lists) = manifest_types(collected, &selection.unknown)?;
@@ -237,11 +247,12 @@ impl Running<'_> {
             if !finish(tx, self.means, self.owner, self.claim, self.begun, &ending)? {
                 return Err(lost(self.claim));
             }
-            self.insert_set(tx, &manifest, &lists, &previous)
+            self.insert_set(tx, &manifest, &lists, &previous, shrunk.as_ref())
         })?;
         Ok(BackedUp {
             ending,
             backup_set: Some(id),
+            shrunk,
         })
     }
 
@@ -271,6 +282,7 @@ impl Running<'_> {
         manifest: &Manifest,
         lists: &[TypeList],
         previous: &Previous,
+        shrunk: Option<&Shrunk>,
     ) -> Result<BackupSetId> {
         let (tenant_id, schedule) = (self.tenant_id(), &self.claim.schedule);
         for list in lists {
@@ -289,7 +301,7 @@ impl Running<'_> {
             origin: Origin::Run {
                 schedule_id: schedule.id,
                 run_id: self.claim.run_id.0,
-                shrunk: None,
+                shrunk,
             },
             time: self.claim.slot.map_or(now, Slot::instant),
             created_at: now,
@@ -305,7 +317,11 @@ impl Running<'_> {
                 tenant: Some(tenant_id),
                 object: format!("backup set {id}"),
                 outcome: AuditOutcome::Ok,
-                details: json!({ "run": self.claim.run_id.0, "root_hash": put.hash.to_string() }),
+                details: json!({
+                    "run": self.claim.run_id.0,
+                    "root_hash": put.hash.to_string(),
+                    "shrunk": shrunk,
+                }),
             },
         )?;
         Ok(id)

@@ -487,6 +487,19 @@ pub fn unpin(tx: &Transaction<'_>, id: BackupSetId) -> Result<bool> {
     changed(tx.execute(UNPIN, [id.0]), "unpin", id)
 }
 
+const ACKNOWLEDGE: &str = "UPDATE backup_sets SET acknowledged_at = ?2
+                           WHERE id = ?1 AND shrunk IS NOT NULL AND acknowledged_at IS NULL";
+
+/// Says that it is right what the set lost. False where there is none, it lost little, or that was
+/// said before.
+pub fn acknowledge(tx: &Transaction<'_>, id: BackupSetId, at: DateTime<Utc>) -> Result<bool> {
+    changed(
+        tx.execute(ACKNOWLEDGE, params![id.0, at.timestamp()]),
+        "acknowledge",
+        id,
+    )
+}
+
 fn changed(rows: rusqlite::Result<usize>, deed: &str, id: BackupSetId) -> Result<bool> {
     rows.map(|rows| rows == 1)
         .map_err(failed(&format!("{deed} backup set {id}")))

@@ -140,6 +140,27 @@ pub fn put(
     })
 }
 
+// One step of the index for each tenant, however many contents it has.
+const TENANTS: &str = "
+    WITH RECURSIVE found (id) AS (
+        SELECT min(tenant_id) FROM contents
+        UNION ALL
+        SELECT (SELECT min(tenant_id) FROM contents WHERE tenant_id > found.id) FROM found
+        WHERE found.id IS NOT NULL
+    )
+    SELECT id FROM found WHERE id IS NOT NULL";
+
+/// The tenants that have contents.
+pub fn tenants(conn: &Connection) -> Result<Vec<TenantId>> {
+    conn.prepare_cached(TENANTS)
+        .and_then(|mut query| {
+            query
+                .query_map([], |row| row.get(0).map(TenantId))?
+                .collect()
+        })
+        .map_err(failed("read the contents"))
+}
+
 /// Replaces a row that can no longer be read. Its address, and so what it must say, stays.
 fn mend(
     tx: &Transaction<'_>,

@@ -4,14 +4,71 @@
 //! with `auto_vacuum = INCREMENTAL` they can be given back to the disk a few at a time, each time in
 //! a transaction of its own that is over in milliseconds, so that nobody waits long. A file that was
 //! made without it must be rewritten once as a whole, which keeps writers out meanwhile.
+//!
+//! The file itself gets shorter when the log is moved into it: by whoever closes it last, or by a
+//! writer that finds the log long.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, fallible_streaming_iterator::FallibleStreamingIterator as _};
 
-use super::failed;
+use super::{Store, failed};
 use crate::error::Result;
 
 /// The value of `PRAGMA auto_vacuum` that lets a file shrink step by step.
 pub(super) const INCREMENTAL: i64 = 2;
+
+/// How many pages a step gives back, at 4 KiB half a megabyte.
+const STEP: &str = "PRAGMA incremental_vacuum(128)";
+
+/// How the file is made up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pages {
+    /// How many bytes a page has.
+    pub size: u64,
+    /// How many pages there are.
+    pub all: u64,
+    /// How many of them are free.
+    pub free: u64,
+    /// Whether free ones can be given back step by step.
+    pub can_shrink: bool,
+}
+
+impl Pages {
+    /// Whether so much is free that what comes next will not need it soon: an eighth of the file.
+    pub fn are_many_free(self) -> bool {
+        self.free > self.all / 8
+    }
+}
+
+/// How the file is made up.
+pub fn pages(conn: &Connection) -> Result<Pages> {
+    let pragma = |name: &str| {
+        conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+            .map_err(failed("read how the file is made up"))
+    };
+    Ok(Pages {
+        size: pragma("page_size")?.unsigned_abs(),
+        all: pragma("page_count")?.unsigned_abs(),
+        free: pragma("freelist_count")?.unsigned_abs(),
+        can_shrink: pragma("auto_vacuum")? == INCREMENTAL,
+    })
+}
+
+/// Gives some free pages back, in a transaction of its own; how many bytes, 0 where none are free
+/// or the file cannot shrink.
+pub fn give_back_some(store: &Store) -> Result<u64> {
+    let before = pages(store.read())?;
+    if before.free == 0 || !before.can_shrink {
+        return Ok(0);
+    }
+    store
+        .read()
+        .prepare(STEP)
+        // Each row is a page: the statement has to be walked to its end.
+        .and_then(|mut step| step.raw_query().count())
+        .map_err(failed("give room back"))?;
+    let given = before.all.saturating_sub(pages(store.read())?.all);
+    Ok(given * before.size)
+}
 
 /// Rewrites the whole file, without free pages and able to give room back. Writers wait meanwhile.
 pub fn rewrite(conn: &Connection) -> Result<()> {
@@ -24,4 +81,55 @@ pub fn rewrite(conn: &Connection) -> Result<()> {
 /// Moves what is in the log into the file, as far as readers allow, and waits for none.
 fn checkpoint(conn: &Connection) -> rusqlite::Result<()> {
     conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_pages_are_given_back_step_by_step_and_the_file_shrinks() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tp.db");
+        let store = Store::open_or_create(&path).unwrap();
+        store
+            .read()
+            .execute_batch(
+                "CREATE TABLE filler (x BLOB);
+                 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+                 INSERT INTO filler SELECT randomblob(4000) FROM n;
+                 DELETE FROM filler WHERE rowid % 4 > 0;",
+            )
+            .unwrap();
+        let before = pages(store.read()).unwrap();
+        assert!(before.are_many_free() && before.can_shrink, "{before:?}");
+        let mut steps = 0;
+        while give_back_some(&store).unwrap() > 0 {
+            steps += 1;
+        }
+        let after = pages(store.read()).unwrap();
+        assert!(steps > 1 && after.free == 0, "{steps} steps: {after:?}");
+        assert!(after.all < before.all / 2, "{after:?} of {before:?}");
+        let kept = "SELECT count(*) FROM filler WHERE length(x) = 4000";
+        let kept: i64 = store.read().query_row(kept, [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, 125);
+        drop(store);
+        let size = std::fs::metadata(&path).unwrap().len();
+        assert_eq!(size, after.all * after.size);
+    }
+
+    #[test]
+    fn a_file_that_cannot_shrink_can_after_it_was_rewritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_or_create(&folder.path().join("tp.db")).unwrap();
+        store
+            .read()
+            .execute_batch("PRAGMA auto_vacuum = NONE; VACUUM; CREATE TABLE t (x); DROP TABLE t")
+            .unwrap();
+        assert!(!pages(store.read()).unwrap().can_shrink);
+        assert_eq!(give_back_some(&store).unwrap(), 0);
+        rewrite(store.read()).unwrap();
+        let after = pages(store.read()).unwrap();
+        assert!(after.can_shrink && after.free == 0, "{after:?}");
+    }
 }

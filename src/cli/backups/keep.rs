@@ -25,6 +25,16 @@ pub struct PinArgs {
     reason: String,
 }
 
+/// Say that it is right that a backup set lost most of its policies
+///
+/// Until then retention of its schedule stands still: nothing expires and nothing is purged.
+#[derive(Debug, ClapArgs)]
+pub struct AcknowledgeArgs {
+    /// The id of the backup set
+    #[arg(value_name = "SET")]
+    set: i64,
+}
+
 /// Leave a pinned backup set to retention again
 #[derive(Debug, ClapArgs)]
 pub struct UnpinArgs {
@@ -68,6 +78,11 @@ pub fn pin(ctx: &Context, args: &PinArgs) -> Result<ExitCode> {
     })
 }
 
+/// Carries out `acknowledge`.
+pub fn acknowledge(ctx: &Context, args: &AcknowledgeArgs) -> Result<ExitCode> {
+    decide(ctx, args.set, "acknowledged", by_hand::acknowledge)
+}
+
 /// Carries out `unpin`.
 pub fn unpin(ctx: &Context, args: &UnpinArgs) -> Result<ExitCode> {
     decide(ctx, args.set, "no longer pinned", by_hand::unpin)
@@ -92,10 +107,17 @@ pub fn delete(ctx: &Context, args: &DeleteArgs) -> Result<ExitCode> {
         args.yes,
         &format!("delete {} for good", set.described()),
     )?;
-    by_hand::delete(&store, &set, decider(ctx))?;
-    ctx.ui
-        .document(&serde_json::json!({ "id": set.id.0, "deleted": true }))?;
+    let purged = by_hand::delete(&store, &set, decider(ctx))?;
+    ctx.ui.document(&serde_json::json!({
+        "id": set.id.0,
+        "deleted": true,
+        "contents": purged.contents,
+        "waiting": purged.waiting,
+    }))?;
     ctx.ui.line(format!("{} is deleted", set.described()))?;
+    if let Some(why) = purged.waiting {
+        ctx.ui.line(format!("what it alone held waits: {why}"))?;
+    }
     Ok(ExitCode::Ok)
 }
 

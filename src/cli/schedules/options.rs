@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::Weekday;
 
+use crate::cli::keep::KeepFlags;
 use crate::context::Context;
 use crate::duration;
 use crate::error::{Error, Result};
@@ -57,10 +58,8 @@ pub(super) struct Options {
     #[arg(long)]
     no_foundations: bool,
 
-    /// Keep this many backup sets, at least 1 [default: 30]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..),
-          allow_negative_numbers = true)]
-    keep_last: Option<u32>,
+    #[command(flatten)]
+    keep: KeepFlags,
 
     /// Still run the newest missed slot if it is not older than this, e.g. 30m [default: 0s]
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
@@ -80,7 +79,7 @@ pub(super) struct Options {
 }
 
 /// The names of the flags above, for a group that asks for at least one of them.
-pub(super) const FLAGS: [&str; 13] = [
+pub(super) const FLAGS: [&str; 18] = [
     "at",
     "days",
     "cron",
@@ -90,6 +89,11 @@ pub(super) const FLAGS: [&str; 13] = [
     "foundations",
     "no_foundations",
     "keep_last",
+    "keep_daily",
+    "keep_weekly",
+    "keep_monthly",
+    "keep_yearly",
+    "keep_within",
     "grace",
     "max_runtime",
     "spread",
@@ -147,9 +151,7 @@ impl Options {
         if self.foundations || self.no_foundations {
             settings.include_foundations = self.foundations;
         }
-        if self.keep_last.is_some() {
-            settings.keep.last = self.keep_last;
-        }
+        self.keep.apply(&mut settings.keep);
         set_duration(&mut settings.grace, "--grace", self.grace.as_deref())?;
         set_duration(
             &mut settings.max_runtime,

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::find::{Prefer, find};
 use super::slots::{LAST_YEAR, Zones, local_text};
+use crate::cli::keep::{rules_json, rules_text};
 use crate::cli::tenants;
 use crate::context::Context;
 use crate::duration;
@@ -12,7 +13,6 @@ use crate::error::Result;
 use crate::labels;
 use crate::policy::selection;
 use crate::recurrence::Recurrence;
-use crate::retention::rules::Rules;
 use crate::schedule::{Schedule, Settings};
 use crate::slot::Slot;
 use crate::store::{self, schedules::Listed};
@@ -91,7 +91,7 @@ pub(super) fn show(ctx: &Context, args: &ShowArgs) -> Result<()> {
         ("excluded types", settings.exclude_types.join(", ")),
         ("foundations", yes_or_no(settings.include_foundations)),
         ("policy types", resolved(settings).join(", ")),
-        ("keep last", schedule.rules.last.to_string()),
+        ("keep", rules_text(&schedule.rules)),
         ("grace", duration::format(settings.grace)),
         ("max runtime", duration::format(settings.max_runtime)),
         ("spread", duration::format(settings.spread)),
@@ -137,18 +137,6 @@ fn by_default(settings: &Value) -> Vec<&String> {
         .filter(|(name, value)| name.starts_with("keep_") && value.is_null())
         .map(|(name, _)| name)
         .collect()
-}
-
-/// Which backup sets stay, as `--json` gives it.
-pub(crate) fn rules_json(rules: &Rules) -> [(&'static str, Value); 6] {
-    [
-        ("keep_last", json!(rules.last)),
-        ("keep_daily", json!(rules.daily)),
-        ("keep_weekly", json!(rules.weekly)),
-        ("keep_monthly", json!(rules.monthly)),
-        ("keep_yearly", json!(rules.yearly)),
-        ("keep_within_s", json!(rules.within.as_secs())),
-    ]
 }
 
 /// What the user decided about a schedule, as `--json` and audit events give it.
