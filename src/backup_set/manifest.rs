@@ -220,6 +220,23 @@ impl Manifest {
         }
         Ok(Self { types, references })
     }
+
+    /// What became of one policy type in a manifest of these bytes, without reading the other lines.
+    pub fn type_in(bytes: &[u8], policy_type: &str) -> Result<Option<ManifestType>, Malformed> {
+        let (header, lines) = line::split(bytes)?;
+        let header: Header = line::parse(1, header)?;
+        line::check_format(header.format, FORMAT)?;
+        let beginning = format!(
+            "{{\"policy_type\":{},",
+            serde_json::Value::from(policy_type)
+        );
+        for (number, text) in lines {
+            if text.starts_with(&beginning) {
+                return parse_type(number, line::parse(number, text)?).map(Some);
+            }
+        }
+        Ok(None)
+    }
 }
 
 fn address(number: usize, hex: &str) -> Result<ContentHash, Malformed> {
@@ -339,6 +356,10 @@ mod tests {
             };
             if let Ok(manifest) = Manifest::new(types).map(refer) {
                 let bytes = manifest.encode();
+                for entry in manifest.types() {
+                    let found = Manifest::type_in(&bytes, &entry.policy_type).unwrap();
+                    prop_assert_eq!(found.as_ref(), Some(entry));
+                }
                 prop_assert_eq!(Manifest::parse(&bytes).unwrap(), manifest);
                 prop_assert_eq!(refer(Manifest::new(backwards).unwrap()).encode(), bytes);
             }

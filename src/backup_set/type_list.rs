@@ -128,26 +128,45 @@ impl TypeList {
         line::check_format(header.format, FORMAT)?;
         let mut entries: Vec<ListEntry> = Vec::new();
         for (number, text) in lines {
-            let entry: Entry = line::parse(number, text)?;
-            let hash = ContentHash::parse(&entry.hash)
-                .ok_or_else(|| Malformed::new(number, "not a SHA-256"))?;
+            let entry = parse_entry(number, text)?;
             if entries.last().is_some_and(|last| last.id >= entry.id) {
                 return Err(Malformed::new(number, "not in the order of ids"));
             }
-            entries.push(ListEntry {
-                id: entry.id,
-                name: entry.name,
-                platform: entry.platform,
-                bytes: entry.bytes,
-                hash,
-                warnings: entry.warnings,
-            });
+            entries.push(entry);
         }
         Ok(Self {
             policy_type: header.policy_type,
             entries,
         })
     }
+
+    /// The policy with this id in a list of these bytes, without reading the other lines.
+    pub fn entry_in(bytes: &[u8], id: &str) -> Result<Option<ListEntry>, Malformed> {
+        let (header, lines) = line::split(bytes)?;
+        let header: Header = line::parse(1, header)?;
+        line::check_format(header.format, FORMAT)?;
+        let beginning = format!("{{\"id\":{},", Value::from(id));
+        for (number, text) in lines {
+            if text.starts_with(&beginning) {
+                return parse_entry(number, text).map(Some);
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn parse_entry(number: usize, text: &str) -> Result<ListEntry, Malformed> {
+    let entry: Entry = line::parse(number, text)?;
+    let hash =
+        ContentHash::parse(&entry.hash).ok_or_else(|| Malformed::new(number, "not a SHA-256"))?;
+    Ok(ListEntry {
+        id: entry.id,
+        name: entry.name,
+        platform: entry.platform,
+        bytes: entry.bytes,
+        hash,
+        warnings: entry.warnings,
+    })
 }
 
 #[cfg(test)]
@@ -185,6 +204,10 @@ mod tests {
             backwards.reverse();
             if let Ok(list) = TypeList::new(key.clone(), entries) {
                 let bytes = list.encode();
+                for entry in list.entries() {
+                    let found = TypeList::entry_in(&bytes, &entry.id).unwrap();
+                    prop_assert_eq!(found.as_ref(), Some(entry));
+                }
                 prop_assert_eq!(TypeList::parse(&bytes).unwrap(), list);
                 prop_assert_eq!(TypeList::new(key, backwards).unwrap().encode(), bytes);
             }

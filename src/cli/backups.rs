@@ -3,6 +3,7 @@
 mod export;
 mod keep;
 mod list;
+mod log;
 mod policy;
 mod show;
 mod verify;
@@ -25,6 +26,7 @@ pub enum Command {
     List(list::Args),
     Show(show::Args),
     Export(export::Args),
+    Log(log::Args),
     Verify(verify::Args),
     Acknowledge(keep::AcknowledgeArgs),
     Pin(keep::PinArgs),
@@ -40,6 +42,7 @@ pub fn run(ctx: &Context, command: &Command) -> Result<ExitCode> {
         Command::List(args) => list::run(ctx, args),
         Command::Show(args) => show::run(ctx, args),
         Command::Export(args) => export::run(ctx, args),
+        Command::Log(args) => log::run(ctx, args),
         Command::Verify(args) => verify::run(ctx, args),
         Command::Acknowledge(args) => keep::acknowledge(ctx, args),
         Command::Pin(args) => keep::pin(ctx, args),

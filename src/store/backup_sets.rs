@@ -25,6 +25,7 @@
 //! reaches, and nothing is reclaimed until that is mended.
 
 pub mod purge;
+pub mod sightings;
 pub mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,0 +1,473 @@
+//! `backups log`: the life of one policy over all backup sets of its tenant.
+
+use clap::Args as ClapArgs;
+use rusqlite::Connection;
+use serde_json::{Map, Value, json};
+
+use super::policy;
+use crate::backup_set::{BackupSet, ListEntry};
+use crate::cli::history::time;
+use crate::cli::{self, told};
+use crate::context::Context;
+use crate::error::{Error, ExitCode, Kind, Result};
+use crate::life::{self, Event};
+use crate::policy::catalogue::PolicyType;
+use crate::policy::diff::lines::{Limits, lines};
+use crate::policy::diff::{self, Changes, Names, View};
+use crate::store::backup_sets::sightings::{Sighting, sightings};
+use crate::store::backup_sets::{self, Filter};
+use crate::store::contents::Reader;
+use crate::store::tenants;
+use crate::tenant::TenantId;
+use crate::ui::table::Table;
+
+/// So many changed fields are named in a line.
+const FIELDS: usize = 3;
+
+/// Show the life of one policy over all backup sets of its tenant, newest first
+///
+/// A policy is gone only where a backup set read its whole policy type without it. Changes that the
+/// service makes by itself, dates and counters, are none.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantpilot backups log 'Windows baseline'
+  tenantpilot backups log 'Windows baseline' --tenant contoso --patch
+  tenantpilot backups log namedLocation/5c4b1d0e-0b6c-4f7e-9d51-0c9c4f7e9d51")]
+pub struct Args {
+    /// The policy: its policy type and its id, or its name
+    #[arg(value_name = "TYPE/ID|NAME")]
+    policy: String,
+
+    /// Only in this tenant: its name or id
+    #[arg(long, value_name = "TENANT")]
+    tenant: Option<String>,
+
+    /// Show what changed each time
+    #[arg(long)]
+    patch: bool,
+
+    /// Show at most this many changes
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 50,
+        allow_negative_numbers = true
+    )]
+    limit: u32,
+}
+
+/// The backup sets of one tenant that did not expire, oldest first, and where they are read.
+struct Sets<'c> {
+    tenant: String,
+    sets: Vec<BackupSet>,
+    reader: Reader<'c>,
+}
+
+/// A policy and what each set says of it.
+struct Found<'c> {
+    within: Sets<'c>,
+    policy_type: String,
+    id: String,
+    sightings: Vec<Sighting>,
+}
+
+/// One change, ready to be told.
+struct Change<'f> {
+    set: &'f BackupSet,
+    since: Option<&'f BackupSet>,
+    event: Event<'f>,
+    changes: Changes,
+    row: &'static PolicyType,
+}
+
+/// Carries it out.
+pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
+    let store = ctx.store()?;
+    let found = find(store.read(), args)?;
+    let changes = changes(&found, args, args.patch || ctx.ui.json())?;
+    if ctx.ui.json() {
+        ctx.ui.document(&json(&found, &changes))?;
+        return Ok(ExitCode::Ok);
+    }
+    head(ctx, &found)?;
+    if args.patch {
+        return patches(ctx, &changes);
+    }
+    let mut table = Table::new(&["TIME", "SET", "SCHEDULE", "CHANGE", "WHAT"])
+        .whole(&["TIME", "SET", "CHANGE"]);
+    for change in &changes {
+        table.row([
+            time(change.set.time),
+            change.set.id.to_string(),
+            origin(change.set),
+            change.event.turn.as_str().to_owned(),
+            summary(change),
+        ]);
+    }
+    ctx.ui.table(&table)?;
+    Ok(ExitCode::Ok)
+}
+
+fn find<'c>(conn: &'c Connection, args: &Args) -> Result<Found<'c>> {
+    let tenants = match &args.tenant {
+        Some(given) => vec![cli::tenants::find(conn, given)?.id],
+        None => with_sets(conn)?,
+    };
+    let mut found = Vec::new();
+    for tenant in tenants.iter().copied() {
+        found.extend(find_in(conn, tenant, &args.policy)?);
+    }
+    let names: Vec<String> = found
+        .iter()
+        .map(|found| found.within.tenant.clone())
+        .collect();
+    match (found.pop(), found.is_empty()) {
+        (Some(found), true) => Ok(found),
+        (Some(_), false) => Err(Error::usage(format!(
+            "{} is a policy of several tenants",
+            told(&args.policy)
+        ))
+        .hint(format!("--tenant, one of {}", names.join(", ")))),
+        (None, _) => Err(nowhere(conn, &tenants, &args.policy)?),
+    }
+}
+
+/// Why a policy was not found: there is none, or the sets that could hold it are damaged.
+fn nowhere(conn: &Connection, tenants: &[TenantId], policy: &str) -> Result<Error> {
+    let what = format!("no backup set holds the policy {policy:?}");
+    let mut damaged = 0;
+    for tenant in tenants {
+        let reader = Reader::new(conn, *tenant);
+        let filter = Filter {
+            tenant: Some(*tenant),
+            expired: Some(false),
+            ..Filter::default()
+        };
+        for set in backup_sets::list_sets(conn, &filter)? {
+            damaged += usize::from(backup_sets::manifest(&reader, &set).is_err());
+        }
+    }
+    Ok(match damaged {
+        0 => Error::not_found(what)
+            .hint("copy policy type and id from: tenantpilot backups show SET"),
+        damaged => Error::new(
+            Kind::Integrity,
+            format!("{what}, as far as they can be read: {damaged} are damaged"),
+        )
+        .hint("tenantpilot backups verify"),
+    })
+}
+
+/// Tenants that have backup sets, removed ones too.
+fn with_sets(conn: &Connection) -> Result<Vec<TenantId>> {
+    let sets = backup_sets::list_sets(conn, &Filter::default())?;
+    let mut tenants: Vec<TenantId> = sets.iter().map(|set| set.tenant_id).collect();
+    tenants.sort_unstable();
+    tenants.dedup();
+    Ok(tenants)
+}
+
+fn find_in<'c>(conn: &'c Connection, tenant: TenantId, given: &str) -> Result<Option<Found<'c>>> {
+    let filter = Filter {
+        tenant: Some(tenant),
+        expired: Some(false),
+        ..Filter::default()
+    };
+    let mut sets = backup_sets::list_sets(conn, &filter)?;
+    sets.sort_by_key(|set| (set.time, set.id));
+    let within = Sets {
+        tenant: tenants::get(conn, tenant)?.settings.name,
+        sets,
+        reader: Reader::new(conn, tenant),
+    };
+    if let Some((policy_type, id)) = given.split_once('/')
+        && let Some(found) = sighted(&within, policy_type, id)?
+    {
+        let (policy_type, id) = (policy_type.to_owned(), id.to_owned());
+        return Ok(Some(Found {
+            within,
+            policy_type,
+            id,
+            sightings: found,
+        }));
+    }
+    let Some((policy_type, id)) = called(&within, given)? else {
+        return Ok(None);
+    };
+    let sightings = sightings(&within.reader, &within.sets, &policy_type, &id)?;
+    Ok(Some(Found {
+        within,
+        policy_type,
+        id,
+        sightings,
+    }))
+}
+
+fn sighted(within: &Sets<'_>, policy_type: &str, id: &str) -> Result<Option<Vec<Sighting>>> {
+    if id.is_empty() || !policy_type.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Ok(None);
+    }
+    let seen = sightings(&within.reader, &within.sets, policy_type, id)?;
+    let held = seen
+        .iter()
+        .any(|sighting| matches!(sighting, Sighting::Held(_)));
+    Ok(held.then_some(seen))
+}
+
+/// The policy that has this name in the newest set in which one has it.
+fn called(within: &Sets<'_>, name: &str) -> Result<Option<(String, String)>> {
+    let mut looked_into = std::collections::HashSet::new();
+    for set in within.sets.iter().rev() {
+        let manifest = match backup_sets::manifest(&within.reader, set) {
+            Err(error) if error.kind() == Kind::Integrity => continue,
+            read => read?,
+        };
+        let mut lists = Vec::new();
+        for entry in manifest.types() {
+            if entry.list.is_some_and(|list| looked_into.insert(list)) {
+                match backup_sets::list(&within.reader, entry) {
+                    Err(error) if error.kind() == Kind::Integrity => {}
+                    read => lists.extend(read?),
+                }
+            }
+        }
+        match policy::called(&lists, name).as_slice() {
+            [] => {}
+            [(policy_type, entry)] => {
+                return Ok(Some(((*policy_type).to_owned(), entry.id.clone())));
+            }
+            several => return Err(policy::ambiguous(name, several)),
+        }
+    }
+    Ok(None)
+}
+
+/// The changes to tell, newest first.
+fn changes<'f>(found: &'f Found<'_>, args: &Args, named: bool) -> Result<Vec<Change<'f>>> {
+    let row = diff::row_of(&found.policy_type);
+    let reader = &found.within.reader;
+    let events = life::events(&found.sightings, |before, after| {
+        diff::same(row, &reader.read(before)?, &reader.read(after)?).map_err(|flaw| {
+            Error::new(
+                Kind::Integrity,
+                format!("content {before} or {after}: {flaw}"),
+            )
+        })
+    })?;
+    let most = usize::try_from(args.limit).unwrap_or(usize::MAX);
+    let mut told = Vec::new();
+    for event in events.into_iter().rev().take(most) {
+        let Some(set) = found.within.sets.get(event.at) else {
+            continue;
+        };
+        let since = event.since.and_then(|at| found.within.sets.get(at));
+        let changes = match (event.before, event.after) {
+            (Some(before), Some(after)) => {
+                let (old, new) = match named {
+                    true => (names(found, since)?, names(found, Some(set))?),
+                    false => <(Names, Names)>::default(),
+                };
+                let view = View {
+                    before: &old,
+                    after: &new,
+                    across: false,
+                };
+                diff::diff(
+                    row,
+                    &reader.read(&before.hash)?,
+                    &reader.read(&after.hash)?,
+                    &view,
+                )
+                .map_err(|flaw| {
+                    Error::new(Kind::Integrity, format!("content {}: {flaw}", after.hash))
+                })?
+            }
+            _ => Changes::default(),
+        };
+        told.push(Change {
+            set,
+            since,
+            event,
+            changes,
+            row,
+        });
+    }
+    Ok(told)
+}
+
+fn names(found: &Found<'_>, set: Option<&BackupSet>) -> Result<Names> {
+    let Some(set) = set else {
+        return Ok(Names::default());
+    };
+    let reader = &found.within.reader;
+    let manifest = backup_sets::manifest(reader, set)?;
+    policy::names(reader, &manifest, &policy::lists(reader, &manifest)?)
+}
+
+/// What changed, in a few words.
+fn summary(change: &Change<'_>) -> String {
+    let mut words = Vec::new();
+    if let Some((before, after)) = &change.changes.renamed {
+        words.push(format!("renamed from {} to {}", told(before), told(after)));
+    }
+    let renamed = change.changes.renamed.is_some();
+    let fields: Vec<&str> = change
+        .changes
+        .fields
+        .iter()
+        .filter(|field| !(renamed && field.path == change.row.name))
+        .map(|field| field.name.as_str())
+        .collect();
+    words.extend(fields.iter().take(FIELDS).map(|field| (*field).to_owned()));
+    if fields.len() > FIELDS {
+        words.push(format!("{} more", fields.len() - FIELDS));
+    }
+    let assignments = &change.changes.assignments;
+    for (count, what) in [
+        (assignments.added.len(), "assigned"),
+        (assignments.removed.len(), "no longer assigned"),
+    ] {
+        if count > 0 {
+            words.push(format!("{what} to {count}"));
+        }
+    }
+    words.join(", ")
+}
+
+/// Where a set comes from.
+fn origin(set: &BackupSet) -> String {
+    set.schedule
+        .clone()
+        .unwrap_or_else(|| "(imported)".to_owned())
+}
+
+/// The last entry that a set holds of the policy.
+fn newest<'f>(found: &'f Found<'_>) -> Option<&'f ListEntry> {
+    found
+        .sightings
+        .iter()
+        .rev()
+        .find_map(|sighting| match sighting {
+            Sighting::Held(entry) => Some(entry),
+            Sighting::Missing | Sighting::Unread => None,
+        })
+}
+
+/// The first and the last set that hold the policy, and the set that shows that it is gone.
+fn span<'f>(found: &'f Found<'_>) -> [Option<&'f BackupSet>; 3] {
+    let sets = &found.within.sets;
+    let holds = |sighting: &Sighting| matches!(sighting, Sighting::Held(_));
+    let first = found.sightings.iter().position(holds);
+    let last = found.sightings.iter().rposition(holds);
+    let gone = last.and_then(|last| {
+        let after = found.sightings.get(last..)?;
+        let at = after
+            .iter()
+            .position(|sighting| *sighting == Sighting::Missing)?;
+        sets.get(last + at)
+    });
+    [
+        first.and_then(|at| sets.get(at)),
+        last.and_then(|at| sets.get(at)),
+        gone,
+    ]
+}
+
+fn unread(found: &Found<'_>) -> usize {
+    let unread = |sighting: &&Sighting| **sighting == Sighting::Unread;
+    found.sightings.iter().filter(unread).count()
+}
+
+fn head(ctx: &Context, found: &Found<'_>) -> Result<()> {
+    let [first, last, gone] = span(found);
+    let at = |set: Option<&BackupSet>| {
+        set.map(|set| format!("{} in set {}", time(set.time), set.id))
+            .unwrap_or_default()
+    };
+    let sets = match (found.sightings.len(), unread(found)) {
+        (all, 0) => all.to_string(),
+        (all, unread) => format!("{all}, of which {unread} say nothing of it"),
+    };
+    ctx.ui.fields(&[
+        (
+            "policy",
+            newest(found)
+                .map(|entry| told(&entry.name))
+                .unwrap_or_default(),
+        ),
+        ("type", found.policy_type.clone()),
+        ("id", found.id.clone()),
+        ("tenant", found.within.tenant.clone()),
+        ("first seen", at(first)),
+        ("last seen", at(last)),
+        ("gone", at(gone)),
+        ("backup sets", sets),
+    ])?;
+    ctx.ui.line("")
+}
+
+fn patches(ctx: &Context, changes: &[Change<'_>]) -> Result<ExitCode> {
+    for (at, change) in changes.iter().enumerate() {
+        if at > 0 {
+            ctx.ui.line("")?;
+        }
+        let name = change.event.after.or(change.event.before);
+        ctx.ui.line(format!(
+            "{}  set {}  {}  {} {}",
+            time(change.set.time),
+            change.set.id,
+            origin(change.set),
+            change.event.turn.as_str(),
+            name.map(|entry| told(&entry.name)).unwrap_or_default(),
+        ))?;
+        for line in lines(&change.changes, Limits::SHORT) {
+            ctx.ui.line(line.text)?;
+        }
+    }
+    Ok(ExitCode::Ok)
+}
+
+fn json(found: &Found<'_>, changes: &[Change<'_>]) -> Value {
+    let [first, last, gone] = span(found);
+    let at = |set: Option<&BackupSet>| set.map(|set| time(set.time));
+    json!({
+        "schema_version": 1,
+        "tenant": found.within.tenant,
+        "policy_type": found.policy_type,
+        "policy_id": found.id,
+        "name": newest(found).map(|entry| entry.name.as_str()),
+        "first_seen": at(first),
+        "last_seen": at(last),
+        "gone_since": at(gone),
+        "sets": found.sightings.len(),
+        "unread_sets": unread(found),
+        "items": changes.iter().map(change_json).collect::<Vec<_>>(),
+    })
+}
+
+fn change_json(change: &Change<'_>) -> Value {
+    let mut item = Map::new();
+    let after = change.event.after;
+    let mut add = |name: &str, value: Value| item.insert(name.to_owned(), value);
+    add("backup_set_id", change.set.id.0.into());
+    add("time", time(change.set.time).into());
+    add("schedule", json!(change.set.schedule));
+    add("change", change.event.turn.as_str().into());
+    add("since", json!(change.since.map(|set| time(set.time))));
+    add(
+        "since_backup_set_id",
+        json!(change.since.map(|set| set.id.0)),
+    );
+    add(
+        "name",
+        json!(after.or(change.event.before).map(|entry| &entry.name)),
+    );
+    add("hash", json!(after.map(|entry| entry.hash.to_string())));
+    let renamed = change.changes.renamed.as_ref();
+    add(
+        "renamed",
+        json!(renamed.map(|(before, after)| json!({ "before": before, "after": after }))),
+    );
+    item.extend(diff::json::changes(&change.changes));
+    item.into()
+}

@@ -1,0 +1,142 @@
+//! `backups log`: the life of one policy.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+#[path = "support/env.rs"]
+mod env;
+#[path = "support/sandbox.rs"]
+mod sandbox;
+#[path = "support/stage.rs"]
+mod stage;
+
+use sandbox::server::faults::{Fault, Kind};
+use serde_json::Value;
+use stage::{COMPLIANCE, FILTERS, Stage};
+
+/// The changes of a policy, newest first: what, in which set, and the set before that said something.
+fn turns(log: &Value) -> Vec<(String, i64, Option<i64>)> {
+    let items = log["items"].as_array().unwrap();
+    let turn = |item: &Value| {
+        let word = item["change"].as_str().unwrap().to_owned();
+        let set = item["backup_set_id"].as_i64().unwrap();
+        (word, set, item["since_backup_set_id"].as_i64())
+    };
+    items.iter().map(turn).collect()
+}
+
+#[test]
+fn a_life_is_told_from_the_sets_that_say_something() {
+    let stage = Stage::of(&[FILTERS, COMPLIANCE]);
+    let id = stage.sandbox.ids(FILTERS.1).remove(0);
+    let text = stage.sandbox.text(FILTERS.1, &id).unwrap();
+    stage.success();
+    stage.success();
+    stage.sandbox.update(FILTERS.1, &id, |text| {
+        let mut policy: Value = serde_json::from_str(text).unwrap();
+        policy["lastModifiedDateTime"] = "2026-11-22T10:00:00Z".into();
+        policy.to_string()
+    });
+    stage.success();
+    stage.sandbox.rename(FILTERS.1, &id, "called otherwise");
+    stage.success();
+    stage.sandbox.remove(FILTERS.1, &id);
+    stage.sandbox.fault(Fault::on(FILTERS.1, Kind::Forbidden));
+    stage.run(3);
+    stage.sandbox.clear_faults();
+    stage.success();
+    stage.success();
+    stage.sandbox.add(FILTERS.1, &text);
+    stage.success();
+    let policy = format!("{}/{id}", FILTERS.0);
+    let log = stage.env.json(&["backups", "log", &policy]);
+    let word = |word: &str| word.to_owned();
+    assert_eq!(
+        turns(&log),
+        [
+            (word("returned"), 8, Some(7)),
+            (word("removed"), 6, Some(4)),
+            (word("changed"), 4, Some(3)),
+            (word("added"), 1, None),
+        ]
+    );
+    let renamed = &log["items"][2]["renamed"];
+    assert_eq!(renamed["after"], "called otherwise", "{log}");
+    assert_eq!(log["items"][2]["fields"][0]["path"], "displayName");
+    assert_eq!((&log["sets"], &log["unread_sets"]), (&8.into(), &1.into()));
+    assert_eq!(log["gone_since"], Value::Null);
+    let human = stage
+        .env
+        .run(&["backups", "log", "called otherwise", "--limit", "3"])
+        .ok();
+    assert!(
+        human.contains("backup sets  8, of which 1 say nothing of it"),
+        "{human}"
+    );
+    assert!(human.contains("renamed from"), "{human}");
+    assert!(!human.contains("added"), "{human}");
+    let patch = stage
+        .env
+        .run(&["backups", "log", &policy, "--patch", "--tenant", "contoso"])
+        .ok();
+    assert!(
+        patch.contains("~ displayName: ") && patch.contains("-> called otherwise"),
+        "{patch}"
+    );
+}
+
+#[test]
+fn what_cannot_be_told_apart_is_asked_for() {
+    let stage = Stage::of(&[FILTERS, COMPLIANCE]);
+    let ids = stage.sandbox.ids(FILTERS.1);
+    stage.sandbox.rename(FILTERS.1, &ids[0], "twin");
+    stage.sandbox.rename(FILTERS.1, &ids[1], "twin");
+    stage.success();
+    let error = stage.env.run(&["backups", "log", "twin"]).fails(2);
+    assert!(
+        error.contains(&ids[0]) && error.contains(&ids[1]),
+        "{error}"
+    );
+    for given in ["nobody", "assignmentFilter/none", "nonsense/x", "/", ""] {
+        stage
+            .env
+            .run(&["backups", "log", given, "--json"])
+            .fails_as_json(18);
+    }
+    stage.add_tenant("fabrikam", "client-secret", stage.sandbox.url());
+    stage.add_schedule("fabrikam", "weekly", FILTERS.0, &[]);
+    stage.env.run(&["run", "weekly", "--quiet"]).ok();
+    let policy = format!("{}/{}", FILTERS.0, ids[0]);
+    let error = stage.env.run(&["backups", "log", &policy]).fails(2);
+    assert!(
+        error.contains("--tenant") && error.contains("fabrikam"),
+        "{error}"
+    );
+    let log = stage
+        .env
+        .json(&["backups", "log", &policy, "--tenant", "fabrikam"]);
+    assert_eq!(turns(&log), [("added".to_owned(), 2, None)]);
+    // A damaged set says nothing, and does not hide the others.
+    stage.sandbox.change(FILTERS.1, 1);
+    stage.success();
+    stage
+        .unprotected()
+        .execute(
+            "UPDATE contents SET data = zeroblob(length(data)) WHERE tenant_id = 1
+             AND hash = (SELECT root_hash FROM backup_sets WHERE id = 3)",
+            [],
+        )
+        .unwrap();
+    let log = stage
+        .env
+        .json(&["backups", "log", &policy, "--tenant", "contoso"]);
+    assert_eq!(log["unread_sets"], 1, "{log}");
+    stage
+        .unprotected()
+        .execute(
+            "UPDATE contents SET data = zeroblob(length(data)) WHERE tenant_id = 1",
+            [],
+        )
+        .unwrap();
+    let log = ["backups", "log", &policy, "--tenant", "contoso", "--json"];
+    stage.env.run(&log).fails_as_json(14);
+}
