@@ -9,13 +9,19 @@
 //! - [`canonical`]: the form in which two documents are compared.
 //! - [`diff`]: what changed from one document to another.
 //! - [`scripts`]: the texts that are encoded in a document.
+//! - [`references`]: what a document refers to by id.
 
 pub mod canonical;
 pub mod catalogue;
 pub mod diff;
 pub mod document;
+pub mod references;
 pub mod scripts;
 pub mod selection;
+
+use std::collections::BTreeSet;
+
+use references::{AppIdentity, Referred};
 
 /// What became of one policy type in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -73,6 +79,12 @@ pub struct Document {
     pub bytes: Vec<u8>,
     /// What the reader of a backup has to know, e.g. `secret not captured`.
     pub warnings: Vec<String>,
+    /// How many secrets it has that Graph does not give.
+    pub secrets_not_captured: u64,
+    /// What it refers to.
+    pub referred: BTreeSet<Referred>,
+    /// What tells an app from others of its name.
+    pub app: Option<AppIdentity>,
 }
 
 /// One policy that was listed and could not be read.

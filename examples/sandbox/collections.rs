@@ -54,6 +54,8 @@ pub struct Row {
     pub below: &'static [&'static str],
     /// The only filters it takes: text, and the member that must be false.
     pub filters: &'static [(&'static str, &'static str)],
+    /// Properties that it filters by with `in`.
+    pub filter_in: &'static [&'static str],
     /// Evolvable enumerations: member, and values hidden without the `Prefer` header.
     pub newer: &'static [(&'static str, &'static [&'static str])],
     /// Permissions that a refusal names.

@@ -5,6 +5,7 @@
 use base64::Engine as _;
 
 use super::collections::{self, Row, Versions};
+use super::directory;
 use super::faults::Kind;
 use super::http::{Answer, Delivery, Request};
 use super::json::{self, Members};
@@ -25,6 +26,9 @@ pub struct Graph<'a> {
     /// Largest page.
     pub page_size: usize,
 }
+
+/// Which objects a filter lets pass.
+type Passes = Box<dyn Fn(&Resource) -> bool>;
 
 /// A fault in a list.
 type Twist<'a> = Option<&'a Kind>;
@@ -65,6 +69,9 @@ impl Graph<'_> {
         if version == "v1.0" && row.versions == Versions::Beta {
             let segment = row.path.rsplit('/').next().unwrap_or(row.path);
             return refusal::no_segment(request, segment);
+        }
+        if row.path == directory::PATH {
+            return directory::answer(*self, request, version);
         }
         if request.method != "GET" {
             return refusal::plain(
@@ -158,8 +165,7 @@ impl Call<'_> {
         }
         let all = self.graph.tenant.list(self.row.path);
         let items: Vec<&Resource> = match self.filter() {
-            Ok(None) => all.iter().collect(),
-            Ok(Some(member)) => all.iter().filter(|item| is_false(item, member)).collect(),
+            Ok(passes) => all.iter().filter(|item| passes(item)).collect(),
             Err(refused) => return *refused,
         };
         let size = page_size_of(self.row, &self.query, self.graph.page_size);
@@ -175,15 +181,35 @@ impl Call<'_> {
         })
     }
 
-    fn filter(&self) -> Result<Option<&'static str>, Box<Answer>> {
+    fn filter(&self) -> Result<Passes, Box<Answer>> {
         let Some(filter) = &self.query.filter else {
-            return Ok(None);
+            return Ok(Box::new(|_| true));
         };
+        let refused = |message: &str| {
+            let code = "Request_UnsupportedQuery";
+            Box::new(refusal::plain(self.request, 400, code, message))
+        };
+        if let Some((property, values)) = one_of(filter)
+            && self.row.filter_in.contains(&property)
+        {
+            if values.len() > MOST_IN_FILTER {
+                return Err(refused(
+                    "Too many child clauses specified in search filter expression. Max allowed: 15.",
+                ));
+            }
+            let property = property.to_owned();
+            return Ok(Box::new(move |item| {
+                let value = Members::parse(&item.text).and_then(|all| all.string(&property));
+                value.is_some_and(|value| values.contains(&value))
+            }));
+        }
         let known = self.row.filters.iter().find(|(text, _)| text == filter);
-        known.map(|(_, member)| Some(*member)).ok_or_else(|| {
-            let message = format!("Filter '{filter}' is not supported on this resource.");
-            Box::new(refusal::plain(self.request, 400, "BadRequest", &message))
-        })
+        match known {
+            Some((_, member)) => Ok(Box::new(|item| is_false(item, member))),
+            None => Err(refused(&format!(
+                "Filter '{filter}' is not supported on this resource."
+            ))),
+        }
     }
 
     /// What follows a collection's own path: an object, and what hangs below it.
@@ -352,6 +378,9 @@ impl Call<'_> {
     }
 }
 
+/// The most values that a filter takes in one `in`.
+const MOST_IN_FILTER: usize = 15;
+
 const TIPS: &str = concat!(
     r#","@microsoft.graph.tips":"Use $select to choose only the properties your app needs, "#,
     r#"as this can lead to performance improvements.""#
@@ -373,6 +402,18 @@ fn with_context(context: &str, object: &str) -> String {
         Some(rest) => format!("{{{context},{rest}"),
         None => object.to_owned(),
     }
+}
+
+/// Property and values of a filter `property in ('a','b')`.
+fn one_of(filter: &str) -> Option<(&str, Vec<String>)> {
+    let (property, list) = filter.split_once(" in (")?;
+    let literals = list.strip_suffix(')')?.split(',');
+    let value = |literal: &str| {
+        let inner = literal.trim().strip_prefix('\'')?.strip_suffix('\'')?;
+        Some(inner.replace("''", "'"))
+    };
+    let values: Option<Vec<String>> = literals.map(value).collect();
+    Some((property, values?))
 }
 
 fn is_false(item: &Resource, member: &str) -> bool {

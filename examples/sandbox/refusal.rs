@@ -42,6 +42,10 @@ fn inner(message: &str) -> String {
 
 /// 403: the app lacks one of these permissions.
 pub fn forbidden(request: &Request, scopes: &str) -> Answer {
+    if scopes.is_empty() {
+        let message = "Insufficient privileges to complete the operation.";
+        return plain(request, 403, "Authorization_RequestDenied", message);
+    }
     if scopes.starts_with("Policy.") {
         return plain(
             request,

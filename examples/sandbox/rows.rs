@@ -35,6 +35,7 @@ const LIST: Row = Row {
     expand_empty: &[],
     below: ASSIGNMENTS,
     filters: &[],
+    filter_in: &[],
     newer: &[],
     scopes: CONFIG,
 };
@@ -88,6 +89,12 @@ const DIRECTORY: Row = Row {
     versions: Versions::Both,
     scopes: POLICY,
     ..PLAIN
+};
+
+/// What the directory keeps; a refusal does not say which permission is missing.
+const PEOPLE: Row = Row {
+    scopes: "",
+    ..DIRECTORY
 };
 
 /// Every collection the sandbox knows. A path that is not here is answered with 400.
@@ -574,6 +581,32 @@ pub const ROWS: &[Row] = &[
     Row {
         path: "groups",
         declared: "microsoft.graph.group",
+        ..PEOPLE
+    },
+    Row {
+        path: "users",
+        declared: "microsoft.graph.user",
+        ..PEOPLE
+    },
+    Row {
+        path: "servicePrincipals",
+        declared: "microsoft.graph.servicePrincipal",
+        filter_in: &["appId"],
+        ..PEOPLE
+    },
+    Row {
+        path: "directoryRoleTemplates",
+        declared: "microsoft.graph.directoryRoleTemplate",
+        ..PEOPLE
+    },
+    Row {
+        path: super::directory::PATH,
+        declared: "microsoft.graph.directoryObject",
+        ..PEOPLE
+    },
+    Row {
+        path: "identity/conditionalAccess/templates",
+        declared: "microsoft.graph.conditionalAccessTemplate",
         ..DIRECTORY
     },
 ];

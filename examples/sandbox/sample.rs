@@ -49,6 +49,10 @@ pub const GROUPS: &[(&str, &str)] = &[
 /// Collections whose objects are context, or there in every tenant: not counted as policies.
 const CONTEXT: &[&str] = &[
     "groups",
+    "users",
+    "servicePrincipals",
+    "directoryRoleTemplates",
+    "identity/conditionalAccess/templates",
     "organization",
     "deviceManagement/settings",
     "deviceManagement/templates",

@@ -8,8 +8,55 @@ use super::tenant::{Resource, Tenant};
 /// Id of the filter that assignments use.
 pub const FILTER: &str = "f1170000-1111-4222-8333-000000000001";
 
-/// Organization and groups: there even when the tenant has no policies.
+/// A role, an application and a template that Conditional Access refers to; known in every tenant.
+const ADMINISTRATORS: &str = "62e90394-69f5-4237-9190-012177145e10";
+const EXCHANGE: &str = "00000002-0000-0ff1-ce00-000000000000";
+const TEMPLATE: &str = "c7503427-338e-4c5e-902d-abe252abfb43";
+/// People and a program that it refers to.
+const ADELE: &str = "6a1f0c9e-0101-4c5b-9a57-0d5b7a3e0101";
+const ROBOT: &str = "6a1f0c9e-0201-4c5b-9a57-0d5b7a3e0201";
+
+/// What Conditional Access refers to outside of its own.
+fn people(tenant: &mut Tenant) {
+    for (path, text) in [
+        (
+            "users",
+            format!(
+                r#"{{"id":"{ADELE}","displayName":"Break-glass 1","userPrincipalName":"bg1@sandbox.onmicrosoft.invalid","accountEnabled":true}}"#
+            ),
+        ),
+        (
+            "servicePrincipals",
+            format!(
+                r#"{{"id":"{ROBOT}","appId":"6a1f0c9e-0202-4c5b-9a57-0d5b7a3e0202","displayName":"Nightly build","servicePrincipalType":"Application"}}"#
+            ),
+        ),
+        (
+            "servicePrincipals",
+            format!(
+                r#"{{"id":"6a1f0c9e-0203-4c5b-9a57-0d5b7a3e0203","appId":"{EXCHANGE}","displayName":"Office 365 Exchange Online","servicePrincipalType":"Application"}}"#
+            ),
+        ),
+        (
+            "directoryRoleTemplates",
+            format!(
+                r#"{{"id":"{ADMINISTRATORS}","deletedDateTime":null,"description":"Can manage all aspects of Microsoft Entra ID.","displayName":"Global Administrator"}}"#
+            ),
+        ),
+        (
+            "identity/conditionalAccess/templates",
+            format!(
+                r#"{{"id":"{TEMPLATE}","name":"Require multifactor authentication for admins","description":"","scenarios":"secureFoundation"}}"#
+            ),
+        ),
+    ] {
+        tenant.add(path, Resource::new(text));
+    }
+}
+
+/// Organization, groups and people: there even when the tenant has no policies.
 pub fn context(tenant: &mut Tenant) {
+    people(tenant);
     tenant.add(
         "organization",
         Resource::new(
@@ -186,35 +233,51 @@ fn roles(maker: &mut Maker, tenant: &mut Tenant) {
 }
 
 fn conditional_access(maker: &mut Maker, tenant: &mut Tenant) {
+    let everybody = r#""includeUsers":["All"],"excludeUsers":[],"includeRoles":[]"#;
+    let admins = format!(
+        r#""includeUsers":[],"excludeUsers":["{ADELE}"],"includeRoles":["{ADMINISTRATORS}"]"#
+    );
+    let (exchange, template) = (quote(EXCHANGE), quote(TEMPLATE));
     let policies = [
         (
             "CA001: Require MFA for admins",
             "enabled",
             r#""operator":"OR","builtInControls":["mfa"]"#,
+            [&admins, "\"All\"", &template],
         ),
         (
             "CA002: Block legacy authentication",
             "enabled",
             r#""operator":"OR","builtInControls":["block"]"#,
+            [everybody, "\"All\"", "null"],
         ),
         (
             "CA003: Compliant device for Office",
             "enabledForReportingButNotEnforced",
             r#""operator":"OR","builtInControls":["compliantDevice","domainJoinedDevice"]"#,
+            [everybody, &exchange, "null"],
         ),
         (
             "CA004: Terms for guests",
             "disabled",
             r#""operator":"AND","builtInControls":["mfa"]"#,
+            [everybody, "\"Office365\"", "null"],
         ),
     ];
-    for (name, state, controls) in policies {
+    for (name, state, controls, [users, apps, template]) in policies {
         put(
             maker,
             tenant,
             "identity/conditionalAccess/policies",
-            r##"{"id":"<id>","templateId":null,"displayName":"<name>","createdDateTime":<created>,"modifiedDateTime":null,"state":"<state>","deletedDateTime":null,"partialEnablementStrategy":null,"sessionControls":null,"conditions":{"userRiskLevels":[],"signInRiskLevels":[],"clientAppTypes":["all"],"platforms":null,"locations":{"includeLocations":["All"],"excludeLocations":["AllTrusted"]},"times":null,"deviceStates":null,"devices":null,"clientApplications":null,"applications":{"includeApplications":["All"],"excludeApplications":[],"includeUserActions":[],"includeAuthenticationContextClassReferences":[],"applicationFilter":null},"users":{"includeUsers":["All"],"excludeUsers":[],"includeGroups":[],"excludeGroups":["6a1f0c9e-0004-4c5b-9a57-0d5b7a3e0004"],"includeRoles":[],"excludeRoles":[],"includeGuestsOrExternalUsers":null,"excludeGuestsOrExternalUsers":null}},"grantControls":{<controls>,"customAuthenticationFactors":[],"termsOfUse":[],"authenticationStrength":null}}"##,
-            &[("name", name), ("state", state), ("controls", controls)],
+            r##"{"id":"<id>","templateId":<template>,"displayName":"<name>","createdDateTime":<created>,"modifiedDateTime":null,"state":"<state>","deletedDateTime":null,"partialEnablementStrategy":null,"sessionControls":null,"conditions":{"userRiskLevels":[],"signInRiskLevels":[],"clientAppTypes":["all"],"platforms":null,"locations":{"includeLocations":["All"],"excludeLocations":["AllTrusted"]},"times":null,"deviceStates":null,"devices":null,"clientApplications":null,"applications":{"includeApplications":[<apps>],"excludeApplications":[],"includeUserActions":[],"includeAuthenticationContextClassReferences":[],"applicationFilter":null},"users":{<users>,"includeGroups":[],"excludeGroups":["6a1f0c9e-0004-4c5b-9a57-0d5b7a3e0004"],"excludeRoles":[],"includeGuestsOrExternalUsers":null,"excludeGuestsOrExternalUsers":null}},"grantControls":{<controls>,"customAuthenticationFactors":[],"termsOfUse":[],"authenticationStrength":null}}"##,
+            &[
+                ("name", name),
+                ("state", state),
+                ("controls", controls),
+                ("users", users),
+                ("apps", apps),
+                ("template", template),
+            ],
         );
     }
     let locations = "identity/conditionalAccess/namedLocations";

@@ -18,6 +18,7 @@ mod batch;
 mod budget;
 mod collections;
 mod control;
+mod directory;
 pub mod faults;
 mod graph;
 mod http;

@@ -25,6 +25,7 @@ mod apps;
 mod cloud_pc;
 mod compliance;
 mod configuration;
+pub mod directory;
 mod enrollment;
 mod entra;
 pub mod requests;

@@ -22,6 +22,7 @@ use serde_json::value::RawValue;
 
 use super::Document;
 use super::catalogue::{self, Platform, PolicyType};
+use super::references;
 use redaction::RedactionKey;
 
 /// Why an object cannot be used as it came: one line for people.
@@ -283,7 +284,8 @@ pub fn finish(
     within_limit(&text)?;
     let value: Value = serde_json::from_str(&text)
         .map_err(|error| Flaw::new(format_args!("it cannot be parsed: {error}")))?;
-    warnings.extend(observe(&value));
+    let (remarks, secrets) = observe(&value);
+    warnings.extend(remarks);
     warnings.extend(count(redacted.values, "kept as a digest only"));
     Ok(Document {
         policy_type: row.key,
@@ -292,11 +294,14 @@ pub fn finish(
         platform,
         bytes: text.into_bytes(),
         warnings,
+        secrets_not_captured: secrets as u64,
+        referred: references::find(row.key, &value),
+        app: (row.key == references::APP).then(|| references::app_identity(&value)),
     })
 }
 
-/// What the reader of a backup has to know about an object.
-fn observe(object: &Value) -> Vec<String> {
+/// What the reader of a backup has to know about an object, and how many secrets it lacks.
+fn observe(object: &Value) -> (Vec<String>, usize) {
     let mut seen = Seen::default();
     seen.walk(object);
     let mut warnings = Vec::new();
@@ -310,7 +315,7 @@ fn observe(object: &Value) -> Vec<String> {
         );
     }
     warnings.extend(count(seen.secrets, "not captured"));
-    warnings
+    (warnings, seen.secrets)
 }
 
 fn count(secrets: usize, fate: &str) -> Option<String> {

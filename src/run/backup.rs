@@ -14,6 +14,7 @@
 mod absent;
 mod changes;
 mod collect;
+mod names;
 mod shrunk;
 mod verdict;
 
@@ -30,10 +31,12 @@ use super::read::{self, Width};
 use super::summary::{Summary, TypeSummary};
 use super::{Ending, ErrorCode, Means, Status};
 use crate::audit::{Event, Outcome as AuditOutcome};
-use crate::backup_set::{BackupSetId, ContentHash, Manifest, ManifestType, Shrunk, TypeList};
+use crate::backup_set::{
+    BackupSetId, ContentHash, Manifest, ManifestType, References, Shrunk, TypeList,
+};
 use crate::dispatch::{Claim, finish, lost};
 use crate::error::{Error, Result};
-use crate::graph::{Graph as _, Traffic};
+use crate::graph::{Graph, Traffic};
 use crate::lock::Owner;
 use crate::policy::Outcome;
 use crate::policy::document::redaction::RedactionKey;
@@ -111,26 +114,25 @@ pub fn back_up(
     let (answers, stopped) = absent::probe(&client, absent);
     absent::believe(&mut collected, &answers);
     let ended = ended.or(stopped);
-    let verdict = verdict::judge(&collected, &selection.unknown, ended.as_ref());
-    let mut summary = run.summarize(&collected, &selection, client.traffic(), &baselines)?;
-    let shrunk = shrunk::shrunk(&summary, &baselines);
-    summary
-        .warnings
-        .extend(shrunk.as_ref().map(shrunk::warning));
-    match verdict {
+    let summarize = || run.summarize(&collected, &selection, client.traffic(), &baselines);
+    match verdict::judge(&collected, &selection.unknown, ended.as_ref()) {
         Verdict::NoSet(ending) => run.end_without_set(Ending {
-            summary: Some(summary),
+            summary: Some(summarize()?.0),
             ..ending
         }),
-        Verdict::Set(ending) => run.end_with_set(
-            collected,
-            &selection,
-            shrunk,
-            Ending {
+        Verdict::Set(ending) => {
+            let graph: Option<&dyn Graph> = if ended.is_none() { Some(&client) } else { None };
+            let (references, remarks) = run.references(&collected, graph)?;
+            let (mut summary, shrunk) = summarize()?;
+            summary.warnings.extend(remarks);
+            summary.names_resolved = references.resolved();
+            summary.names_unresolved = references.entries().len() as u64 - references.resolved();
+            let ending = Ending {
                 summary: Some(summary),
                 ..ending
-            },
-        ),
+            };
+            run.end_with_set(collected, &references, &selection, shrunk, ending)
+        }
     }
 }
 
@@ -160,13 +162,30 @@ impl Running<'_> {
         Baselines::load(&reader, self.claim.schedule.id, wanted)
     }
 
+    /// The names of what the policies refer to, and what is to be told about missing ones.
+    fn references(
+        &self,
+        collected: &Collected,
+        graph: Option<&dyn Graph>,
+    ) -> Result<(References, Vec<String>)> {
+        let mut names = names::look_up(collected, graph);
+        let reader = Reader::new(self.store.read(), self.tenant_id());
+        match backup_sets::names::last_known(&reader, &names.unknown()) {
+            Ok(known) => names.remember(&known),
+            Err(error) => log::warn!("names of earlier backup sets are not used: {error}"),
+        }
+        let references = References::new(names.entries)
+            .map_err(|reason| Error::internal(format!("the names make no sense: {reason}")))?;
+        Ok((references, names.warnings))
+    }
+
     fn summarize(
         &self,
         collected: &Collected,
         selection: &Selection,
         traffic: Traffic,
         baselines: &Baselines,
-    ) -> Result<Summary> {
+    ) -> Result<(Summary, Option<Shrunk>)> {
         let reader = Reader::new(self.store.read(), self.tenant_id());
         let mut summary = Summary {
             warnings: collected.warnings(),
@@ -185,6 +204,8 @@ impl Running<'_> {
             let backed_up = collected.of(row.key).len() as u64;
             summary.policies_total += reading.listed;
             summary.policies_backed_up += backed_up;
+            let secrets_not_captured = collected.secrets_not_captured(row.key);
+            summary.secrets_not_captured += secrets_not_captured;
             summary.errors_count += match reading.outcome {
                 Outcome::Complete | Outcome::NotOffered => reading.failed,
                 _ => reading.failed.max(1),
@@ -199,6 +220,7 @@ impl Running<'_> {
                     changed: changes.changed,
                     removed: changes.removed,
                     unchanged: changes.unchanged,
+                    secrets_not_captured,
                     left_out: reading.left_out,
                     error: reading.reason.clone(),
                 },
@@ -215,7 +237,10 @@ impl Running<'_> {
             };
             summary.type_breakdown.insert(key.clone(), entry);
         }
-        Ok(summary)
+        let shrunk = shrunk::shrunk(&summary, baselines);
+        let warning = shrunk.as_ref().map(shrunk::warning);
+        summary.warnings.extend(warning);
+        Ok((summary, shrunk))
     }
 
     fn end_without_set(&self, ending: Ending) -> Result<BackedUp> {
@@ -235,18 +260,23 @@ impl Running<'_> {
     fn end_with_set(
         &self,
         collected: Collected,
+        references: &References,
         selection: &Selection,
         shrunk: Option<Shrunk>,
         ending: Ending,
     ) -> Result<BackedUp> {
         let (types, lists) = manifest_types(collected, &selection.unknown)?;
+        let references = references.encode();
         let manifest = Manifest::new(types)
-            .map_err(|reason| Error::internal(format!("the manifest makes no sense: {reason}")))?;
+            .map_err(|reason| Error::internal(format!("the manifest makes no sense: {reason}")))?
+            .with_references(ContentHash::of(&references));
         let previous = self.previous_bases(&lists)?;
         let id = self.store.write(|tx| {
             if !finish(tx, self.means, self.owner, self.claim, self.begun, &ending)? {
                 return Err(lost(self.claim));
             }
+            let base = previous.references.as_ref();
+            contents::put(tx, self.tenant_id(), &references, base)?;
             self.insert_set(tx, &manifest, &lists, &previous, shrunk.as_ref())
         })?;
         Ok(BackedUp {
@@ -265,14 +295,17 @@ impl Running<'_> {
             limit: Some(1),
             ..backup_sets::Filter::default()
         };
+        let manifest = backup_sets::list_sets(self.store.read(), &filter)?
+            .first()
+            .map(|set| set.root_hash);
+        let known = manifest.and_then(|hash| backup_sets::read_manifest(&reader, &hash).ok());
         Ok(Previous {
             lists: backup_sets::latest_lists(&reader, &wanted)?
                 .into_iter()
                 .map(|(key, known)| (key, known.list))
                 .collect(),
-            manifest: backup_sets::list_sets(self.store.read(), &filter)?
-                .first()
-                .map(|set| set.root_hash),
+            references: known.and_then(|manifest| manifest.references()),
+            manifest,
         })
     }
 
@@ -331,6 +364,7 @@ impl Running<'_> {
 /// Addresses of what came before, by policy type.
 struct Previous {
     lists: std::collections::BTreeMap<String, ContentHash>,
+    references: Option<ContentHash>,
     manifest: Option<ContentHash>,
 }
 
@@ -343,6 +377,7 @@ fn manifest_types(
         readings,
         mut entries,
         mut unread,
+        ..
     } = collected;
     for reading in readings {
         let key = reading.policy_type.key;

@@ -32,6 +32,12 @@ pub struct Summary {
     pub throttled_ms: u64,
     /// Bytes received, after decompression.
     pub bytes: u64,
+    /// Objects that policies refer to and whose name at the time is in the backup set.
+    pub names_resolved: u64,
+    /// Objects that policies refer to and whose name could not be had.
+    pub names_unresolved: u64,
+    /// Secrets that Graph did not give.
+    pub secrets_not_captured: u64,
     /// Of a run that stands for missed slots: how many were missed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missed_count: Option<u64>,
@@ -62,6 +68,8 @@ pub struct TypeSummary {
     /// Objects that are left out on purpose, being nobody's policies; not part of the total.
     #[serde(skip_serializing_if = "is_zero")]
     pub left_out: u64,
+    /// Secrets that Graph did not give.
+    pub secrets_not_captured: u64,
     /// Why the type is not complete.
     pub error: Option<String>,
 }

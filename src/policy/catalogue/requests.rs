@@ -25,6 +25,13 @@ impl PolicyType {
         Some(self.request(path, query))
     }
 
+    /// The list with nothing but ids and names. Nothing where there is not one list for the tenant.
+    pub fn labels(&self) -> Option<Request> {
+        let path = self.place(None).filter(|_| self.shape == Shape::List)?;
+        let select = ("$select".to_owned(), format!("id,{}", self.name));
+        Some(self.request(path, vec![select]))
+    }
+
     /// One object alone, with its parts expanded or without. Nothing where an id cannot be part of
     /// a path.
     pub fn object(&self, parent: Option<&str>, id: &str, expanded: bool) -> Option<Request> {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::backup_set::{ContentHash, ListEntry, TypeList, UnreadPolicy};
 use crate::error::Result;
 use crate::policy::Document;
+use crate::policy::references::{AppIdentity, Referred};
 use crate::run::read::{Event, Reading};
 use crate::store::Store;
 use crate::store::backup_sets;
@@ -23,6 +24,12 @@ pub(super) struct Collected {
     pub readings: Vec<Reading>,
     /// By policy type and id, what its list will say.
     pub entries: BTreeMap<&'static str, BTreeMap<String, ListEntry>>,
+    /// By policy type and id, what its policies refer to.
+    pub referred: BTreeMap<&'static str, BTreeMap<String, BTreeSet<Referred>>>,
+    /// By id, what tells an app from others of its name.
+    pub apps: BTreeMap<String, AppIdentity>,
+    /// By policy type and id, how many secrets were not captured.
+    pub not_captured: BTreeMap<&'static str, BTreeMap<String, u64>>,
     /// By policy type, what could not be read.
     pub unread: BTreeMap<&'static str, Vec<UnreadPolicy>>,
 }
@@ -39,6 +46,31 @@ impl Collected {
     /// Whether any policy was read.
     pub fn has_policies(&self) -> bool {
         self.entries.values().any(|entries| !entries.is_empty())
+    }
+
+    /// Everything that policies refer to, each once.
+    pub fn all_referred(&self) -> BTreeSet<&Referred> {
+        let of_types = self.referred.values().flat_map(BTreeMap::values);
+        of_types.flatten().collect()
+    }
+
+    /// How many secrets of a type were not captured.
+    pub fn secrets_not_captured(&self, key: &str) -> u64 {
+        let counts = self.not_captured.get(key).into_iter().flatten();
+        counts.map(|(_, count)| count).sum()
+    }
+
+    /// Remembers what is known of a document alone. One that comes again takes its own place.
+    fn note(&mut self, document: &mut Document) {
+        let id = || document.id.clone();
+        if let Some(app) = document.app.take() {
+            self.apps.insert(id(), app);
+        }
+        let counts = self.not_captured.entry(document.policy_type).or_default();
+        counts.insert(id(), document.secrets_not_captured);
+        let referred = std::mem::take(&mut document.referred);
+        let of_type = self.referred.entry(document.policy_type).or_default();
+        of_type.insert(id(), referred);
     }
 
     /// What the reader of the backup has to know, one line per type and remark.
@@ -107,7 +139,8 @@ impl<'a> Collector<'a> {
 
     pub fn take(&mut self, event: Event) -> Result<()> {
         match event {
-            Event::Document(document) => {
+            Event::Document(mut document) => {
+                self.collected.note(&mut document);
                 self.batch_bytes += document.bytes.len();
                 self.batch.push(document);
                 if self.batch.len() >= BATCH_DOCUMENTS || self.batch_bytes >= BATCH_BYTES {
