@@ -39,6 +39,9 @@ struct Serve {
     /// About how many policies the tenant has [default: what comes with it; 0: none]
     #[arg(long, value_name = "N")]
     policies: Option<usize>,
+    /// PEM file with the certificates that the application may sign in with
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
     /// File with the client secret; made with a random one when it is missing
     #[arg(long, value_name = "FILE")]
     client_secret_file: Option<PathBuf>,
@@ -160,11 +163,12 @@ struct FaultArgs {
     /// status:N, forbidden, not-licensed, not-found, unauthorized, unauthorized-claims,
     /// bad-connection, hang, drip:MS, reset, reset-in-body, truncated, truncated-chunked,
     /// truncated-close, html, empty, null, no-value, error-object, invalid-json, big:BYTES,
-    /// next-itself, next-other-host, next-http, next-to:URL, next-endless, empty-page, duplicate,
+    /// echo, next-itself, next-other-host, next-http, next-to:URL, next-endless, empty-page, duplicate,
     /// random
     #[arg(long)]
     kind: String,
-    /// Path below the version, or `token`; ending in / only what is below, in $ only itself
+    /// Path below the version, `token`, vm-identity, app-identity, arc-identity, github-oidc or
+    /// pipelines-oidc; ending in / only what is below, in $ only itself
     #[arg(long, default_value = "")]
     path: String,
     /// Strike this many times [default: for ever]
@@ -219,6 +223,13 @@ fn serve(args: &Serve) -> anyhow::Result<()> {
     }
     let sandbox = Sandbox::try_start(&options)
         .with_context(|| format!("cannot listen on 127.0.0.1:{}", args.port))?;
+    if let Some(file) = &args.certificate {
+        let pem =
+            fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        if !sandbox.register_certificate(&pem) {
+            bail!("{} holds no usable certificate", file.display());
+        }
+    }
     let url = sandbox.url();
     if let Some(file) = &args.port_file {
         let port = url.rsplit(':').next().unwrap_or_default();

@@ -15,6 +15,7 @@ use crate::policy::selection::{self, Selection};
 use crate::run::Means;
 use crate::run::read::trial;
 use crate::schedule::Schedule;
+use crate::secret::certificate;
 use crate::tenant::Tenant;
 
 /// A person waits for the answer; an endpoint that answers nothing but errors is given up within
@@ -64,6 +65,17 @@ pub struct Tried {
     fault: Option<Fault>,
 }
 
+/// What a check found.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// Every policy type, by key.
+    pub tried: Vec<Tried>,
+    /// The permissions that the token names, where it does.
+    pub granted: Option<Vec<String>>,
+    /// What will be in the way soon.
+    pub warnings: Vec<String>,
+}
+
 /// What these schedules of a tenant select together; without any, the default selection.
 pub fn selected<'a>(schedules: impl IntoIterator<Item = &'a Schedule>) -> Selection {
     let mut keys = BTreeSet::new();
@@ -91,7 +103,7 @@ pub fn selected<'a>(schedules: impl IntoIterator<Item = &'a Schedule>) -> Select
     }
 }
 
-/// Signs in to the tenant and tries the selected policy types; by key.
+/// Signs in to the tenant and tries the selected policy types.
 ///
 /// # Errors
 /// The tenant's settings cannot be used, signing in failed, or a stop was requested.
@@ -99,11 +111,13 @@ pub fn check(
     means: &Means,
     tenant: &Tenant,
     selection: &Selection,
-) -> Result<Vec<Tried>, graph::Error> {
+) -> Result<Checked, graph::Error> {
     let now = means.clock.monotonic();
     let deadline = now.checked_add(PATIENCE).unwrap_or(now);
     let client = means.connector.client(tenant, deadline)?;
     client.sign_in().map_err(in_time)?;
+    let warning = certificate::warning(&tenant.settings.credential, means.clock.now());
+    let granted = client.granted();
     let readings = trial::try_types(&client, &selection.types);
     if means.stop.requested().is_some() {
         return Err(graph::Error::new(Fault::Canceled, "stopped"));
@@ -129,7 +143,11 @@ pub fn check(
         fault: None,
     }));
     tried.sort_by(|one, other| one.policy_type.cmp(&other.policy_type));
-    Ok(tried)
+    Ok(Checked {
+        tried,
+        granted,
+        warnings: warning.into_iter().collect(),
+    })
 }
 
 /// The fewest permissions that give every forbidden type one of those it needs: of each type the

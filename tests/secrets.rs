@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+#[path = "support/certificate.rs"]
+mod certificate;
 #[path = "support/env.rs"]
 mod env;
 #[path = "support/sandbox.rs"]
@@ -13,8 +15,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sandbox::server::Options;
+use env::CLIENT_ID;
 use sandbox::server::faults::{Fault, Kind};
+use sandbox::server::issuers::{IDENTITY_HEADER, REQUEST_TOKEN, VOUCHED};
+use sandbox::server::{DIRECTORY, Options};
 use stage::{COMPLIANCE, FILTERS, Stage};
 
 const SECRET: &str = "Marker~q7Zk_once-and-nowhere.else";
@@ -161,6 +165,143 @@ fn a_secret_and_a_token_appear_nowhere() {
         searched >= 3,
         "the database, its key, its locks: {searched}"
     );
+}
+
+/// Lines of the private key's PEM.
+fn key_lines() -> Vec<&'static str> {
+    let lines: Vec<&str> = certificate::key_pem().lines().collect();
+    lines[3..lines.len() - 2].to_vec()
+}
+
+/// Name of a tenant, its credential, what the environment says, and whose faults hit it.
+type Kinds<'a> = (&'a str, Vec<&'a str>, &'a [(&'a str, String)], &'a str);
+
+/// Nothing that any kind of credential holds or makes.
+fn no_proof_in(bytes: &[u8], place: &str) {
+    none_in(bytes, place);
+    let marks = [
+        // The beginning of every assertion that we sign.
+        "eyJhbGciOiJQUzI1NiIs",
+        VOUCHED,
+        REQUEST_TOKEN,
+        IDENTITY_HEADER,
+        "BEGIN PRIVATE",
+        "client_assertion=",
+    ];
+    for mark in key_lines().into_iter().chain(marks) {
+        assert!(!holds(bytes, mark), "{mark} is in {place}");
+    }
+}
+
+#[test]
+fn no_kind_of_credential_shows_what_it_proves_with() {
+    let mut stage = Stage::of(&[FILTERS]);
+    let url = stage.sandbox.url().to_owned();
+    stage.sandbox.register_certificate(certificate::PEM);
+    stage.sandbox.trust(&format!("{VOUCHED}{MARK}"));
+    stage.env.file("key.pem", certificate::PEM, 0o600);
+    stage.env.file("token", &format!("{VOUCHED}{MARK}"), 0o600);
+    let key = stage.env.file("arc.key", MARK, 0o600);
+    stage.sandbox.set_arc_key(&key, MARK);
+    let github = [
+        (
+            "ACTIONS_ID_TOKEN_REQUEST_URL",
+            format!("{url}/github/token?key={MARK}"),
+        ),
+        ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", REQUEST_TOKEN.to_owned()),
+    ];
+    let pipelines = [
+        ("SYSTEM_OIDCREQUESTURI", format!("{url}/pipelines/token")),
+        ("SYSTEM_ACCESSTOKEN", REQUEST_TOKEN.to_owned()),
+    ];
+    let app = [
+        ("IDENTITY_ENDPOINT", format!("{url}/msi/token")),
+        ("IDENTITY_HEADER", IDENTITY_HEADER.to_owned()),
+    ];
+    let arc = [
+        ("IDENTITY_ENDPOINT", format!("{url}/arc/token")),
+        ("IMDS_ENDPOINT", url.clone()),
+    ];
+    let vm = [("AZURE_POD_IDENTITY_AUTHORITY_HOST", url.clone())];
+    let client = ["--client-id", CLIENT_ID];
+    let identity = &["--managed-identity"][..];
+    let kinds: [Kinds<'_>; 7] = [
+        (
+            "certificate",
+            [&client[..], &["--certificate", "key.pem"]].concat(),
+            &[],
+            "token",
+        ),
+        (
+            "federated",
+            [&client[..], &["--federated-token-file", "token"]].concat(),
+            &[],
+            "token",
+        ),
+        (
+            "github",
+            [&client[..], &["--github-oidc"]].concat(),
+            &github,
+            "github-oidc",
+        ),
+        (
+            "pipelines",
+            [&client[..], &["--azure-pipelines-oidc", "x"]].concat(),
+            &pipelines,
+            "pipelines-oidc",
+        ),
+        ("vm", identity.to_vec(), &vm, "vm-identity"),
+        ("app", identity.to_vec(), &app, "app-identity"),
+        ("arc", identity.to_vec(), &arc, "arc-identity"),
+    ];
+    for (name, credential, variables, service) in kinds {
+        let add = [
+            &["tenants", "add", name, "--directory", DIRECTORY][..],
+            &credential,
+        ];
+        let urls = ["--graph-url", &url, "--authority-url", &url, "--quiet"];
+        stage.env.run(&[&add.concat()[..], &urls].concat()).ok();
+        for (variable, value) in variables {
+            stage.env.set(variable, value);
+        }
+        stage.add_schedule(name, name, FILTERS.0, &[]);
+        let look = |args: &[&str]| {
+            let output = stage
+                .env
+                .command(&[args, &["-vvv"]].concat())
+                .output()
+                .unwrap();
+            let said = [output.stdout, output.stderr].concat();
+            assert!(!said.is_empty(), "{args:?} says nothing");
+            no_proof_in(&said, &format!("what {args:?} says"));
+            output.status.code().unwrap()
+        };
+        // What an agent of Arc names lies elsewhere in a test, and so is not read.
+        assert_eq!(
+            look(&["run", name]),
+            if name == "arc" { 12 } else { 0 },
+            "{name}"
+        );
+        for service in [service, "token"] {
+            for kind in [Kind::Echo, Kind::InvalidJson] {
+                stage.sandbox.fault(Fault::on(service, kind).times(2));
+                look(&["run", name]);
+                stage.sandbox.clear_faults();
+            }
+        }
+        look(&["tenants", "show", name]);
+        look(&["tenants", "check", name, "--json"]);
+        look(&["history", "--json"]);
+        for (variable, _) in variables {
+            stage.env.unset(variable);
+        }
+    }
+    let sql = stage.env.sql();
+    sql.query_row("SELECT count(*) FROM runs", [], |row| row.get::<_, i64>(0))
+        .unwrap();
+    for file in files(&stage.env.path("state")) {
+        no_proof_in(&fs::read(&file).unwrap(), &file.display().to_string());
+    }
 }
 
 #[test]

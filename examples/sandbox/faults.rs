@@ -64,6 +64,8 @@ pub enum Kind {
     EmptyPage,
     /// Each page begins with the last item of the one before.
     Duplicate,
+    /// 400 that repeats what was sent, the secret parts too.
+    Echo,
     /// Any one of 429 with and without `Retry-After`, 500, 502, 503, 504, a reset and a body that is
     /// cut off.
     Random,
@@ -106,11 +108,22 @@ impl Kind {
             "next-endless" => Self::NextEndless,
             "empty-page" => Self::EmptyPage,
             "duplicate" => Self::Duplicate,
+            "echo" => Self::Echo,
             "random" => Self::Random,
             _ => return None,
         })
     }
 }
+
+/// Whose faults have to be set by name: the sign-in, and the issuers.
+const SIGN_IN: [&str; 6] = [
+    "token",
+    "vm-identity",
+    "app-identity",
+    "arc-identity",
+    "github-oidc",
+    "pipelines-oidc",
+];
 
 /// One fault and when it strikes.
 #[derive(Debug, Clone)]
@@ -142,7 +155,7 @@ pub struct Subject<'a> {
 impl Fault {
     /// A fault of everything at and below `path` (below the version), for ever.
     ///
-    /// `""` is all of Graph, `token` the sign-in. A path that ends with `/` means only what is
+    /// `""` is all of Graph, `token` the sign-in, and each issuer has a name. A path that ends with `/` means only what is
     /// below, one that ends with `$` only the path itself.
     pub fn on(path: &str, kind: Kind) -> Self {
         Self {
@@ -199,7 +212,7 @@ impl Fault {
         let path = subject.path;
         let here = match self.path.strip_suffix('$') {
             Some(exact) => path == exact,
-            None if self.path.is_empty() => path != "token",
+            None if self.path.is_empty() => !SIGN_IN.contains(&path),
             None if self.path.ends_with('/') => path.starts_with(&self.path),
             None => path
                 .strip_prefix(&self.path)

@@ -5,6 +5,7 @@
 
 use super::http::{Answer, Request};
 use super::json::quote;
+use super::query::decode;
 
 /// The content type of every JSON answer.
 pub const JSON: &str = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8";
@@ -108,6 +109,19 @@ pub fn unauthorized(request: &Request, claims: bool) -> Answer {
     };
     let message = "Lifetime validation failed, the token is expired.";
     plain(request, 401, "InvalidAuthenticationToken", message).with("WWW-Authenticate", challenge)
+}
+
+/// 400 of a service that repeats what it was sent: body, and each header, in every field it has.
+pub fn echo(request: &Request) -> Answer {
+    let body = String::from_utf8_lossy(&request.body).into_owned();
+    let headers = request.headers.iter().map(|(_, value)| value.clone());
+    let fields = body.split(['&', '=']).map(decode);
+    let sent: Vec<String> = headers.chain(fields).chain([body.clone()]).collect();
+    let sent = quote(&format!("You sent {}", sent.join(" ")));
+    let document = format!(
+        r#"{{"error":{sent},"error_description":{sent},"message":{sent},"trace_id":{sent},"correlation_id":{sent},"timestamp":{sent}}}"#
+    );
+    Answer::new(400, "application/json", document)
 }
 
 /// Whatever else a service answers when it is unwell.

@@ -14,6 +14,7 @@ use super::budget::Budget;
 use super::faults::{Faults, Kind, Subject};
 use super::graph::{self, Graph};
 use super::http::{Answer, Connection, Delivery, Request};
+use super::issuers::Issuer;
 use super::record::{self, Recorded};
 use super::rest::Rest;
 use super::sign_in::SignIn;
@@ -122,7 +123,14 @@ impl Shared {
             let directory = directory.trim_start_matches('/');
             let subject = self.subject(request, "token", directory);
             let answer = self.spoil(request, subject, |_| {
-                lock(&self.sign_in).token(directory, request)
+                lock(&self.sign_in).token(&self.root, directory, request)
+            });
+            return (answer, None);
+        }
+        if let Some(issuer) = Issuer::at(request.path()) {
+            let subject = self.subject(request, issuer.name(), super::DIRECTORY);
+            let answer = self.spoil(request, subject, |_| {
+                issuer.answer(&mut lock(&self.sign_in), request)
             });
             return (answer, None);
         }
@@ -256,6 +264,7 @@ fn spoilt(
         Kind::TruncatedChunked => delivered(Delivery::TruncatedChunked, right(None)),
         Kind::TruncatedClose => delivered(Delivery::TruncatedClose, right(None)),
         Kind::Html => Answer::new(200, "text/html", refusal::html("Sign in to your account")),
+        Kind::Echo => refusal::echo(request),
         Kind::Empty => instead(""),
         Kind::Null => instead("null"),
         Kind::NoValue => instead(r#"{"@odata.context":"sandbox"}"#),

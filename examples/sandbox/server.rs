@@ -14,6 +14,7 @@
     reason = "each test, and the example, uses its own part of this"
 )]
 
+mod assertion;
 mod batch;
 mod budget;
 mod collections;
@@ -22,6 +23,7 @@ mod directory;
 pub mod faults;
 mod graph;
 mod http;
+pub mod issuers;
 mod json;
 mod navigation;
 mod paging;
@@ -206,6 +208,37 @@ impl Sandbox {
     /// Makes the next `count` tokens worthless from the start.
     pub fn give_bad_tokens(&self, count: u32) {
         lock(&self.shared.sign_in).born_revoked = count;
+    }
+
+    /// Uploads every certificate of a PEM text to the app registration. `false` when there is none.
+    pub fn register_certificate(&self, pem: &str) -> bool {
+        let mut sign_in = lock(&self.shared.sign_in);
+        sign_in.assertions.register(pem).is_some()
+    }
+
+    /// Takes all certificates away.
+    pub fn forget_certificates(&self) {
+        lock(&self.shared.sign_in).assertions.forget();
+    }
+
+    /// Trusts a token of another issuer, and no other that was trusted before.
+    pub fn trust(&self, assertion: &str) {
+        let trusted = &mut lock(&self.shared.sign_in).trusted;
+        trusted.clear();
+        trusted.insert(assertion.to_owned());
+    }
+
+    /// Changes what new tokens say that the application may do.
+    pub fn set_roles(&self, roles: &[&str]) {
+        let roles = roles.iter().map(|&role| role.to_owned());
+        lock(&self.shared.sign_in).roles = roles.collect();
+    }
+
+    /// Changes the file that the agent of Azure Arc names, and the key that it wants to see.
+    pub fn set_arc_key(&self, file: &str, key: &str) {
+        let mut sign_in = lock(&self.shared.sign_in);
+        file.clone_into(&mut sign_in.arc_key_file);
+        key.clone_into(&mut sign_in.arc_key);
     }
 
     /// Changes the right client secret.

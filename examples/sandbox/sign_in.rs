@@ -1,16 +1,23 @@
 //! The token endpoint, and which tokens are good.
 //!
-//! Tokens are random and live in memory. A secret is compared; of a signed assertion only the
-//! presence is checked, since the sandbox knows no certificates.
+//! Tokens are random and live in memory. A secret is compared. An assertion is good if it is signed
+//! with a registered certificate, or if it is one that an issuer of the sandbox gave, or one that
+//! is told to be good.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::assertion::Assertions;
 use super::http::{Answer, Request};
+use super::issuers::VOUCHED;
 use super::json::quote;
 use super::query::decode;
 
-const JSON: &str = "application/json; charset=utf-8";
+/// The content type of all answers about tokens.
+pub const JSON: &str = "application/json; charset=utf-8";
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// Who may sign in, and the tokens given out.
@@ -22,6 +29,16 @@ pub struct SignIn {
     pub lifetime: u64,
     /// The next new tokens to be refused, as if revoked at birth.
     pub born_revoked: u32,
+    /// The certificates of the application.
+    pub assertions: Assertions,
+    /// Tokens of other issuers that are trusted.
+    pub trusted: HashSet<String>,
+    /// What tokens say the application may do; without any they say nothing at all.
+    pub roles: Vec<String>,
+    /// The file that the agent of Azure Arc names, and what is in it.
+    pub arc_key_file: String,
+    /// See there.
+    pub arc_key: String,
     tokens: HashMap<String, (String, Instant)>,
 }
 
@@ -32,6 +49,11 @@ impl SignIn {
             secret: secret.to_owned(),
             lifetime,
             born_revoked: 0,
+            assertions: Assertions::default(),
+            trusted: HashSet::new(),
+            roles: Vec::new(),
+            arc_key_file: "/var/opt/azcmagent/tokens/sandbox.key".to_owned(),
+            arc_key: String::new(),
             tokens: HashMap::new(),
         }
     }
@@ -48,8 +70,8 @@ impl SignIn {
         (Instant::now() < *until).then_some(directory)
     }
 
-    /// The answer of `/{directory}/oauth2/v2.0/token`.
-    pub fn token(&mut self, directory: &str, request: &Request) -> Answer {
+    /// The answer of `/{directory}/oauth2/v2.0/token` of the authority at `root`.
+    pub fn token(&mut self, root: &str, directory: &str, request: &Request) -> Answer {
         let form = Form::parse(&request.body);
         if request.method != "POST" {
             return refuse(
@@ -97,33 +119,63 @@ impl SignIn {
                 "Application is not supported over the /common or /consumers endpoints.",
             );
         }
-        let assertion = form.get("client_assertion");
-        let signed = form.get("client_assertion_type") == JWT_BEARER
-            && assertion.split('.').filter(|part| !part.is_empty()).count() == 3;
-        let secret = form.get("client_secret");
-        if !signed && secret.is_empty() {
-            return refuse(
-                request,
-                401,
-                "invalid_client",
+        let url = format!("{root}{}", request.path());
+        match self.prove(&form, &url) {
+            Ok(()) => self.issue(directory),
+            Err((code, text)) => refuse(request, 401, "invalid_client", code, text),
+        }
+    }
+
+    /// Whether the form proves who sent it.
+    fn prove(&mut self, form: &Form, url: &str) -> Result<(), (u32, &'static str)> {
+        let (secret, assertion) = (form.get("client_secret"), form.get("client_assertion"));
+        match (secret, assertion) {
+            ("", "") => Err((
                 7_000_218,
                 "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
-            );
-        }
-        if !signed && secret != self.secret {
-            return refuse(
-                request,
-                401,
-                "invalid_client",
+            )),
+            (secret, "") if secret == self.secret => Ok(()),
+            (_, "") => Err((
                 7_000_215,
                 "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID.",
-            );
+            )),
+            _ if form.get("client_assertion_type") != JWT_BEARER => {
+                Err((50_027, "The type of the assertion is not supported."))
+            }
+            ("", assertion) if self.trusted.contains(assertion) => Ok(()),
+            ("", assertion) if assertion.starts_with(VOUCHED) => Err((
+                70_021,
+                "No matching federated identity record found for presented assertion.",
+            )),
+            ("", assertion) => self.assertions.check(assertion, url, form.get("client_id")),
+            _ => Err((7_000_218, "Both a secret and an assertion were sent.")),
         }
-        self.issue(directory)
     }
 
     fn issue(&mut self, directory: &str) -> Answer {
+        let token = self.new_token(directory);
+        let lifetime = self.lifetime;
+        Answer::new(
+            200,
+            JSON,
+            format!(
+                r#"{{"token_type":"Bearer","expires_in":{lifetime},"ext_expires_in":{lifetime},"access_token":"{token}"}}"#
+            ),
+        )
+        .with("Cache-Control", "no-store, no-cache")
+    }
+
+    /// A token for that directory.
+    pub fn new_token(&mut self, directory: &str) -> String {
         let token = format!("sandbox.{}", uuid::Uuid::new_v4().simple());
+        let token = if self.roles.is_empty() {
+            token
+        } else {
+            let encoded = |text: String| URL_SAFE_NO_PAD.encode(text);
+            let header = encoded(r#"{"typ":"JWT"}"#.to_owned());
+            let claims = encoded(serde_json::json!({ "roles": self.roles }).to_string());
+            format!("{header}.{claims}.{token}")
+        };
         if self.born_revoked > 0 {
             self.born_revoked -= 1;
         } else {
@@ -134,15 +186,21 @@ impl SignIn {
             self.tokens
                 .insert(token.clone(), (directory.to_owned(), until));
         }
-        let lifetime = self.lifetime;
-        Answer::new(
-            200,
-            JSON,
-            format!(
-                r#"{{"token_type":"Bearer","expires_in":{lifetime},"ext_expires_in":{lifetime},"access_token":"{token}"}}"#
-            ),
-        )
-        .with("Cache-Control", "no-store, no-cache")
+        token
+    }
+
+    /// An assertion for a job, which is good from now on.
+    pub fn vouch(&mut self) -> String {
+        let assertion = format!("{VOUCHED}{}.sandbox", uuid::Uuid::new_v4().simple());
+        self.trusted.insert(assertion.clone());
+        assertion
+    }
+
+    /// When a token ends that is given now, in seconds since 1970.
+    #[expect(clippy::disallowed_methods, reason = "a server says what time it is")]
+    pub fn until(&self) -> i64 {
+        let lifetime = i64::try_from(self.lifetime).unwrap_or(i64::MAX);
+        chrono::Utc::now().timestamp().saturating_add(lifetime)
     }
 }
 

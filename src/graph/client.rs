@@ -28,7 +28,7 @@ use super::auth::{Means, SignIn};
 use super::breaker::Breakers;
 use super::pace::{Denied, Pacer, Permit, Waited};
 use super::root::Root;
-use super::token::{Token, Tokens};
+use super::token::{self, Token, Tokens};
 use super::wire::{Answer, Limits, Lost, Payload, Wire};
 use super::{Content, Error, Fault, Graph, Request, ServiceGroup, Traffic};
 use crate::clock::Clock;
@@ -229,6 +229,12 @@ impl Client {
     /// Signs in, and nothing else: what a check of the credential needs.
     pub fn sign_in(&self) -> Result<(), Error> {
         self.token(None).map(drop)
+    }
+
+    /// The application permissions that the tenant's token names, for people who look for the one
+    /// that is missing; nothing where it does not say. Nothing may be decided by them.
+    pub fn granted(&self) -> Option<Vec<String>> {
+        token::roles(self.token(None).ok()?.secret())
     }
 
     fn find_in(

@@ -5,7 +5,8 @@
 //! - Where several threads want the same token, one fetches it and the rest wait for it; if it
 //!   fails, they fail with it instead of asking in turn.
 //! - Life is counted on the monotonic clock from before the request, as the answer may be slow.
-//! - A token is opaque: nothing is read from it.
+//! - A token is opaque: nothing is decided by what is in it. Its roles are read for people who ask
+//!   why something is forbidden.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,7 +14,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use secrecy::SecretString;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::zeroize::Zeroizing;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
 
 use super::root::Root;
 use super::{Error, Fault};
@@ -52,6 +57,26 @@ impl Token {
     pub(super) fn secret(&self) -> &SecretString {
         &self.secret
     }
+}
+
+/// The application permissions that a token names; nothing where it does not say.
+pub(super) fn roles(token: &SecretString) -> Option<Vec<String>> {
+    let claims = token.expose_secret().split('.').nth(1)?;
+    let claims = Zeroizing::new(URL_SAFE_NO_PAD.decode(claims).ok()?);
+    let claims: Claims = serde_json::from_slice(&claims).ok()?;
+    let names = claims.roles.into_iter().filter(|role| {
+        role.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
+    });
+    Some(names.collect())
+}
+
+/// What is read of a token.
+#[derive(Deserialize)]
+struct Claims {
+    /// Left out where there is none.
+    #[serde(default)]
+    roles: Vec<String>,
 }
 
 impl fmt::Debug for Token {
@@ -159,8 +184,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use std::sync::Barrier;
     use std::sync::atomic::AtomicUsize;
-
-    use secrecy::ExposeSecret as _;
 
     use super::*;
 
@@ -284,6 +307,23 @@ mod tests {
                 .is_err()
         );
         assert!(lock(&tokens.slot(&identity("a")).state).failure.is_none());
+    }
+
+    #[test]
+    fn roles_are_told_where_the_token_tells_them() {
+        let of = |claims: &str| {
+            let claims = URL_SAFE_NO_PAD.encode(claims);
+            roles(&SecretString::from(format!("e30.{claims}.signature")))
+        };
+        let told = of(r#"{"roles":["A.Read.All","b\u001b[2J"],"aud":1}"#);
+        assert_eq!(told, Some(vec!["A.Read.All".to_owned()]));
+        assert_eq!(of(r#"{"aud":"x"}"#), Some(Vec::new()));
+        for claims in [r#"{"roles":"x"}"#, "[1]", "<html>"] {
+            assert_eq!(of(claims), None, "{claims}");
+        }
+        for token in ["", "opaque", "a.b", "a.!.c"] {
+            assert_eq!(roles(&SecretString::from(token)), None, "{token}");
+        }
     }
 
     #[test]

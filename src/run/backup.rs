@@ -41,7 +41,7 @@ use crate::lock::Owner;
 use crate::policy::Outcome;
 use crate::policy::document::redaction::RedactionKey;
 use crate::policy::selection::{self, Selection};
-use crate::secret::database_key;
+use crate::secret::{certificate, database_key};
 use crate::slot::Slot;
 use crate::store::backup_sets::{self, NewSet, Origin};
 use crate::store::contents::{self, Reader};
@@ -114,7 +114,13 @@ pub fn back_up(
     let (answers, stopped) = absent::probe(&client, absent);
     absent::believe(&mut collected, &answers);
     let ended = ended.or(stopped);
-    let summarize = || run.summarize(&collected, &selection, client.traffic(), &baselines);
+    let summarize = || {
+        let mut done = run.summarize(&collected, &selection, client.traffic(), &baselines)?;
+        let credential = &tenant.settings.credential;
+        let ends_soon = certificate::warning(credential, means.clock.now());
+        done.0.warnings.extend(ends_soon);
+        Ok::<_, Error>(done)
+    };
     match verdict::judge(&collected, &selection.unknown, ended.as_ref()) {
         Verdict::NoSet(ending) => run.end_without_set(Ending {
             summary: Some(summarize()?.0),

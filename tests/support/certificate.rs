@@ -3,10 +3,11 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
+use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
-use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use ring::signature::{RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaKeyPair};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use x509_cert::der::{Decode as _, Encode as _};
@@ -52,6 +53,27 @@ pub fn valid_between(not_before: DateTime<Utc>, not_after: DateTime<Utc>) -> Str
         .unwrap();
     whole[tbs..tbs + signed.len()].copy_from_slice(&signed);
     format!("{}{}", key_pem(), pem_of("CERTIFICATE", &whole))
+}
+
+/// A signature as assertions have it.
+pub fn sign(message: &[u8]) -> Vec<u8> {
+    let key = PrivatePkcs8KeyDer::from_pem_slice(PEM.as_bytes()).unwrap();
+    let key = RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()).unwrap();
+    let mut signature = vec![0; key.public().modulus_len()];
+    key.sign(
+        &RSA_PSS_SHA256,
+        &SystemRandom::new(),
+        message,
+        &mut signature,
+    )
+    .unwrap();
+    signature
+}
+
+/// SHA-256 over the certificate's DER, as assertions have it.
+pub fn sha256() -> String {
+    let der = CertificateDer::from_pem_slice(PEM.as_bytes()).unwrap();
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, &der))
 }
 
 /// The key alone.

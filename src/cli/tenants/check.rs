@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{described, find};
-use crate::check::{self, Tried, Verdict};
+use crate::check::{self, Checked, Tried, Verdict};
 use crate::context::Context;
 use crate::error::Result;
 use crate::store;
@@ -33,21 +33,25 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<()> {
         let selection = check::selected(listed.iter().map(|listed| &listed.schedule));
         (tenant, selection)
     };
-    let tried = match check::check(&ctx.means(), &tenant, &selection) {
-        Ok(tried) => tried,
+    let checked = match check::check(&ctx.means(), &tenant, &selection) {
+        Ok(checked) => checked,
         Err(error) => {
-            ctx.ui.document(&json(&tenant, false, false, &[]))?;
+            ctx.ui.document(&json(&tenant, false, None))?;
             return Err(error.into());
         }
     };
-    let problem = check::problem(&tenant, &tried);
+    let problem = check::problem(&tenant, &checked.tried);
     ctx.ui
-        .document(&json(&tenant, problem.is_none(), true, &tried))?;
-    show(ctx, &tenant, &tried)?;
+        .document(&json(&tenant, problem.is_none(), Some(&checked)))?;
+    show(ctx, &tenant, &checked)?;
+    for warning in &checked.warnings {
+        ctx.ui.warn(warning);
+    }
     problem.map_or(Ok(()), Err)
 }
 
-fn show(ctx: &Context, tenant: &Tenant, tried: &[Tried]) -> Result<()> {
+fn show(ctx: &Context, tenant: &Tenant, checked: &Checked) -> Result<()> {
+    let tried = &checked.tried;
     let mut table =
         Table::new(&["POLICY TYPE", "RESULT", "NOTE"]).whole(&["POLICY TYPE", "RESULT"]);
     for one in tried {
@@ -71,9 +75,20 @@ fn show(ctx: &Context, tenant: &Tenant, tried: &[Tried]) -> Result<()> {
         ctx.ui
             .line("application permissions of Microsoft Graph to grant:")?;
     }
-    missing
-        .iter()
-        .try_for_each(|name| ctx.ui.line(format_args!("  {name}")))
+    for name in &missing {
+        ctx.ui.line(format_args!("  {name}"))?;
+    }
+    match &checked.granted {
+        Some(granted) if !missing.is_empty() && granted.is_empty() => ctx.ui.line(
+            "the token holds no application permission at all: were delegated ones added, or is admin consent missing?",
+        ),
+        Some(granted) if !missing.is_empty() => {
+            ctx.ui.line("application permissions that the token holds:")?;
+            let mut names = granted.iter();
+            names.try_for_each(|name| ctx.ui.line(format_args!("  {name}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What to do about it, else why it is so. What Graph says about a missing permission is long and
@@ -90,7 +105,9 @@ fn permission(one: &Tried) -> Option<&str> {
     one.permissions.first().map(String::as_str)
 }
 
-fn json(tenant: &Tenant, ok: bool, signed_in: bool, tried: &[Tried]) -> Value {
+/// The document; nothing is checked where the sign-in failed.
+fn json(tenant: &Tenant, ok: bool, checked: Option<&Checked>) -> Value {
+    let tried = checked.map_or(&[][..], |checked| &checked.tried);
     let types: Vec<Value> = tried
         .iter()
         .map(|one| {
@@ -105,8 +122,10 @@ fn json(tenant: &Tenant, ok: bool, signed_in: bool, tried: &[Tried]) -> Value {
     json!({
         "ok": ok,
         "tenant": tenant.name(),
-        "signed_in": signed_in,
+        "signed_in": checked.is_some(),
+        "permissions_granted": checked.and_then(|checked| checked.granted.as_ref()),
         "permissions_to_grant": check::permissions_to_grant(tried),
+        "warnings": checked.map_or(&[][..], |checked| &checked.warnings),
         "types": types,
     })
 }

@@ -107,6 +107,59 @@ fn token() -> Reply {
 }
 
 #[test]
+fn authority_scope_and_audience_follow_the_cloud_unless_they_are_given() {
+    let of = |cloud: Cloud, authority: Option<&str>| {
+        let mut settings = settings("");
+        settings.cloud = cloud;
+        settings.authority_url = authority.map(str::to_owned);
+        let graph = Root::parse(cloud.graph_root()).unwrap();
+        SignIn::of(&settings, &graph).map_err(|error| error.message)
+    };
+    for (cloud, authority, graph, audience) in [
+        (
+            Cloud::Global,
+            "https://login.microsoftonline.com",
+            "https://graph.microsoft.com",
+            "api://AzureADTokenExchange",
+        ),
+        (
+            Cloud::UsGov,
+            "https://login.microsoftonline.us",
+            "https://graph.microsoft.us",
+            "api://AzureADTokenExchangeUSGov",
+        ),
+        (
+            Cloud::UsGovDod,
+            "https://login.microsoftonline.us",
+            "https://dod-graph.microsoft.us",
+            "api://AzureADTokenExchangeUSGov",
+        ),
+        (
+            Cloud::China,
+            "https://login.chinacloudapi.cn",
+            "https://microsoftgraph.chinacloudapi.cn",
+            "api://AzureADTokenExchangeChina",
+        ),
+    ] {
+        let sign_in = of(cloud, None).unwrap();
+        assert_eq!(sign_in.identity.authority.to_string(), authority);
+        assert_eq!(sign_in.identity.scope, format!("{graph}/.default"));
+        assert_eq!(
+            (sign_in.resource.as_str(), sign_in.audience),
+            (graph, audience)
+        );
+        let own = of(cloud, Some("https://login.partner.microsoftonline.cn/")).unwrap();
+        let authority = own.identity.authority.to_string();
+        assert_eq!(authority, "https://login.partner.microsoftonline.cn");
+    }
+    let error = of(Cloud::Global, Some("http://login.example")).unwrap_err();
+    assert!(
+        error.contains("\"http://login.example\" is not https"),
+        "{error}"
+    );
+}
+
+#[test]
 fn the_scope_follows_the_cloud_and_the_token_its_life() {
     let outcome = sign_in(vec![token()]);
     let fresh = outcome.token.map_err(|e| e.message).unwrap();

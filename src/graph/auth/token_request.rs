@@ -152,7 +152,10 @@ fn refusal(sign_in: &SignIn, answer: &Answer, proof: &[Field]) -> Failure {
         let secrets = proof
             .iter()
             .filter(|(name, _)| *name != "client_assertion_type");
-        answer::one_line(&blotted(text, secrets.map(|(_, secret)| secret)))
+        let secrets: Vec<SecretString> = secrets
+            .flat_map(|(_, secret)| [secret.clone(), as_sent(secret)])
+            .collect();
+        answer::one_line(&blotted(text, &secrets))
     };
     log::info!(
         "sign-in of tenant {}: status {}, error {:?}, codes {:?}, trace {:?}, correlation {:?}, at {:?}",
@@ -240,6 +243,13 @@ impl Refusal {
             timestamp: text("timestamp"),
         }
     }
+}
+
+/// A value as the form holds it.
+fn as_sent(value: &SecretString) -> SecretString {
+    let mut encoded = String::new();
+    encode_form(&mut encoded, value.expose_secret());
+    SecretString::from(encoded)
 }
 
 /// `application/x-www-form-urlencoded`.
