@@ -58,6 +58,21 @@ const CONTEXT: &[&str] = &[
     "deviceManagement/templates",
 ];
 
+/// Collections whose assignments tell where they come from.
+const TELL_SOURCE: &[&str] = &[
+    "deviceManagement/configurationPolicies",
+    "deviceManagement/deviceConfigurations",
+    "deviceManagement/deviceCompliancePolicies",
+    "deviceManagement/compliancePolicies",
+    "deviceManagement/resourceAccessProfiles",
+    "deviceManagement/deviceEnrollmentConfigurations",
+    "deviceManagement/windowsAutopilotDeploymentProfiles",
+    "deviceAppManagement/mobileApps",
+    "deviceAppManagement/iosManagedAppProtections",
+    "deviceAppManagement/androidManagedAppProtections",
+    "deviceAppManagement/targetedManagedAppConfigurations",
+];
+
 /// Builds the tenant: about `policies` of them, `Some(0)` none at all.
 pub fn tenant(policies: Option<usize>, seed: u64) -> Tenant {
     let mut tenant = Tenant::default();
@@ -82,7 +97,20 @@ pub fn tenant(policies: Option<usize>, seed: u64) -> Tenant {
             make(&mut maker, &mut tenant);
         }
     }
+    for path in TELL_SOURCE {
+        tenant.each(path, tell_source);
+    }
     tenant
+}
+
+/// Has the assignments of an object say that somebody made them there.
+fn tell_source(object: &mut Resource) {
+    let id = object.id.clone();
+    for assignment in object.below_mut("assignments") {
+        if let Some(open) = assignment.text.strip_suffix('}') {
+            assignment.text = format!(r#"{open},"source":"direct","sourceId":"{id}"}}"#);
+        }
+    }
 }
 
 /// Number of policies in a tenant.
@@ -194,9 +222,7 @@ pub fn assignment(id: &str, target: &str) -> Resource {
     let tail = target.bytes().fold(7_u32, |sum, byte| {
         sum.wrapping_mul(31).wrapping_add(u32::from(byte))
     });
-    Resource::new(format!(
-        r#"{{"id":"{id}_{tail:08x}","source":"direct","sourceId":"{id}","target":{target}}}"#
-    ))
+    Resource::new(format!(r#"{{"id":"{id}_{tail:08x}","target":{target}}}"#))
 }
 
 /// An assignment to one of the groups.

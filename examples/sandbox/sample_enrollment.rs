@@ -129,7 +129,7 @@ fn restrictions(maker: &mut Maker, tenant: &mut Tenant) {
     let all: Vec<_> = [
         "ios",
         "windows",
-        "windowsHome",
+        "windowsHomeSku",
         "windowsMobile",
         "android",
         "androidForWork",
@@ -254,7 +254,7 @@ fn apple(maker: &mut Maker, tenant: &mut Tenant) {
         maker,
         tenant,
         "deviceManagement/androidDeviceOwnerEnrollmentProfiles",
-        r#"{"accountId":"sandbox","id":"<id>","displayName":"Scanners","description":null,"enrollmentMode":"corporateOwnedDedicatedDevice","enrollmentTokenType":"corporateOwnedDedicatedDevice","createdDateTime":<created>,"lastModifiedDateTime":<modified>,"tokenValue":"SANDBOXTOKENVALUE","tokenCreationDateTime":<created>,"tokenExpirationDateTime":"2027-01-01T00:00:00Z","enrolledDeviceCount":3,"enrollmentTokenUsageCount":3,"qrCodeContent":"{\"android.app.extra\":\"SANDBOXTOKENVALUE\"}","qrCodeImage":null,"roleScopeTagIds":["0"],"configureWifi":true,"wifiSsid":"setup","wifiPassword":"wlan-secret-42","wifiSecurityType":"wpa","wifiHidden":false,"isTeamsDeviceProfile":false}"#,
+        r#"{"accountId":"sandbox","id":"<id>","displayName":"Scanners","description":null,"enrollmentMode":"corporateOwnedDedicatedDevice","enrollmentTokenType":"default","createdDateTime":<created>,"lastModifiedDateTime":<modified>,"tokenValue":"SANDBOXTOKENVALUE","tokenCreationDateTime":<created>,"tokenExpirationDateTime":"2027-01-01T00:00:00Z","enrolledDeviceCount":3,"enrollmentTokenUsageCount":3,"qrCodeContent":"{\"android.app.extra\":\"SANDBOXTOKENVALUE\"}","qrCodeImage":null,"roleScopeTagIds":["0"],"configureWifi":true,"wifiSsid":"setup","wifiPassword":"wlan-secret-42","wifiSecurityType":"wpa","wifiHidden":false,"isTeamsDeviceProfile":false}"#,
         &[],
     );
 }

@@ -13,13 +13,13 @@ const RING: &str = r##""deliveryOptimizationMode":"userDefined","prereleaseFeatu
 
 const CUSTOM: &str = r##""omaSettings":[{"@odata.type":"#microsoft.graph.omaSettingString","displayName":"Wallet key","description":null,"omaUri":"./Device/Vendor/MSFT/Policy/Config/Wallet/Key","secretReferenceValueId":"35ea58b6-1111-4f4b-a3c6-74a5f8d2c3e1_<id>_5c7b","isEncrypted":true,"value":"****"},{"@odata.type":"#microsoft.graph.omaSettingInteger","displayName":"Minutes","description":"","omaUri":"./Device/Vendor/MSFT/Policy/Config/DeviceLock/MaxInactivityTimeDeviceLock","secretReferenceValueId":null,"isEncrypted":false,"value":15,"isReadOnly":false},{"@odata.type":"#microsoft.graph.omaSettingFloatingPoint","displayName":"Ratio","description":"","omaUri":"./Device/Vendor/Sandbox/Ratio","secretReferenceValueId":null,"isEncrypted":false,"value":0.1000},{"@odata.type":"#microsoft.graph.omaSettingFloatingPoint","displayName":"Huge","description":"","omaUri":"./Device/Vendor/Sandbox/Huge","secretReferenceValueId":null,"isEncrypted":false,"value":12345678901234567890123},{"@odata.type":"#microsoft.graph.omaSettingFloatingPoint","displayName":"Exponent","description":"","omaUri":"./Device/Vendor/Sandbox/Exponent","secretReferenceValueId":null,"isEncrypted":false,"value":1e5},{"@odata.type":"#microsoft.graph.omaSettingFloatingPoint","displayName":"Minus nothing","description":"","omaUri":"./Device/Vendor/Sandbox/Zero","secretReferenceValueId":null,"isEncrypted":false,"value":-0},{"@odata.type":"#microsoft.graph.omaSettingStringXml","displayName":"Start layout","description":"","omaUri":"./User/Vendor/MSFT/Policy/Config/Start/StartLayout","secretReferenceValueId":"35ea58b6-1111-4f4b-a3c6-74a5f8d2c3e1_<id>_77aa","isEncrypted":true,"fileName":"layout.xml","value":"PGEvPg=="}]}"##;
 
-const IOS: &str = r#""accountBlockModification":false,"activationLockAllowWhenSupervised":false,"airDropBlocked":true,"cameraBlocked":false,"iCloudBlockBackup":false,"passcodeBlockSimple":true,"passcodeExpirationDays":null,"passcodeMinimumLength":6,"passcodeRequired":true,"passcodeRequiredType":"numeric","safariCookieSettings":"browserDefault","appsVisibilityList":[],"networkUsageRules":[],"homeScreenGridWidth":null,"mediaContentRatingApps":"allAllowed"}"#;
+const IOS: &str = r#""accountBlockModification":false,"activationLockAllowWhenSupervised":false,"airDropBlocked":true,"cameraBlocked":false,"iCloudBlockBackup":false,"passcodeBlockSimple":true,"passcodeExpirationDays":null,"passcodeMinimumLength":6,"passcodeRequired":true,"passcodeRequiredType":"numeric","safariCookieSettings":"browserDefault","appsVisibilityList":[],"networkUsageRules":[],"mediaContentRatingApps":"allAllowed"}"#;
 
-const ANDROID: &str = r#""appsBlockInstallFromUnknownSources":true,"cameraBlocked":false,"dataRoamingBlocked":false,"kioskModeApps":[],"passwordMinimumLength":8,"passwordRequiredType":"numericComplex","personalProfileAppsAllowInstallFromUnknownSources":null,"screenCaptureBlocked":true,"systemUpdateInstallType":"windowed","systemUpdateWindowStartMinutesAfterMidnight":120,"systemUpdateWindowEndMinutesAfterMidnight":300,"wifiBlockEditConfigurations":false,"workProfilePasswordRequiredType":"deviceDefault"}"#;
+const ANDROID: &str = r#""appsAllowInstallFromUnknownSources":false,"cameraBlocked":false,"dataRoamingBlocked":false,"kioskModeApps":[],"passwordMinimumLength":8,"passwordRequiredType":"numericComplex","personalProfileAppsAllowInstallFromUnknownSources":null,"screenCaptureBlocked":true,"systemUpdateInstallType":"windowed","systemUpdateWindowStartMinutesAfterMidnight":120,"systemUpdateWindowEndMinutesAfterMidnight":300,"wifiBlockEditConfigurations":false,"workProfilePasswordRequiredType":"deviceDefault"}"#;
 
 const MAC: &str = r##""deploymentChannel":"deviceChannel","payloadName":"Dock","payloadFileName":"dock.mobileconfig","payload":"PD94bWwgdmVyc2lvbj0iMS4wIj8+PHBsaXN0PjxkaWN0PjxrZXk+dGlsZXNpemU8L2tleT48aW50ZWdlcj40ODwvaW50ZWdlcj48L2RpY3Q+PC9wbGlzdD4="}"##;
 
-const WIFI: &str = r#""preSharedKeyIsSet":true,"wifiSecurityType":"wpa2Enterprise","meteredConnectionLimit":"unrestricted","ssid":"sandbox-corp","networkName":"Corporate","connectAutomatically":true,"connectToPreferredNetwork":true,"connectWhenNetworkNameIsHidden":false,"proxySetting":"none","forceFIPSCompliance":false,"networkSingleSignOn":"disabled","eapType":"eapTls","trustedServerCertificateNames":["radius.sandbox.invalid"],"authenticationMethod":"certificate"}"#;
+const WIFI: &str = r#""wifiSecurityType":"wpa2Enterprise","meteredConnectionLimit":"unrestricted","ssid":"sandbox-corp","networkName":"Corporate","connectAutomatically":true,"connectToPreferredNetwork":true,"connectWhenNetworkNameIsHidden":false,"proxySetting":"none","forceFIPSCompliance":false,"networkSingleSignOn":"disabled","eapType":"eapTls","trustedServerCertificateNames":["radius.sandbox.invalid"],"authenticationMethod":"certificate"}"#;
 
 const ROOT: &str = r#""trustedRootCertificate":"TUlJQm9EQ0NBUWtDRkFBQkNERUY=","certFileName":"root.cer","destinationStore":"computerCertStoreRoot"}"#;
 
@@ -193,12 +193,17 @@ fn definition_value(maker: &mut Maker) -> Resource {
 
 fn presentation_value(maker: &mut Maker) -> Resource {
     let (value, presentation) = (maker.id(), maker.id());
-    let (kind, given) = [
-        ("Text", r#""value":"https:\/\/intranet.sandbox.invalid""#),
-        ("Decimal", r#""value":4294967295"#),
-        ("Boolean", r#""value":true"#),
+    let (kind, control, given) = [
+        (
+            "Text",
+            "TextBox",
+            r#""value":"https:\/\/intranet.sandbox.invalid""#,
+        ),
+        ("Decimal", "DecimalTextBox", r#""value":4294967295"#),
+        ("Boolean", "CheckBox", r#""value":true"#),
         (
             "List",
+            "ListBox",
             r#""values":[{"name":"2","value":"b"},{"name":"1","value":"a"}]"#,
         ),
     ][maker.index(4)];
@@ -207,7 +212,7 @@ fn presentation_value(maker: &mut Maker) -> Resource {
         &[("id", &value), ("kind", kind), ("given", given)],
     );
     let presentation = format!(
-        r##"{{"@odata.type":"#microsoft.graph.groupPolicyPresentation{kind}Box","label":"Value:","id":"{presentation}","lastModifiedDateTime":"2024-05-01T00:00:00Z"}}"##
+        r##"{{"@odata.type":"#microsoft.graph.groupPolicyPresentation{control}","label":"Value:","id":"{presentation}","lastModifiedDateTime":"2024-05-01T00:00:00Z"}}"##
     );
     Resource::new(text).with("presentation", vec![Resource::new(presentation)])
 }

@@ -145,6 +145,12 @@ impl Tenant {
         true
     }
 
+    /// Does something to each object of a collection.
+    pub fn each(&mut self, collection: &str, change: impl Fn(&mut Resource)) {
+        let items = self.collections.get_mut(collection);
+        items.into_iter().flatten().for_each(change);
+    }
+
     /// Turns round the order of everything whose order means nothing: assignments, settings, …
     pub fn reorder(&mut self) {
         for items in self.collections.values_mut() {
