@@ -160,7 +160,7 @@ struct Collection {
 struct FaultArgs {
     #[command(flatten)]
     at: At,
-    /// status:N, forbidden, not-licensed, not-found, unauthorized, unauthorized-claims,
+    /// status:N, forbidden, not-licensed, not-premium, not-found, unauthorized, unauthorized-claims,
     /// bad-connection, hang, drip:MS, reset, reset-in-body, truncated, truncated-chunked,
     /// truncated-close, html, empty, null, no-value, error-object, invalid-json, big:BYTES,
     /// echo, next-itself, next-other-host, next-http, next-to:URL, next-endless, empty-page, duplicate,

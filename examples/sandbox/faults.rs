@@ -13,6 +13,8 @@ pub enum Kind {
     Forbidden,
     /// 400 "not applicable to target tenant".
     NotLicensed,
+    /// 403 by which Entra says that the tenant has no premium licence.
+    NotPremium,
     /// 401 with a good token; with a claims challenge or not.
     Unauthorized {
         /// Whether more claims are asked for.
@@ -80,6 +82,7 @@ impl Kind {
             "status" => Self::Status(argument.parse().ok()?),
             "forbidden" => Self::Forbidden,
             "not-licensed" => Self::NotLicensed,
+            "not-premium" => Self::NotPremium,
             "not-found" => Self::Status(404),
             "unauthorized" => Self::Unauthorized { claims: false },
             "unauthorized-claims" => Self::Unauthorized { claims: true },

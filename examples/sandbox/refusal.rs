@@ -75,6 +75,16 @@ pub fn not_licensed(request: &Request) -> Answer {
     )
 }
 
+/// 403: the tenant has no licence for premium features of Entra.
+pub fn not_premium(request: &Request) -> Answer {
+    plain(
+        request,
+        403,
+        "Authentication_RequestFromNonPremiumTenantOrB2CTenant",
+        "Neither tenant is B2C or tenant doesn't have premium license",
+    )
+}
+
 /// 404 for an object.
 pub fn not_found(request: &Request, id: &str) -> Answer {
     intune(

@@ -255,6 +255,7 @@ fn spoilt(
         Kind::Status(status) => refusal::of_status(request, *status),
         Kind::Forbidden => refusal::forbidden(request, scopes),
         Kind::NotLicensed => refusal::not_licensed(request),
+        Kind::NotPremium => refusal::not_premium(request),
         Kind::Unauthorized { claims } => refusal::unauthorized(request, *claims),
         Kind::Hang => delivered(Delivery::Hang, instead("")),
         Kind::Reset => delivered(Delivery::Reset, instead("")),

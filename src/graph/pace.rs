@@ -28,19 +28,19 @@ struct Window {
 /// Four fifths of the documented limit of one app in one tenant, the rest being left to chance and
 /// clocks. Conditional Access allows one a second for all apps together.
 fn window_of(group: ServiceGroup) -> Window {
-    let (requests, seconds) = match group {
+    let (requests, milliseconds) = match group {
         ServiceGroup::DeviceConfiguration
         | ServiceGroup::DeviceConfigurationV2
         | ServiceGroup::Applications
         | ServiceGroup::Enrollment
-        | ServiceGroup::Rbac => (800, 20),
-        ServiceGroup::Devices => (1600, 20),
-        ServiceGroup::ConditionalAccess => (1, 1),
-        ServiceGroup::Directory => (2800, 10),
+        | ServiceGroup::Rbac => (800, 20_000),
+        ServiceGroup::Devices => (1600, 20_000),
+        ServiceGroup::ConditionalAccess => (1, 1250),
+        ServiceGroup::Directory => (2800, 10_000),
     };
     Window {
         requests,
-        span: Duration::from_secs(seconds),
+        span: Duration::from_millis(milliseconds),
     }
 }
 

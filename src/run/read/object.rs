@@ -177,15 +177,13 @@ pub(super) fn labels(pending: &Pending) -> (String, String) {
     (object.id().unwrap_or_default(), name.unwrap_or_default())
 }
 
-/// Why Graph did not give an object, with the permission that is missing.
-fn why(row: &PolicyType, error: &Error) -> String {
-    let missing = missing_permissions(row, error);
-    match missing.first() {
-        Some(least) if !error.message.contains(least) => {
-            format!("{error} (permission {least} is missing)")
-        }
-        _ => error.message.clone(),
+/// Why Graph did not give an object or a list, with the permissions of which one is needed.
+pub(super) fn why(row: &PolicyType, error: &Error) -> String {
+    let needed = missing_permissions(row, error);
+    if needed.is_empty() || needed.iter().any(|name| error.message.contains(name)) {
+        return error.message.clone();
     }
+    format!("{error} (needs {})", needed.join(" or "))
 }
 
 /// The permissions of which one has to be granted: those the answer names, else the row's.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::Reading;
-use super::object::missing_permissions;
+use super::object::{missing_permissions, why};
 use crate::graph::{Error, Fault};
 use crate::policy::catalogue::PolicyType;
 use crate::policy::{Outcome, Unread};
@@ -178,7 +178,7 @@ impl Tally {
             ListEnd::Whole(_) => self.of_objects(),
             ListEnd::Failed(0, error) => {
                 let outcome = of_list(error.fault);
-                (outcome, Some(error.message.clone()), Some(error.clone()))
+                (outcome, Some(why(self.row, error)), Some(error.clone()))
             }
             ListEnd::Failed(pages, error) => {
                 let reason = format!("the list was cut off after {pages} pages: {error}");

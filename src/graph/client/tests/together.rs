@@ -164,7 +164,7 @@ fn conditional_access_never_shares() {
     }
     assert!(ask_for(&scene, requests).iter().all(Result::is_ok));
     assert_eq!(scene.server.gets().len(), 3);
-    assert_eq!(scene.clock.slept(), [secs(1), secs(1)]);
+    assert_eq!(scene.clock.slept(), [Duration::from_millis(1250); 2]);
 }
 
 #[test]

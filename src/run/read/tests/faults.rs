@@ -22,9 +22,13 @@ fn each_fault_of_a_list_has_its_outcome() {
         let out = read(&graph, &["assignmentFilter", "roleScopeTag"]);
         assert_eq!(out.of("assignmentFilter"), (outcome, 0, 0, 0), "{fault:?}");
         assert_eq!(out.readings["assignmentFilter"].fault, Some(fault));
+        let needs = match fault {
+            Fault::Forbidden => " (needs DeviceManagementConfiguration.Read.All)",
+            _ => "",
+        };
         assert_eq!(
             out.reason("assignmentFilter"),
-            format!("scripted {fault:?}")
+            format!("scripted {fault:?}{needs}")
         );
         assert_eq!(
             out.of("roleScopeTag"),
