@@ -44,7 +44,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::json;
 
 use crate::audit::{Event, Outcome as AuditOutcome};
-use crate::backup_set::{BackupSet, ContentHash, Manifest as SetManifest, TypeList};
+use crate::backup_set::{BackupSet, ContentHash, Manifest as SetManifest, References, TypeList};
 use crate::error::{Error, Kind, Result, file_error};
 use crate::policy::Outcome;
 use crate::store::contents::Reader;
@@ -92,6 +92,8 @@ pub struct Source<'a> {
     pub manifest: &'a SetManifest,
     /// The list of each policy type that was read.
     pub lists: &'a [TypeList],
+    /// What its policies refer to, where the set keeps names.
+    pub references: Option<&'a References>,
     /// Where its documents are read.
     pub reader: &'a Reader<'a>,
 }
@@ -417,6 +419,8 @@ fn describe(
             pages: entry.pages,
             listed: entry.listed,
             policies: entry.policies,
+            read: entry.list.is_some(),
+            proof: entry.proof.clone(),
             unread: unread.collect(),
         };
         (entry.policy_type.clone(), line)
@@ -445,6 +449,17 @@ fn describe(
         scripts: options.scripts,
         narrowed: (narrowed != Narrowed::default()).then_some(narrowed),
         types: types.collect(),
+        references: source.references.map(reference_lines),
         files,
     }
+}
+
+/// The lines of what the set keeps of its references, without the head.
+fn reference_lines(references: &References) -> Vec<serde_json::Value> {
+    let bytes = references.encode();
+    let text = String::from_utf8_lossy(&bytes);
+    text.lines()
+        .skip(1)
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
 }

@@ -7,7 +7,7 @@
 //! - [`dispatch`] decides what starts, between many processes; [`run::backup`] carries one run out;
 //!   [`lock`] says who lives.
 //! - [`check`] tries whether a tenant can be backed up at all.
-//! - [`export`] makes files of a backup set; [`life`] tells what became of one policy.
+//! - [`export`] makes files of a backup set, [`import`] a backup set of files; [`life`] tells what became of one policy.
 //! - [`graph`] speaks to Microsoft Graph; [`store`] keeps everything in one SQLite file; they do not
 //!   know each other.
 //! - [`cli`] turns flags into domain types, [`ui`] is the only writer to the terminal, [`context`]
@@ -27,6 +27,7 @@ pub mod duration;
 pub mod error;
 pub mod export;
 pub mod graph;
+pub mod import;
 pub mod labels;
 pub mod life;
 pub mod lock;

@@ -1,6 +1,7 @@
 //! The `backups` command group.
 
 mod export;
+mod import;
 mod keep;
 mod list;
 mod log;
@@ -26,6 +27,7 @@ pub enum Command {
     List(list::Args),
     Show(show::Args),
     Export(export::Args),
+    Import(import::Args),
     Log(log::Args),
     Verify(verify::Args),
     Acknowledge(keep::AcknowledgeArgs),
@@ -42,6 +44,7 @@ pub fn run(ctx: &Context, command: &Command) -> Result<ExitCode> {
         Command::List(args) => list::run(ctx, args),
         Command::Show(args) => show::run(ctx, args),
         Command::Export(args) => export::run(ctx, args),
+        Command::Import(args) => import::run(ctx, args),
         Command::Log(args) => log::run(ctx, args),
         Command::Verify(args) => verify::run(ctx, args),
         Command::Acknowledge(args) => keep::acknowledge(ctx, args),

@@ -141,6 +141,24 @@ impl Folder {
         Ok(Some(bytes))
     }
 
+    /// When the file was last written, in seconds since 1970.
+    pub fn modified(&self, path: &str) -> Result<i64> {
+        let (Some(folder), name) = self.parent(path, false)? else {
+            return Ok(0);
+        };
+        fs::statat(&folder.handle, name, AtFlags::SYMLINK_NOFOLLOW)
+            .map(|stat| stat.st_mtime)
+            .map_err(|errno| unusable("look at", &self.path.join(path), errno))
+    }
+
+    /// The folder at `path` below this one; none where there is nothing.
+    pub fn folder(&self, path: &str) -> Result<Option<Self>> {
+        let (Some(above), name) = self.parent(path, false)? else {
+            return Ok(None);
+        };
+        above.below(name)
+    }
+
     /// Makes the file say `bytes`; the folders above it are made where they are missing. What is
     /// there already is replaced if it is a regular file, and refused if it is anything else.
     pub fn write(&self, path: &str, bytes: &[u8]) -> Result<()> {

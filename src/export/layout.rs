@@ -3,6 +3,8 @@
 //!
 //! Pure. `tenantpilot` is our own and leads back to the backup set without loss.
 
+pub mod folders;
+
 use super::name;
 use crate::backup_set::ListEntry;
 

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::name;
-use crate::backup_set::ContentHash;
+use crate::backup_set::{ContentHash, Proof};
 use crate::error::{Error, Result};
 
 /// The file's name.
@@ -45,6 +45,10 @@ pub struct Manifest {
     pub narrowed: Option<Narrowed>,
     /// What became of each policy type when the backup set was taken.
     pub types: BTreeMap<String, TypeLine>,
+    /// What the policies refer to by id, with the names of that time; the lines that the backup set
+    /// keeps of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub references: Option<Vec<serde_json::Value>>,
     /// The files, in the order of their paths.
     pub files: Vec<FileLine>,
 }
@@ -95,6 +99,11 @@ pub struct TypeLine {
     pub listed: u64,
     /// and how many policies the backup set holds.
     pub policies: u64,
+    /// Whether its list was read, be it in part.
+    pub read: bool,
+    /// How that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proof>,
     /// Policies that were listed and could not be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<UnreadLine>,
@@ -242,6 +251,7 @@ mod tests {
             scripts: false,
             narrowed: None,
             types: BTreeMap::new(),
+            references: None,
             files: vec![FileLine {
                 path: path.to_owned(),
                 policy_type: "assignmentFilter".to_owned(),

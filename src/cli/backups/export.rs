@@ -75,12 +75,14 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     for entry in manifest.types() {
         lists.extend(backup_sets::list(&reader, entry)?);
     }
+    let references = backup_sets::references(&reader, &manifest)?;
     let options = options(&set, &manifest, &lists, args)?;
     let source = Source {
         set: &set,
         directory: tenant.settings.directory.as_str(),
         manifest: &manifest,
         lists: &lists,
+        references: references.as_ref(),
         reader: &reader,
     };
     let done = export::export(&source, &options, &args.to);

@@ -135,7 +135,7 @@ impl Redaction<'_> {
         // Parsed first: the same value may be escaped in two ways.
         let value: Value = serde_json::from_str(text)
             .map_err(|error| Flaw::new(format_args!("{name} cannot be parsed: {error}")))?;
-        if value.is_null() || value == Value::String(String::new()) {
+        if value.is_null() || value == Value::String(String::new()) || is_marker(&value) {
             return Ok(None);
         }
         self.values += 1;
@@ -148,6 +148,16 @@ impl Redaction<'_> {
         let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(Some(format!("{{\"redacted\":\"hmac-sha256:{digits}\"}}")))
     }
+}
+
+/// Whether this is what was made of a secret before: of a document that an export held.
+fn is_marker(value: &Value) -> bool {
+    let digest = value.get("redacted").and_then(Value::as_str);
+    let digits = digest.and_then(|text| text.strip_prefix("hmac-sha256:"));
+    value.as_object().is_some_and(|members| members.len() == 1)
+        && digits.is_some_and(|digits| {
+            digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+        })
 }
 
 /// RFC 2104 with SHA-256, for keys no longer than a block.
@@ -226,7 +236,12 @@ mod tests {
 
     #[test]
     fn what_holds_no_secret_stays_byte_for_byte() {
+        let marker = format!(
+            r#"{{"preSharedKey":{{"redacted":"hmac-sha256:{}"}}}}"#,
+            "0a".repeat(32)
+        );
         for text in [
+            marker.as_str(),
             r#"{ "preSharedKey" : null , "preSharedKeyIsSet":true}"#,
             r#"{"preSharedKey":"","x":"preSharedKey"}"#,
         ] {

@@ -1,0 +1,149 @@
+//! What this program exported: without loss, so far as nobody changed it.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::{Budget, Found, Purpose, Source, Type, unusable};
+use crate::backup_set::{ContentHash, ListEntry, References, UnreadPolicy};
+use crate::error::{Error, Kind, Result};
+use crate::export::folder::Folder;
+use crate::export::manifest::{self, FileLine, Form, Manifest, TypeLine};
+use crate::policy::Outcome;
+use crate::policy::diff::row_of;
+use crate::policy::document::{self, spacing};
+
+pub(super) fn gather(folder: &Folder, purpose: &Purpose<'_>) -> Result<Found> {
+    let path = folder.path().display();
+    let unfit = |reason: String| {
+        Error::new(
+            Kind::Integrity,
+            format!("{path}/{} cannot be used: {reason}", manifest::NAME),
+        )
+    };
+    let bytes = folder.read(manifest::NAME)?.ok_or_else(|| {
+        Error::usage(format!("{path} holds no {}", manifest::NAME))
+            .hint("--layout intunecd or intunemanagement, if one of these exported it")
+    })?;
+    let manifest = Manifest::parse(&bytes).map_err(unfit)?;
+    if manifest.layout != Source::Tenantpilot.as_str() {
+        return Err(Error::usage(format!(
+            "{path} was exported for another tool, in the layout {}: that is not the stored form",
+            manifest.layout
+        ))
+        .hint(format!("--layout {}", manifest.layout)));
+    }
+    let time = DateTime::parse_from_rfc3339(&manifest.backup_set.time)
+        .map_err(|error| unfit(format!("its time: {error}")))?;
+    let mut found = Found {
+        source: Source::Tenantpilot,
+        types: manifest
+            .types
+            .iter()
+            .map(|(key, line)| (key.clone(), of_line(line)))
+            .collect(),
+        references: references(manifest.references.as_deref()),
+        time: time.with_timezone(&Utc),
+        lacks: Vec::new(),
+    };
+    if manifest.references.is_some() && found.references.is_none() {
+        found
+            .lacks
+            .push("the names of what policies refer to: they were changed".to_owned());
+    }
+    let mut budget = Budget::default();
+    let mut older = 0;
+    for line in &manifest.files {
+        if line.form == Form::Script {
+            continue;
+        }
+        if line.from_backup_set.is_some() {
+            older += 1;
+            continue;
+        }
+        let of = found.types.entry(line.policy_type.clone()).or_default();
+        match document(budget.read(folder, &line.path)?, line, purpose) {
+            Ok(bytes) => {
+                let entry = ListEntry {
+                    id: line.policy_id.clone(),
+                    name: line.name.clone(),
+                    platform: line.platform.clone(),
+                    bytes: bytes.len() as u64,
+                    hash: ContentHash::of(&bytes),
+                    warnings: line.warnings.clone(),
+                };
+                of.policies.insert(line.policy_id.clone(), (entry, bytes));
+            }
+            Err(reason) => of.unread.push(UnreadPolicy {
+                id: line.policy_id.clone(),
+                ..unusable(&line.name, format!("{}: {reason}", line.path))
+            }),
+        }
+    }
+    if older > 0 {
+        found.lacks.push(format!(
+            "{older} policies that the export held of an older backup set"
+        ));
+    }
+    for (key, of) in &mut found.types {
+        let expected = manifest.types.get(key).map_or(0, |line| line.policies);
+        let held = of.policies.len() as u64;
+        if held != expected || (of.outcome == Some(Outcome::Complete) && !of.unread.is_empty()) {
+            let reason = format!("{held} of {expected} policies are in the folder as exported");
+            found.lacks.push(format!("{key}: {reason}"));
+            of.outcome = Some(Outcome::Incomplete);
+            of.reason = Some(reason);
+            of.proof = None;
+        }
+    }
+    Ok(found)
+}
+
+fn of_line(line: &TypeLine) -> Type {
+    let unread = line.unread.iter().map(|policy| UnreadPolicy {
+        id: policy.id.clone(),
+        name: policy.name.clone(),
+        reason: policy.reason.clone(),
+    });
+    Type {
+        outcome: Outcome::parse(&line.outcome),
+        reason: line.reason.clone(),
+        error_code: line.error_code.clone(),
+        pages: line.pages,
+        listed: line.listed,
+        read: line.read,
+        proof: line.proof.clone(),
+        unread: unread.collect(),
+        ..Type::default()
+    }
+}
+
+/// The document of a file, to the byte; or what speaks against it.
+fn document(
+    read: Result<Vec<u8>, String>,
+    line: &FileLine,
+    purpose: &Purpose<'_>,
+) -> Result<Vec<u8>, String> {
+    let text = String::from_utf8(read?).map_err(|error| error.to_string())?;
+    let text = match line.form {
+        Form::Indented => spacing::compact(&text).map_err(|flaw| flaw.to_string())?,
+        _ => text,
+    };
+    if ContentHash::of(text.as_bytes()).to_string() != line.hash {
+        return Err("it was changed since it was exported".to_owned());
+    }
+    // Nothing changes here unless somebody wrote a secret and the hash to go with it.
+    document::finish(row_of(&line.policy_type), text, Vec::new(), purpose.key)
+        .map(|document| document.bytes)
+        .map_err(|flaw| flaw.to_string())
+}
+
+/// The references of a set from their lines; none where they make no sense.
+fn references(lines: Option<&[Value]>) -> Option<Vec<u8>> {
+    let mut text = String::from("{\"format\":1}\n");
+    for line in lines? {
+        text.push_str(&line.to_string());
+        text.push('\n');
+    }
+    let parsed = References::parse(text.as_bytes()).ok()?;
+    Some(parsed.encode())
+}

@@ -1,0 +1,42 @@
+//! Bytes of a file as JSON text: tools on Windows write UTF-16 or a byte-order mark.
+
+/// The text; or what speaks against it.
+pub fn decode(bytes: &[u8]) -> Result<String, String> {
+    match bytes {
+        [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
+        [0xef, 0xbb, 0xbf, rest @ ..] => narrow(rest),
+        bytes => narrow(bytes),
+    }
+}
+
+fn narrow(bytes: &[u8]) -> Result<String, String> {
+    std::str::from_utf8(bytes)
+        .map(str::to_owned)
+        .map_err(|error| format!("it is no text: {error}"))
+}
+
+fn wide(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, String> {
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    let units: Vec<u16> = pairs.iter().map(|pair| unit(*pair)).collect();
+    match (String::from_utf16(&units), rest) {
+        (Ok(text), []) => Ok(text),
+        _ => Err("it is no UTF-16".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_tools_on_windows_write_is_read() {
+        assert_eq!(decode(b"{}").unwrap(), "{}");
+        assert_eq!(decode(b"\xef\xbb\xbf{}").unwrap(), "{}");
+        assert_eq!(decode(b"\xff\xfe{\0}\0").unwrap(), "{}");
+        assert_eq!(decode(b"\xfe\xff\0{\0}").unwrap(), "{}");
+        for bytes in [&b"\xff\xfe{"[..], b"\xc3", b"\xff\xfe\x00\xd8"] {
+            assert!(decode(bytes).is_err(), "{bytes:?}");
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! `backups import`: files as a backup set, whoever exported them and whatever is in them.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+#[path = "support/env.rs"]
+mod env;
+#[path = "support/sandbox.rs"]
+mod sandbox;
+#[path = "support/stage.rs"]
+mod stage;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use stage::{CATALOG, COMPLIANCE, FILTERS, SCRIPTS, Stage};
+
+fn import(stage: &Stage, folder: &str, tenant: &str, more: &[&str]) -> Value {
+    let folder = stage.env.path(folder);
+    let args = [
+        &[
+            "backups",
+            "import",
+            folder.to_str().unwrap(),
+            "--tenant",
+            tenant,
+        ],
+        more,
+    ]
+    .concat();
+    let (out, _) = stage.env.run(&[&args[..], &["--json"]].concat()).warned();
+    serde_json::from_str(&out).unwrap()
+}
+
+fn write(folder: &Path, path: &str, bytes: impl AsRef<[u8]>) {
+    let path = folder.join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
+/// Everything of a set but what says where and when it is.
+fn substance(stage: &Stage, set: i64) -> Value {
+    let mut set = stage.set(&set.into());
+    for name in [
+        "id",
+        "tenant",
+        "schedule",
+        "run_id",
+        "created_at",
+        "imported",
+    ] {
+        set.as_object_mut().unwrap().remove(name);
+    }
+    set
+}
+
+#[test]
+fn an_export_comes_back_without_loss() {
+    let stage = Stage::of(&[FILTERS, SCRIPTS, COMPLIANCE, CATALOG]);
+    stage.success();
+    stage
+        .env
+        .run(&[
+            "backups",
+            "export",
+            "1",
+            "--to",
+            "out",
+            "--decode-scripts",
+            "--quiet",
+        ])
+        .ok();
+    let again = import(&stage, "out", "contoso", &[]);
+    assert_eq!(
+        (&again["already_there"], &again["backup_set_id"]),
+        (&true.into(), &1.into())
+    );
+    stage.add_tenant("fabrikam", "client-secret", stage.sandbox.url());
+    let done = import(&stage, "out", "fabrikam", &[]);
+    assert_eq!(
+        (&done["already_there"], &done["lacks"]),
+        (&false.into(), &json!([])),
+        "{done}"
+    );
+    assert_eq!(
+        substance(&stage, 2),
+        substance(&stage, 1),
+        "the root hash too"
+    );
+    let set = stage.set(&2.into());
+    assert_eq!(
+        (&set["run_id"], &set["schedule"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert_eq!(set["imported"]["layout"], "tenantpilot");
+    let shown = stage.env.run(&["backups", "show", "2"]).ok();
+    assert!(shown.contains("imported    tenantpilot\n"), "{shown}");
+    assert_eq!(stage.env.json(&["backups", "verify"])["ok"], true);
+    assert!(
+        stage
+            .env
+            .audit_actions()
+            .contains(&"backup_set.import".to_owned())
+    );
+    let earlier = import(
+        &stage,
+        "out",
+        "contoso",
+        &["--time", "2026-01-01T00:00:00Z"],
+    );
+    assert_eq!(
+        earlier["already_there"], true,
+        "what it holds counts, not when"
+    );
+    stage.env.run(&["backups", "list"]).ok();
+}
+
+#[test]
+fn what_was_changed_or_is_missing_is_named() {
+    let stage = Stage::of(&[FILTERS, COMPLIANCE]);
+    stage.success();
+    stage
+        .env
+        .run(&["backups", "export", "1", "--to", "out", "--quiet"])
+        .ok();
+    let folder = stage.env.path("out/assignmentFilter");
+    let mut files: Vec<_> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    fs::write(
+        &files[0],
+        fs::read_to_string(&files[0])
+            .unwrap()
+            .replace("\n  ", "\n\t\t"),
+    )
+    .unwrap();
+    fs::write(
+        &files[1],
+        fs::read_to_string(&files[1]).unwrap().replace("\"i", "\"j"),
+    )
+    .unwrap();
+    fs::remove_file(&files[2]).unwrap();
+    fs::remove_file(&files[3]).unwrap();
+    symlink("/etc/passwd", &files[3]).unwrap();
+    let done = import(&stage, "out", "contoso", &[]);
+    let unread = done["unread"].as_array().unwrap();
+    assert_eq!(unread.len(), 3, "white space is no change: {done}");
+    let set = stage.set(&done["backup_set_id"]);
+    assert_eq!(set["status"], "partial");
+    assert_eq!(set["types"][FILTERS.0]["outcome"], "incomplete");
+    assert_eq!(set["types"][COMPLIANCE.0]["outcome"], "complete");
+    // A set that lacks a policy does not say that it is gone.
+    let id = unread[0]["policy_id"].as_str().unwrap();
+    let log = stage
+        .env
+        .json(&["backups", "log", &format!("{}/{id}", FILTERS.0)]);
+    assert_eq!(log["items"].as_array().unwrap().len(), 1, "{log}");
+}
+
+#[test]
+fn an_export_of_intunecd_has_ids_where_they_can_be_told() {
+    let stage = Stage::of(&[FILTERS, CATALOG]);
+    stage.success();
+    let id = stage.sandbox.ids(FILTERS.1).remove(0);
+    let name = stage.set(&1.into())["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|item| item["policy_id"] == *id)
+        .unwrap()["name"]
+        .clone();
+    let folder = stage.env.path("cd");
+    write(
+        &folder,
+        "Filters/one.json",
+        json!({"displayName": name, "platform": "iOS", "rule": "(x)"}).to_string(),
+    );
+    write(
+        &folder,
+        "Filters/two__0a110000-1111-4222-8333-000000000001.json",
+        "{\"displayName\":\"two\"}",
+    );
+    write(
+        &folder,
+        "Filters/new.json",
+        "{\"displayName\":\"not there\"}",
+    );
+    write(
+        &folder,
+        "Filters/again.json",
+        "{\"id\":\"0a110000-1111-4222-8333-000000000001\"}",
+    );
+    write(&folder, "Filters/bad.json", "{\"displayName\":");
+    write(&folder, "Filters/deep.json", "[".repeat(100_000));
+    write(&folder, "Filters/binary.json", [0xff, 0xfe, 0x00]);
+    write(&folder, "Filters/list.json", "[]");
+    write(&folder, "Filters/old.yaml", "displayName: x");
+    write(
+        &folder,
+        "Settings Catalog/p_mdm.json",
+        b"\xef\xbb\xbf{\"name\":\"p\",\"technologies\":\"mdm\",\"settings\":[]}",
+    );
+    write(
+        &folder,
+        "Device Configurations/w.json",
+        "{\"@odata.type\":\"#microsoft.graph.windowsUpdateForBusinessConfiguration\",\"displayName\":\"ring\"}",
+    );
+    write(
+        &folder,
+        "Device Configurations/k.json",
+        "{\"@odata.type\":\"#microsoft.graph.windowsWifiConfiguration\",\"displayName\":\"wifi\",\"preSharedKey\":\"hunter2-hunter2\"}",
+    );
+    let done = import(&stage, "cd", "contoso", &["--time", "2026-01-01T00:00:00Z"]);
+    assert_eq!(
+        (&done["layout"], &done["policies"]),
+        (&"intunecd".into(), &6.into()),
+        "{done}"
+    );
+    assert_eq!(done["unread"].as_array().unwrap().len(), 5, "{done}");
+    let lacks = done["lacks"].to_string();
+    for part in [
+        "ids: 1 policies have theirs from its file's name",
+        "of the same name",
+        "its name alone",
+        "YAML",
+    ] {
+        assert!(lacks.contains(part), "{part} in {lacks}");
+    }
+    let set = stage.set(&done["backup_set_id"]);
+    assert_eq!(set["types"]["windowsUpdateRing"]["count"], 1);
+    assert_eq!(set["types"][FILTERS.0]["outcome"], "incomplete");
+    assert_eq!(set["time"], "2026-01-01T00:00:00Z");
+    let log = stage
+        .env
+        .json(&["backups", "log", &format!("{}/{id}", FILTERS.0)]);
+    let first = log["items"].as_array().unwrap().last().unwrap();
+    assert_eq!(
+        (&first["schedule"], &first["change"]),
+        (&Value::Null, &"added".into()),
+        "{log}"
+    );
+    assert_eq!(
+        log["items"].as_array().unwrap().len(),
+        2,
+        "history begins before the first run"
+    );
+    let database = fs::read(stage.env.database()).unwrap();
+    let hidden = |secret: &[u8]| !database.windows(secret.len()).any(|part| part == secret);
+    assert!(hidden(b"hunter2-hunter2"));
+    let again = import(&stage, "cd", "contoso", &[]);
+    assert_eq!(again["already_there"], true);
+    stage.env.run(&["backups", "list"]).ok();
+    stage.env.run(&["retention", "--quiet"]).ok();
+    assert_eq!(stage.sets(), 2);
+}
+
+#[test]
+fn an_export_of_intunemanagement_is_told_by_its_folders() {
+    let stage = Stage::of(&[FILTERS]);
+    let folder = stage.env.path("im");
+    let wide: Vec<u8> = [0xff, 0xfe]
+        .into_iter()
+        .chain(
+            "{\"id\":\"x1\",\"name\":\"é\"}"
+                .encode_utf16()
+                .flat_map(u16::to_le_bytes),
+        )
+        .collect();
+    write(&folder, "SettingsCatalog/é.json", wide);
+    write(&folder, "SettingsCatalog/é_Settings.json", "[]");
+    write(
+        &folder,
+        "AppProtection/a.json",
+        "{\"@odata.type\":\"#microsoft.graph.androidManagedAppProtection\",\"id\":\"T_1\",\"displayName\":\"a\"}",
+    );
+    write(&folder, "MigrationTable.json", "{}");
+    let done = import(&stage, "im", "contoso", &[]);
+    assert_eq!(
+        (&done["layout"], &done["policies"]),
+        (&"intunemanagement".into(), &2.into()),
+        "{done}"
+    );
+    let set = stage.set(&done["backup_set_id"]);
+    assert_eq!(
+        set["types"]["androidManagedAppProtection"]["count"], 1,
+        "{set}"
+    );
+    assert!(!set["time"].as_str().unwrap().starts_with("1970"), "{set}");
+}
+
+#[test]
+fn what_cannot_be_imported_says_why() {
+    let stage = Stage::of(&[FILTERS]);
+    let place = |name: &str| stage.env.path(name).to_str().unwrap().to_owned();
+    fs::create_dir(place("empty")).unwrap();
+    fs::create_dir_all(place("bare/Filters")).unwrap();
+    fs::create_dir(place("broken")).unwrap();
+    fs::write(stage.env.path("broken/tenantpilot-export.json"), "{").unwrap();
+    symlink(place("bare"), place("linked")).unwrap();
+    for (folder, more, code) in [
+        ("none", &[][..], 18),
+        ("empty", &[], 2),
+        ("bare", &[], 2),
+        ("broken", &[], 14),
+        ("linked", &[], 16),
+        ("bare", &["--layout", "nonsense"], 2),
+        ("bare", &["--time", "2999-01-01T00:00:00Z"], 2),
+        ("bare", &["--layout", "tenantpilot"], 2),
+    ] {
+        let folder = place(folder);
+        let args = [
+            &[
+                "backups", "import", &folder, "--tenant", "contoso", "--json",
+            ],
+            more,
+        ]
+        .concat();
+        stage.env.run(&args).fails_as_json(code);
+    }
+    stage
+        .env
+        .run(&["backups", "import", &place("bare"), "--tenant", "nobody"])
+        .fails(18);
+    assert_eq!(stage.sets(), 0);
+}
