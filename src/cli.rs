@@ -76,7 +76,7 @@ struct Global {
     #[arg(short, long = "verbose", global = true, action = clap::ArgAction::Count)]
     verbosity: u8,
 
-    /// Use colour on help, errors and warnings
+    /// Use colour on help, differences, errors and warnings
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     color: Color,
 

@@ -133,7 +133,7 @@ pub struct Config {
     pub verbosity: u8,
     /// How log lines look.
     pub log_format: LogFormat,
-    /// Whether help on stdout has colour.
+    /// Whether help and data on stdout have colour.
     pub stdout_color: bool,
     /// Whether talk on stderr has colour.
     pub stderr_color: bool,

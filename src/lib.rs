@@ -8,6 +8,7 @@
 //!   [`lock`] says who lives.
 //! - [`check`] tries whether a tenant can be backed up at all.
 //! - [`export`] makes files of a backup set, [`import`] a backup set of files; [`life`] tells what became of one policy.
+//! - [`diff`] says what changed between two backup sets, or since one.
 //! - [`graph`] speaks to Microsoft Graph; [`store`] keeps everything in one SQLite file; they do not
 //!   know each other.
 //! - [`cli`] turns flags into domain types, [`ui`] is the only writer to the terminal, [`context`]
@@ -22,6 +23,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod context;
+pub mod diff;
 pub mod dispatch;
 pub mod duration;
 pub mod error;

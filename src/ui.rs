@@ -28,6 +28,7 @@ pub struct Ui {
     json: bool,
     quiet: bool,
     color: bool,
+    data_color: bool,
     width: Option<u16>,
     interactive: bool,
     problems: Arc<Mutex<Problems>>,
@@ -67,6 +68,31 @@ impl Tone {
     }
 }
 
+/// What a line of data stands for, which may show as its colour; the line says it without one too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shade {
+    /// Something new.
+    Added,
+    /// Something gone.
+    Removed,
+    /// Something different.
+    Changed,
+    /// Anything else.
+    Plain,
+}
+
+impl Shade {
+    /// The SGR parameters of the line.
+    fn color(self) -> Option<&'static str> {
+        match self {
+            Self::Added => Some("32"),
+            Self::Removed => Some("31"),
+            Self::Changed => Some("33"),
+            Self::Plain => None,
+        }
+    }
+}
+
 impl Ui {
     /// Talks as the flags and the environment ask.
     pub fn new(config: &Config) -> Self {
@@ -74,6 +100,7 @@ impl Ui {
             json: config.json,
             quiet: config.quiet,
             color: config.stderr_color,
+            data_color: config.stdout_color,
             width: config.width,
             interactive: config.interactive,
             problems: Arc::default(),
@@ -96,6 +123,32 @@ impl Ui {
             return Ok(());
         }
         self.raw(&format!("{}\n", visible(&line.to_string())))
+    }
+
+    /// Lines of data, for people, each with what it stands for: not with `--json`, not with `-q`.
+    pub fn shaded<S: AsRef<str>>(&self, lines: &[(Shade, S)]) -> Result<()> {
+        if self.json || self.quiet || lines.is_empty() {
+            return Ok(());
+        }
+        let mut text = String::new();
+        for (shade, line) in lines {
+            let line = visible(line.as_ref());
+            match shade.color().filter(|_| self.data_color) {
+                Some(color) => text.push_str(&format!("\x1b[{color}m{line}\x1b[0m\n")),
+                None => text.push_str(&format!("{line}\n")),
+            }
+        }
+        self.raw(&text)
+    }
+
+    /// Whether people get no data on stdout.
+    pub fn silent(&self) -> bool {
+        self.json || self.quiet
+    }
+
+    /// Whether lines may be as long as they need: nobody looks at them on a terminal.
+    pub fn unbounded(&self) -> bool {
+        self.width.is_none()
     }
 
     /// A table, for people: not with `--json`, not with `-q`. An empty one prints nothing.

@@ -101,6 +101,7 @@ fn dependencies_point_one_way() {
         "graph",
         "policy",
         "run",
+        "diff",
         "dispatch",
         "retention",
         "retry.rs",

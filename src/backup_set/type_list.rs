@@ -90,6 +90,11 @@ impl TypeList {
         &self.entries
     }
 
+    /// The policies, in the order of their ids, taken out.
+    pub fn into_entries(self) -> Vec<ListEntry> {
+        self.entries
+    }
+
     /// The policy with this id.
     pub fn get(&self, id: &str) -> Option<&ListEntry> {
         let at = self

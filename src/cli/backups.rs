@@ -1,5 +1,6 @@
 //! The `backups` command group.
 
+mod diff;
 mod export;
 mod import;
 mod keep;
@@ -17,7 +18,9 @@ use crate::backup_set::{BackupSet, BackupSetId, Manifest};
 use crate::cli::history::time;
 use crate::context::Context;
 use crate::error::{Error, ExitCode, Result};
+use crate::policy::diff::lines::{Line, Mark};
 use crate::store::backup_sets;
+use crate::ui::Shade;
 
 /// Look at backup sets, prove that they are intact, and decide which stay
 #[derive(Debug, Subcommand)]
@@ -29,6 +32,7 @@ pub enum Command {
     Export(export::Args),
     Import(import::Args),
     Log(log::Args),
+    Diff(diff::Args),
     Verify(verify::Args),
     Acknowledge(keep::AcknowledgeArgs),
     Pin(keep::PinArgs),
@@ -46,6 +50,7 @@ pub fn run(ctx: &Context, command: &Command) -> Result<ExitCode> {
         Command::Export(args) => export::run(ctx, args),
         Command::Import(args) => import::run(ctx, args),
         Command::Log(args) => log::run(ctx, args),
+        Command::Diff(args) => diff::run(ctx, args),
         Command::Verify(args) => verify::run(ctx, args),
         Command::Acknowledge(args) => keep::acknowledge(ctx, args),
         Command::Pin(args) => keep::pin(ctx, args),
@@ -61,6 +66,20 @@ fn find(conn: &Connection, id: i64) -> Result<BackupSet> {
     backup_sets::get(conn, BackupSetId(id))?.ok_or_else(|| {
         Error::not_found(format!("there is no backup set {id}")).hint("tenantpilot backups list")
     })
+}
+
+/// The lines that tell the changes of a policy, with this before each, as `ui` takes them.
+fn shaded(indent: &str, lines: Vec<Line>) -> Vec<(Shade, String)> {
+    let lines = lines.into_iter().map(|line| {
+        let shade = match line.mark {
+            Mark::Added => Shade::Added,
+            Mark::Removed => Shade::Removed,
+            Mark::Changed => Shade::Changed,
+            Mark::Plain => Shade::Plain,
+        };
+        (shade, format!("{indent}{}", line.text))
+    });
+    lines.collect()
 }
 
 /// A backup set as `--json` gives it; its types are null where its manifest cannot be read.

@@ -302,6 +302,9 @@ pub const NESTED_SETTINGS: Set = Set {
     key: &["settingDefinitionId"],
 };
 
+/// Types whose objects Microsoft moves to another, under a new id.
+pub const SUCCESSORS: &[(&str, &str)] = &[("deviceManagementIntent", "settingsCatalogPolicy")];
+
 /// What is assumed of a policy type that this program does not know.
 pub static UNKNOWN: PolicyType = PLAIN;
 

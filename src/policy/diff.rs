@@ -101,6 +101,27 @@ pub struct Changes {
 }
 
 impl Changes {
+    /// What is left to say of documents that cannot be parsed: that they differ.
+    pub fn of_bytes(before: &[u8], after: &[u8], names: (&str, &str)) -> Self {
+        let content = |bytes: &[u8]| Content::Binary {
+            bytes: bytes.len(),
+            sha256: text::sha256(bytes),
+        };
+        let renamed = (names.0 != names.1).then(|| (names.0.to_owned(), names.1.to_owned()));
+        Self {
+            renamed,
+            fields: vec![Field {
+                path: String::new(),
+                name: String::new(),
+                before: content(before),
+                after: content(after),
+                text: None,
+                remark: Some("cannot be parsed"),
+            }],
+            ..Self::default()
+        }
+    }
+
     /// Whether nothing changed, as far as it could be compared.
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty() && self.assignments.is_empty()
@@ -108,7 +129,8 @@ impl Changes {
 
     /// Whether nothing but the name changed.
     pub fn only_renamed(&self) -> bool {
-        self.renamed.is_some() && self.fields.len() == 1 && self.assignments.is_empty()
+        let parsed = self.fields.iter().all(|field| !field.path.is_empty());
+        self.renamed.is_some() && self.fields.len() == 1 && parsed && self.assignments.is_empty()
     }
 }
 

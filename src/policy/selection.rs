@@ -73,7 +73,8 @@ fn is_word(key: &str) -> bool {
     matches!(key, "default" | "all")
 }
 
-fn known(key: &str) -> Result<&'static PolicyType> {
+/// The row of a key that somebody typed.
+pub fn known(key: &str) -> Result<&'static PolicyType> {
     catalogue::find(key).ok_or_else(|| {
         let error = Error::new(Kind::Usage, format!("no policy type is called {key:?}"));
         match catalogue::suggest(key) {

@@ -11,7 +11,7 @@
 //!   asked for the policy itself (`absent`). What it still gives makes the type incomplete.
 //!   So does a whole type that is not offered any more.
 
-mod absent;
+pub(crate) mod absent;
 mod changes;
 mod collect;
 mod names;

@@ -302,7 +302,7 @@ pub fn list_sets(conn: &Connection, filter: &Filter) -> Result<Vec<BackupSet>> {
 }
 
 /// One view of the sets and of what they reach, whoever writes meanwhile; ends when dropped.
-fn view(conn: &Connection) -> Result<Option<Transaction<'_>>> {
+pub fn view(conn: &Connection) -> Result<Option<Transaction<'_>>> {
     conn.is_autocommit()
         .then(|| conn.unchecked_transaction())
         .transpose()

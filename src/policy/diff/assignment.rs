@@ -56,18 +56,26 @@ impl Assignment {
         let group_id = text(target, "groupId");
         let filter_id = text(target, "deviceAndAppManagementAssignmentFilterId")
             .filter(|id| id != NO_FILTER && !id.is_empty());
-        let named = |id: &Option<String>| {
-            let name = names.name("", id.as_ref()?)?;
-            Some(name.to_owned())
+        let named = |id: Option<String>| match id {
+            None => (None, None),
+            Some(id) => match Names::placed(&id) {
+                Some(name) => (None, Some(name)),
+                None => {
+                    let name = names.name("", &id).map(str::to_owned);
+                    (Some(id), name)
+                }
+            },
         };
+        let (group_id, group) = named(group_id);
+        let (filter_id, filter) = named(filter_id);
         let mode = text(target, "deviceAndAppManagementAssignmentFilterType");
         Self {
             target: kind.to_owned(),
-            group: named(&group_id),
+            group,
             group_id,
             intent: text(element, "intent"),
-            filter: named(&filter_id),
-            filter_mode: mode.filter(|_| filter_id.is_some()),
+            filter_mode: mode.filter(|_| filter_id.is_some() || filter.is_some()),
+            filter,
             filter_id,
         }
     }
@@ -87,25 +95,23 @@ impl fmt::Display for Assignment {
             "allLicensedUsers" => "all users",
             other => other,
         })?;
-        if let Some(id) = &self.group_id {
-            f.write_str(" ")?;
-            named(f, self.group.as_deref(), id)?;
+        if let Some(group) = named(self.group.as_deref(), self.group_id.as_deref()) {
+            write!(f, " {group}")?;
         }
         if let Some(intent) = &self.intent {
             write!(f, ", intent {intent}")?;
         }
-        if let Some(id) = &self.filter_id {
+        if let Some(filter) = named(self.filter.as_deref(), self.filter_id.as_deref()) {
             let mode = self.filter_mode.as_deref().unwrap_or("with");
-            write!(f, ", {mode} filter ")?;
-            named(f, self.filter.as_deref(), id)?;
+            write!(f, ", {mode} filter {filter}")?;
         }
         Ok(())
     }
 }
 
-fn named(f: &mut fmt::Formatter<'_>, name: Option<&str>, id: &str) -> fmt::Result {
-    match name {
-        Some(name) => write!(f, "{name} ({id})"),
-        None => f.write_str(id),
+fn named(name: Option<&str>, id: Option<&str>) -> Option<String> {
+    match (name, id) {
+        (Some(name), Some(id)) => Some(format!("{name} ({id})")),
+        (one, other) => one.or(other).map(str::to_owned),
     }
 }

@@ -11,6 +11,9 @@ const SCOPE_TAG: &str = "roleScopeTag";
 /// Ids at least this long mean the same wherever they stand: GUIDs, and what is made of them.
 const TELLING: usize = 32;
 
+/// What stands in the place of a policy's own id.
+const OWN: &str = "(this policy)";
+
 /// Names of what policies refer to: groups, filters, scope tags, other policies.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
@@ -55,13 +58,21 @@ impl Names {
     /// Puts `kind "name"` in the place of every id that has a name, and takes the policy's own id
     /// out.
     pub(super) fn by_name(&self, document: &mut Value) {
-        if let Value::Object(members) = document {
-            members.remove("id");
-        }
-        self.replace("", document);
+        let own = match document {
+            Value::Object(members) => members.remove("id"),
+            _ => None,
+        };
+        let own = own.as_ref().and_then(Value::as_str).unwrap_or_default();
+        self.replace("", document, own);
     }
 
-    fn replace(&self, property: &str, value: &mut Value) {
+    /// The name in what [`by_name`](Self::by_name) put in the place of an id.
+    pub(super) fn placed(text: &str) -> Option<String> {
+        let (_, quoted) = text.split_once(' ')?;
+        serde_json::from_str(quoted).ok()
+    }
+
+    fn replace(&self, property: &str, value: &mut Value, own: &str) {
         match value {
             Value::String(text) => {
                 let told = if property == SCOPE_TAG_IDS {
@@ -69,16 +80,18 @@ impl Names {
                 } else {
                     self.other(text)
                 };
-                if let Some((kind, name)) = told {
-                    *text = format!("{kind} {name:?}");
+                if text == own && own.len() >= TELLING {
+                    OWN.clone_into(text);
+                } else if let Some((kind, name)) = told {
+                    *text = format!("{kind} {}", Value::from(name));
                 }
             }
             Value::Array(elements) => elements
                 .iter_mut()
-                .for_each(|element| self.replace(property, element)),
+                .for_each(|element| self.replace(property, element, own)),
             Value::Object(members) => members
                 .iter_mut()
-                .for_each(|(name, member)| self.replace(name, member)),
+                .for_each(|(name, member)| self.replace(name, member, own)),
             _ => {}
         }
     }

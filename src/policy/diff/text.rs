@@ -28,8 +28,10 @@ const BASE64: [&str; 9] = [
 const TRIED: usize = 24;
 /// Bytes that are no text are told as such from here on; less may be somebody's word.
 const BINARY: usize = 256;
-/// A text is long that has more characters.
+/// A text is long that has more characters, or
 const LONG: usize = 160;
+/// more lines.
+const LINES: usize = 2;
 /// Together so many lines are compared.
 const MOST_LINES: usize = 20_000;
 
@@ -53,7 +55,7 @@ pub(super) fn content(property: &str, text: &str) -> Content {
     }
 }
 
-fn sha256(bytes: &[u8]) -> String {
+pub(super) fn sha256(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -87,7 +89,7 @@ pub struct TextChange {
 
 /// How two texts differ, if one of them is long or `always`.
 pub fn compare(before: &str, after: &str, always: bool) -> TextChange {
-    let long = |text: &str| text.contains('\n') || text.chars().nth(LONG).is_some();
+    let long = |text: &str| text.lines().nth(LINES).is_some() || text.chars().nth(LONG).is_some();
     if !always && !long(before) && !long(after) {
         return TextChange::default();
     }

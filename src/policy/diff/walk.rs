@@ -168,7 +168,8 @@ impl Walk<'_> {
                 (Some(old), Some(new)) => {
                     let mut below = place.clone();
                     let target = Assignment::of(new, new_names);
-                    let id = target.group_id.as_deref().unwrap_or(&target.target);
+                    let group = target.group_id.as_deref().or(target.group.as_deref());
+                    let id = group.unwrap_or(&target.target);
                     below.path.push_str(&format!("[{id}]"));
                     below.name.push_str(&format!("[{target}]"));
                     self.values(&below, &paths.below("[]"), Some(old), Some(new));

@@ -35,7 +35,7 @@ pub(super) struct Absent {
 
 /// What Graph says about an absent policy.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Found {
+pub(crate) enum Found {
     /// It does not find it.
     Gone,
     /// It is there.
@@ -116,7 +116,7 @@ pub(super) fn probe(
         .map(|one| {
             let found = match &ended {
                 Some(error) => unclear(error),
-                None => ask(graph, &one).unwrap_or_else(|error| {
+                None => look_for(graph, one.row, &one.id).unwrap_or_else(|error| {
                     let found = unclear(&error);
                     if error.fault.ends_run() {
                         ended = Some(error);
@@ -134,13 +134,18 @@ fn unclear(error: &graph::Error) -> Found {
     Found::Unclear(error.message.clone())
 }
 
-fn ask(graph: &dyn Graph, absent: &Absent) -> Result<Found, graph::Error> {
-    let Some(request) = absent.row.object(None, &absent.id, false) else {
+/// Asks for one policy by its id.
+pub(crate) fn look_for(
+    graph: &dyn Graph,
+    row: &PolicyType,
+    id: &str,
+) -> Result<Found, graph::Error> {
+    let Some(request) = row.object(None, id, false) else {
         let why = "it has no path of its own".to_owned();
         return Ok(Found::Unclear(why));
     };
     match graph.get(&request) {
-        Ok(body) if is_of(absent.row, &body) => Ok(Found::There),
+        Ok(body) if is_of(row, &body) => Ok(Found::There),
         Ok(_) => Ok(Found::Moved),
         Err(error) if error.fault == Fault::NotFound && error.status == Some(404) => {
             Ok(Found::Gone)

@@ -1,0 +1,183 @@
+//! `backups diff`: what changed between two backup sets, or since one.
+
+mod choose;
+mod json;
+mod markdown;
+mod text;
+
+use std::collections::BTreeSet;
+
+use clap::{Args as ClapArgs, ValueEnum};
+
+use self::choose::{Chosen, choose};
+use super::find;
+use crate::backup_set::{BackupSet, BackupSetId};
+use crate::cli;
+use crate::context::Context;
+use crate::diff::{self, Diff, Scope, Side};
+use crate::error::{Error, ExitCode, Result};
+use crate::policy::selection;
+use crate::store::contents::Reader;
+use crate::store::{self, Store, backup_sets};
+
+/// Show what changed between two backup sets, or since one
+///
+/// Settings, assignments and scripts are told by their own names; order, dates and what else the
+/// service changes by itself do not count. Added and removed are said only of policy types that are
+/// complete in both; what could not be read is named instead, and then the two are not equal.
+/// Sets of two tenants are compared by policy type and name.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantpilot backups diff 12 13
+  tenantpilot backups diff --schedule nightly --since 7d
+  tenantpilot backups diff --tenant contoso --latest --format markdown
+  tenantpilot backups diff 12 --live --exit-code
+  tenantpilot backups diff 12 13 --policy 'settingsCatalogPolicy/Windows baseline'")]
+pub struct Args {
+    /// The ids of the backup sets, the earlier one first; one with --live, none with --since or
+    /// --latest
+    #[arg(value_name = "SET", num_args = 0..=2, value_parser = cli::parse_id)]
+    sets: Vec<i64>,
+
+    /// Compare the backup set of that time ago with the newest, or with the tenant as it is now
+    #[arg(
+        long,
+        value_name = "DURATION",
+        allow_hyphen_values = true,
+        conflicts_with = "sets"
+    )]
+    since: Option<String>,
+
+    /// Compare the last two backup sets
+    #[arg(long, conflicts_with_all = ["sets", "since", "live"])]
+    latest: bool,
+
+    /// Compare with the tenant as it is now; reads it and writes nothing
+    #[arg(long)]
+    live: bool,
+
+    /// The schedule whose backup sets are meant: its id, name, or TENANT/NAME
+    #[arg(long, value_name = "SCHEDULE", conflicts_with = "sets")]
+    schedule: Option<String>,
+
+    /// The tenant whose backup sets are meant: its name or id; those of the schedule of its newest
+    #[arg(long, value_name = "TENANT", conflicts_with = "sets")]
+    tenant: Option<String>,
+
+    /// Only these policy types
+    #[arg(long, value_name = "KEY,…", value_delimiter = ',')]
+    types: Vec<String>,
+
+    /// Only this policy: its policy type, and its id or name
+    #[arg(long, value_name = "TYPE/ID|NAME")]
+    policy: Option<String>,
+
+    /// Print in this form; --json prints everything
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
+
+    /// Exit with 19 when there is a difference, or something that could not be compared
+    #[arg(long)]
+    exit_code: bool,
+}
+
+/// What people read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Format {
+    /// Lines for a terminal
+    #[default]
+    Text,
+    /// For a ticket
+    Markdown,
+}
+
+/// Carries it out.
+pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
+    if ctx.ui.json() && args.format == Format::Markdown {
+        return Err(Error::usage(
+            "--json and --format markdown exclude each other",
+        ));
+    }
+    let scope = scope(args)?;
+    let store = ctx.store()?;
+    let (from, to, diff) = match choose(ctx, store.read(), args)? {
+        Chosen::Sets(from, to) => of_sets(&store, from, to, &scope)?,
+        Chosen::Live(from) => with_live(ctx, &store, from, &scope)?,
+    };
+    ctx.ui.document(&json::document(&from, &to, &diff))?;
+    match args.format {
+        Format::Text => text::show(&ctx.ui, &from, &to, &diff)?,
+        Format::Markdown => markdown::show(&ctx.ui, &from, &to, &diff)?,
+    }
+    Ok(if args.exit_code && !diff.equal() {
+        ExitCode::Attention
+    } else {
+        ExitCode::Ok
+    })
+}
+
+type Compared = (diff::About, diff::About, Diff);
+
+fn of_sets(store: &Store, from: BackupSetId, to: BackupSetId, scope: &Scope) -> Result<Compared> {
+    let conn = store.read();
+    let _view = backup_sets::view(conn)?;
+    let (from, to) = (find_present(store, from)?, find_present(store, to)?);
+    let from = Side::of_set(Reader::new(conn, from.tenant_id), from)?;
+    let to = Side::of_set(Reader::new(conn, to.tenant_id), to)?;
+    let diff = diff::compare(&from, &to, scope)?;
+    Ok((from.about().clone(), to.about().clone(), diff))
+}
+
+/// The tenant is read first, while the store is not held in any way.
+fn with_live(ctx: &Context, store: &Store, from: BackupSetId, scope: &Scope) -> Result<Compared> {
+    let conn = store.read();
+    let set = find_present(store, from)?;
+    let tenant = store::tenants::get(conn, set.tenant_id)?;
+    let side = Side::of_set(Reader::new(conn, set.tenant_id), set)?;
+    let live = diff::live::read(&ctx.means(), &tenant, &side, scope)?;
+    let _view = backup_sets::view(conn)?;
+    let set = find_present(store, from)?;
+    let side = Side::of_set(Reader::new(conn, set.tenant_id), set)?;
+    let diff = diff::compare(&side, &live, scope)?;
+    Ok((side.about().clone(), live.about().clone(), diff))
+}
+
+/// The backup set with this id, unless it expired.
+fn find_present(store: &Store, id: BackupSetId) -> Result<BackupSet> {
+    let set = find(store.read(), id.0)?;
+    if set.expired_at.is_some() {
+        return Err(Error::not_found(format!("{} has expired", set.described()))
+            .hint(format!("bring it back: tenantpilot backups unexpire {id}")));
+    }
+    Ok(set)
+}
+
+fn scope(args: &Args) -> Result<Scope> {
+    let types: Option<BTreeSet<String>> =
+        (!args.types.is_empty()).then(|| args.types.iter().cloned().collect());
+    for key in types.iter().flatten() {
+        selection::known(key)?;
+    }
+    let policy = args.policy.as_deref().map(policy).transpose()?;
+    if let (Some(types), Some((key, _))) = (&types, &policy)
+        && !types.contains(key)
+    {
+        return Err(Error::usage(format!(
+            "--types leaves out {key}, which --policy names"
+        )));
+    }
+    Ok(Scope { types, policy })
+}
+
+/// A policy as it is typed: `TYPE/ID` or `TYPE/NAME`.
+fn policy(given: &str) -> Result<(String, String)> {
+    match given.split_once('/') {
+        Some((key, wanted)) if !wanted.is_empty() => {
+            Ok((selection::known(key)?.key.to_owned(), wanted.to_owned()))
+        }
+        _ => Err(
+            Error::usage(format!("{given:?} is not TYPE/ID or TYPE/NAME"))
+                .hint("copy type and id from: tenantpilot backups show SET"),
+        ),
+    }
+}

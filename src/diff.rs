@@ -1,0 +1,507 @@
+//! What changed between two backup sets, or between one and the tenant as it is now.
+//!
+//! - The two are [`Side`]s: what became of each policy type, its policies, their documents. Where a
+//!   side comes from is `diff/side.rs` (a set) and `diff/live.rs` (the tenant).
+//! - Addresses are compared first. Equal lists and equal documents are not read; of two documents
+//!   that differ, the canonical forms decide ([`crate::policy::diff`]).
+//! - *Added* and *removed* are said only of a type that is complete on both sides. What cannot be
+//!   told of any other is in [`Diff::unread_types`] and [`Diff::unread_policies`], and then the two
+//!   are not equal: nobody knows.
+//! - Sets of two tenants are compared by type and name, where ids differ, and what policies refer
+//!   to by the names it has in each tenant.
+//! - A policy that left one type and came up in another with the same name is one that moved
+//!   (`diff/moves.rs`).
+//!
+//! It reads and never writes. Every content that it looks at is checked against its address; a
+//! damaged one is an error that names the policy, not a difference.
+
+pub mod live;
+mod moves;
+mod pairing;
+mod side;
+
+use std::collections::BTreeSet;
+
+use crate::backup_set::ListEntry;
+use crate::error::{Error, Kind, Result};
+use crate::policy::Outcome;
+use crate::policy::diff::{self as policy_diff, Changes, View};
+
+use pairing::Paired;
+pub use side::{About, Side};
+
+/// Among so many policies one is looked for that is equal to another of the same name.
+const MOST_TWINS: usize = 200;
+
+/// What to compare.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    /// Only these policy types.
+    pub types: Option<BTreeSet<String>>,
+    /// Only this policy: its type, and its id or name.
+    pub policy: Option<(String, String)>,
+}
+
+impl Scope {
+    fn has_type(&self, key: &str) -> bool {
+        let among = self.types.as_ref().is_none_or(|types| types.contains(key));
+        let of_policy = self.policy.as_ref().is_none_or(|(of, _)| of == key);
+        among && of_policy
+    }
+
+    fn has(&self, entry: &ListEntry) -> bool {
+        self.has_words(&entry.id, &entry.name)
+    }
+
+    fn has_words(&self, id: &str, name: &str) -> bool {
+        let policy = self.policy.as_ref();
+        policy.is_none_or(|(_, wanted)| wanted == id || wanted == name)
+    }
+}
+
+/// What became of a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ChangeKind {
+    /// It is new.
+    Added,
+    /// It is gone.
+    Removed,
+    /// Something in it is different.
+    Changed,
+    /// Its name is different, and nothing else.
+    Renamed,
+    /// It is of another policy type now.
+    Moved,
+}
+
+impl ChangeKind {
+    /// All of them, in the order in which they are counted.
+    pub const ALL: [Self; 5] = [
+        Self::Added,
+        Self::Removed,
+        Self::Changed,
+        Self::Renamed,
+        Self::Moved,
+    ];
+
+    /// The word in tables and `--json`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Removed => "removed",
+            Self::Changed => "changed",
+            Self::Renamed => "renamed",
+            Self::Moved => "moved",
+        }
+    }
+}
+
+/// Which policy it was before, where that differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Former {
+    /// Key of its policy type.
+    pub policy_type: String,
+    /// Its id.
+    pub policy_id: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// One policy that is not what it was.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// What became of it.
+    pub kind: ChangeKind,
+    /// Key of its policy type.
+    pub policy_type: String,
+    /// Its id.
+    pub policy_id: String,
+    /// Its name; the new one where that changed.
+    pub name: String,
+    /// What it was before, where that differs.
+    pub former: Option<Former>,
+    /// What changed in it.
+    pub changes: Changes,
+}
+
+/// Which of the two sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Which {
+    /// The earlier one.
+    From,
+    /// The later one.
+    To,
+}
+
+impl Which {
+    /// The word in `--json`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::From => "from",
+            Self::To => "to",
+        }
+    }
+}
+
+/// A policy type that is not complete on one side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadType {
+    /// Its key.
+    pub policy_type: String,
+    /// On which side.
+    pub side: Which,
+    /// What became of it there: an [`Outcome`], or `not_selected`.
+    pub outcome: &'static str,
+    /// Why.
+    pub reason: String,
+}
+
+/// A policy of which it cannot be told what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadPolicy {
+    /// Key of its type.
+    pub policy_type: String,
+    /// Its id, as far as it is known.
+    pub policy_id: String,
+    /// Its name, as far as it is known.
+    pub name: String,
+    /// On which side it could not be read.
+    pub side: Which,
+    /// Why.
+    pub reason: String,
+}
+
+/// What changed from one side to the other.
+#[derive(Debug, Clone, Default)]
+pub struct Diff {
+    /// By policy type and name.
+    pub changes: Vec<Change>,
+    /// By policy type.
+    pub unread_types: Vec<UnreadType>,
+    /// By policy type and name.
+    pub unread_policies: Vec<UnreadPolicy>,
+    /// How many policies there are on both sides that were compared.
+    pub compared: usize,
+}
+
+impl Diff {
+    /// Whether everything was compared and nothing changed.
+    pub fn equal(&self) -> bool {
+        self.changes.is_empty() && self.unread_types.is_empty() && self.unread_policies.is_empty()
+    }
+
+    /// How many policies something became of.
+    pub fn count(&self, kind: ChangeKind) -> usize {
+        let changes = self.changes.iter();
+        changes.filter(|change| change.kind == kind).count()
+    }
+
+    /// The keys of the types that are not complete on both sides.
+    pub fn unread_keys(&self) -> BTreeSet<&str> {
+        let types = self.unread_types.iter();
+        types.map(|unread| unread.policy_type.as_str()).collect()
+    }
+}
+
+/// Compares two sides.
+///
+/// # Errors
+/// A content is missing or damaged; the one policy that is asked for is on neither side.
+pub fn compare(from: &Side<'_>, to: &Side<'_>, scope: &Scope) -> Result<Diff> {
+    let across = from.tenant_id() != to.tenant_id();
+    let mut comparison = Comparison {
+        from,
+        to,
+        scope,
+        across,
+        names: None,
+        diff: Diff::default(),
+        gone: Vec::new(),
+        new: Vec::new(),
+    };
+    let keys: BTreeSet<&str> = from.keys().chain(to.keys()).collect();
+    for key in keys.into_iter().filter(|key| scope.has_type(key)) {
+        comparison.policy_type(key)?;
+    }
+    comparison.conclude()
+}
+
+/// A policy that is on one side only.
+struct Single {
+    policy_type: String,
+    entry: ListEntry,
+}
+
+struct Comparison<'a, 's> {
+    from: &'a Side<'s>,
+    to: &'a Side<'s>,
+    scope: &'a Scope,
+    across: bool,
+    /// What ids mean on each side, once that is needed.
+    names: Option<(policy_diff::Names, policy_diff::Names)>,
+    diff: Diff,
+    gone: Vec<Single>,
+    new: Vec<Single>,
+}
+
+impl Comparison<'_, '_> {
+    fn policy_type(&mut self, key: &str) -> Result<()> {
+        let complete = self.note_unread(key);
+        if !self.across && self.from.same_list(self.to, key) && self.scope.policy.is_none() {
+            self.diff.compared += self.to.policies(key);
+            return Ok(());
+        }
+        let of_scope = |entries: Vec<ListEntry>| -> Vec<ListEntry> {
+            let entries = entries.into_iter();
+            entries.filter(|entry| self.scope.has(entry)).collect()
+        };
+        let before = of_scope(self.from.entries(key)?);
+        let after = of_scope(self.to.entries(key)?);
+        let mut paired = pairing::pair(before, after, self.across);
+        if self.across {
+            self.pair_twins(key, &mut paired)?;
+        }
+        for (old, new) in paired.both {
+            self.diff.compared += 1;
+            self.both(key, &old, &new)?;
+        }
+        for (single, side) in (paired.gone.into_iter().map(|entry| (entry, Which::To)))
+            .chain(paired.new.into_iter().map(|entry| (entry, Which::From)))
+        {
+            self.single(key, single, side, complete);
+        }
+        Ok(())
+    }
+
+    /// Pairs policies of two tenants whose name does not tell them apart, as far as they are equal.
+    fn pair_twins(&mut self, key: &str, paired: &mut Paired) -> Result<()> {
+        for old in std::mem::take(&mut paired.gone) {
+            let mut twin = None;
+            for (at, new) in paired.new.iter().enumerate().take(MOST_TWINS) {
+                if old.name == new.name {
+                    let before = self.from.document(key, &old)?;
+                    let after = self.to.document(key, new)?;
+                    if self.changes(key, &old, &before, new, &after)?.is_empty() {
+                        twin = Some(at);
+                        break;
+                    }
+                }
+            }
+            match twin {
+                Some(at) => paired.both.push((old, paired.new.remove(at))),
+                None => paired.gone.push(old),
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes what of a type could not be read; says whether it is complete on both sides.
+    fn note_unread(&mut self, key: &str) -> bool {
+        let outcome = |side: &Side<'_>| side.outcome(key);
+        let (old, new) = (outcome(self.from), outcome(self.to));
+        let nothing = |side: &Side<'_>, outcome| match outcome {
+            Some(Outcome::NotOffered) => true,
+            Some(Outcome::Complete) => side.policies(key) == 0,
+            _ => false,
+        };
+        if nothing(self.from, old) && nothing(self.to, new) {
+            return true;
+        }
+        let complete = Some(Outcome::Complete);
+        for (side, which) in [(self.from, Which::From), (self.to, Which::To)] {
+            if outcome(side) != complete && self.scope.policy.is_none() {
+                let (word, reason) = side.why_unread(key);
+                self.diff.unread_types.push(UnreadType {
+                    policy_type: key.to_owned(),
+                    side: which,
+                    outcome: word,
+                    reason,
+                });
+            }
+            for unread in side.unread(key) {
+                if self.scope.has_words(&unread.id, &unread.name) {
+                    self.diff.unread_policies.push(UnreadPolicy {
+                        policy_type: key.to_owned(),
+                        policy_id: unread.id.clone(),
+                        name: unread.name.clone(),
+                        side: which,
+                        reason: unread.reason.clone(),
+                    });
+                }
+            }
+        }
+        (old, new) == (complete, complete)
+    }
+
+    /// A policy that is not on `side`.
+    fn single(&mut self, key: &str, entry: ListEntry, side: Which, complete: bool) {
+        if complete {
+            let singles = match side {
+                Which::From => &mut self.new,
+                Which::To => &mut self.gone,
+            };
+            singles.push(Single {
+                policy_type: key.to_owned(),
+                entry,
+            });
+            return;
+        }
+        let told = self.diff.unread_policies.iter().any(|unread| {
+            unread.policy_type == key && unread.policy_id == entry.id && unread.side == side
+        });
+        if told {
+            return;
+        }
+        // Complete here, and the other side is not: the lack of it says nothing all the same.
+        let missing = match side {
+            Which::From => self.from,
+            Which::To => self.to,
+        };
+        let reason = match missing.outcome(key) {
+            Some(Outcome::Complete) => {
+                "it is not there, and the policy type is not complete on the other side".to_owned()
+            }
+            _ => missing.why_unread(key).1,
+        };
+        self.diff.unread_policies.push(UnreadPolicy {
+            policy_type: key.to_owned(),
+            policy_id: entry.id,
+            name: entry.name,
+            side,
+            reason,
+        });
+    }
+
+    fn both(&mut self, key: &str, old: &ListEntry, new: &ListEntry) -> Result<()> {
+        if old.hash == new.hash && !self.across {
+            return Ok(());
+        }
+        let before = self.from.document(key, old)?;
+        let after = self.to.document(key, new)?;
+        let row = policy_diff::row_of(key);
+        if !self.across && policy_diff::same(row, &before, &after) == Ok(true) {
+            return Ok(());
+        }
+        let changes = self.changes(key, old, &before, new, &after)?;
+        for secret in &changes.incomparable {
+            self.diff.unread_policies.push(UnreadPolicy {
+                policy_type: key.to_owned(),
+                policy_id: new.id.clone(),
+                name: new.name.clone(),
+                side: Which::To,
+                reason: format!("{secret}: secrets of two tenants cannot be compared"),
+            });
+        }
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let kind = if changes.only_renamed() {
+            ChangeKind::Renamed
+        } else {
+            ChangeKind::Changed
+        };
+        let differs = old.name != new.name || old.id != new.id;
+        self.diff.changes.push(Change {
+            kind,
+            policy_type: key.to_owned(),
+            policy_id: new.id.clone(),
+            name: new.name.clone(),
+            former: differs.then(|| former(key, old)),
+            changes,
+        });
+        Ok(())
+    }
+
+    fn changes(
+        &mut self,
+        key: &str,
+        old: &ListEntry,
+        before: &[u8],
+        new: &ListEntry,
+        after: &[u8],
+    ) -> Result<Changes> {
+        if self.names.is_none() {
+            self.names = Some(side::names(self.from, self.to, self.across)?);
+        }
+        let Some((names_before, names_after)) = &self.names else {
+            return Ok(Changes::default());
+        };
+        let view = View {
+            before: names_before,
+            after: names_after,
+            across: self.across,
+        };
+        let row = policy_diff::row_of(key);
+        Ok(
+            policy_diff::diff(row, before, after, &view).unwrap_or_else(|flaw| {
+                log::warn!("{key} {} ({}): {flaw}", new.name, new.id);
+                Changes::of_bytes(before, after, (&old.name, &new.name))
+            }),
+        )
+    }
+
+    fn conclude(mut self) -> Result<Diff> {
+        let moved = moves::find(&mut self.gone, &mut self.new, self.to)?;
+        for (old, new) in moved {
+            let changes = if old.entry.id == new.entry.id && old.entry.hash != new.entry.hash {
+                let before = self.from.document(&old.policy_type, &old.entry)?;
+                let after = self.to.document(&new.policy_type, &new.entry)?;
+                self.changes(&new.policy_type, &old.entry, &before, &new.entry, &after)?
+            } else {
+                Changes::default()
+            };
+            self.diff.changes.push(Change {
+                kind: ChangeKind::Moved,
+                former: Some(former(&old.policy_type, &old.entry)),
+                policy_type: new.policy_type,
+                policy_id: new.entry.id,
+                name: new.entry.name,
+                changes,
+            });
+        }
+        let singles = |kind, singles: Vec<Single>| {
+            singles.into_iter().map(move |single| Change {
+                kind,
+                policy_type: single.policy_type,
+                policy_id: single.entry.id,
+                name: single.entry.name,
+                former: None,
+                changes: Changes::default(),
+            })
+        };
+        let (gone, new) = (self.gone, self.new);
+        let mut diff = self.diff;
+        diff.changes.extend(singles(ChangeKind::Removed, gone));
+        diff.changes.extend(singles(ChangeKind::Added, new));
+        diff.changes.sort_by(|one, other| {
+            let place = |change: &Change| {
+                let key = change.policy_type.clone();
+                (key, change.name.clone(), change.policy_id.clone())
+            };
+            place(one).cmp(&place(other))
+        });
+        if diff.compared == 0
+            && diff.changes.is_empty()
+            && diff.unread_policies.is_empty()
+            && let Some((key, wanted)) = &self.scope.policy
+        {
+            return Err(Error::new(
+                Kind::NotFound,
+                format!("there is no {key} with the id or name {wanted:?} on either side"),
+            )
+            .hint("copy type and id from: tenantpilot backups show SET"));
+        }
+        Ok(diff)
+    }
+}
+
+fn former(key: &str, entry: &ListEntry) -> Former {
+    Former {
+        policy_type: key.to_owned(),
+        policy_id: entry.id.clone(),
+        name: entry.name.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
