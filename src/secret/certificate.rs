@@ -162,8 +162,9 @@ impl Flaw {
         let word = shell_words::quote(&path.to_string_lossy()).into_owned();
         let new = path.with_extension("new.pem");
         let new = shell_words::quote(&new.to_string_lossy()).into_owned();
+        // Into another file: the one at hand may be the only copy of what it holds.
         let join =
-            format!("put both into one file: umask 077; cat KEY.pem CERTIFICATE.pem > {word}");
+            format!("put both into one file: umask 077; cat KEY.pem CERTIFICATE.pem > {new}");
         let (message, hint) = match self {
             Self::Encrypted => (
                 format!(

@@ -108,6 +108,12 @@ fn what_cannot_be_used_is_told_with_the_command_that_mends_it() {
         assert!(error.message().contains(message), "{error}");
         let said = error.hint_text().unwrap();
         assert!(said.contains(hint), "{said}");
+        if hint.starts_with("cat ") {
+            assert!(
+                said.ends_with(r"it'\''s.new.pem'"),
+                "the file stays: {said}"
+            );
+        }
         if hint.ends_with("-in ") {
             assert!(said.contains(r"it'\''s.pem"), "a name is quoted: {said}");
         }

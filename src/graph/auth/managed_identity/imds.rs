@@ -29,7 +29,7 @@ pub(super) fn fetch(
         root: &root,
         url: &url,
         headers: &[("metadata", SecretString::from("true"))],
-        hint: "assign the identity to the VM: az vm identity assign --resource-group GROUP --name VM [--identities ID]",
+        hint: "on an Azure VM, assign the identity: az vm identity assign --resource-group GROUP --name VM [--identities ID]; elsewhere use --certificate FILE with tenantpilot tenants edit",
     };
     question.fetch(sign_in, means)
 }
