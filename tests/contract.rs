@@ -15,6 +15,8 @@ mod env;
 mod metadata;
 #[path = "contract/request.rs"]
 mod request;
+#[path = "contract/rows.rs"]
+mod rows;
 #[path = "support/sandbox.rs"]
 mod sandbox;
 #[path = "support/stage.rs"]
@@ -187,6 +189,29 @@ fn every_request_of_the_catalogue_is_one_of_graphs() {
         wrong.len(),
         wrong.join("\n")
     );
+}
+
+#[test]
+fn every_property_that_a_row_names_is_one_of_its_type() {
+    let Some(mut metadata) = metadata() else {
+        return;
+    };
+    let mut wrong = Vec::new();
+    for row in catalogue::all().filter(|row| !row.unpublished) {
+        let version = metadata.get_mut(row.version.segment()).unwrap();
+        let path = row.path.replace("{parent}", "parent");
+        let path = row.object_path.unwrap_or(&path);
+        let answer = version
+            .operation(path)
+            .and_then(|of| of.verbs.get("GET").cloned());
+        let class = answer.flatten().and_then(|class| version.answered(&class));
+        match class {
+            Some(class) => wrong.extend(rows::wrong(version, row, &class)),
+            None if is_allowed(path) => {}
+            None => wrong.push(format!("{}: its type is not known", row.key)),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

@@ -62,8 +62,6 @@ const INFORMATION_PROTECTION: PolicyType = PolicyType {
     default: false,
     volatile: &[
         "version",
-        "deployedAppCount",
-        "deploymentSummary",
         "protectedAppLockerFiles[]/version",
         "exemptAppLockerFiles[]/version",
     ],

@@ -13,7 +13,6 @@ const CLOUD_PC: PolicyType = PolicyType {
     restore_permissions: &["CloudPC.ReadWrite.All"],
     default: false,
     may_lack: Some("a Windows 365 Enterprise licence"),
-    volatile: &["createdBy", "lastModifiedBy", "imageDisplayName"],
     ..PLAIN
 };
 
@@ -22,6 +21,7 @@ pub(super) static ROWS: [PolicyType; 3] = [
         key: "cloudPcProvisioningPolicy",
         label: "Cloud PC provisioning policies",
         path: "deviceManagement/virtualEndpoint/provisioningPolicies",
+        volatile: &["createdBy", "lastModifiedBy", "imageDisplayName"],
         ..CLOUD_PC
     },
     PolicyType {
@@ -36,8 +36,6 @@ pub(super) static ROWS: [PolicyType; 3] = [
         path: "deviceManagement/virtualEndpoint/onPremisesConnections",
         parts: &[],
         volatile: &[
-            "createdBy",
-            "lastModifiedBy",
             "healthCheckStatus",
             "healthCheckStatusDetail",
             "healthCheckStatusDetails",

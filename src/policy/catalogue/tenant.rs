@@ -21,11 +21,7 @@ const CONNECTOR: PolicyType = PolicyType {
     read_permissions: &["DeviceManagementServiceConfig.Read.All"],
     restore_permissions: &["DeviceManagementServiceConfig.ReadWrite.All"],
     default: false,
-    volatile: &[
-        "lastHeartbeatDateTime",
-        "lastConnectionDateTime",
-        "lastSyncDateTime",
-    ],
+    volatile: &["lastHeartbeatDateTime"],
     ..PLAIN
 };
 
@@ -233,6 +229,7 @@ pub(super) static ROWS: [PolicyType; 18] = [
         label: "Remote assistance partners (metadata)",
         path: "deviceManagement/remoteAssistancePartners",
         may_lack: Some("a remote assistance partner"),
+        volatile: &["lastConnectionDateTime"],
         ..CONNECTOR
     },
     PolicyType {
