@@ -101,7 +101,7 @@ impl ManifestType {
             Some("policies without a list")
         } else if self.outcome == Outcome::Complete {
             let proof = self.proof.as_ref()?;
-            proof.contradiction(self.pages, self.listed, self.policies)
+            proof.contradiction(self.listed, self.policies)
         } else {
             None
         }
@@ -277,11 +277,12 @@ mod tests {
 
     fn proof() -> impl Strategy<Value = Proof> {
         let status = proptest::option::of(100_u16..600);
-        (".*", status, any::<bool>(), any::<[u64; 8]>()).prop_map(
+        (".*", status, any::<bool>(), any::<[u64; 9]>()).prop_map(
             |(request, status, last_page, counts)| {
                 let [
                     read,
                     deleted,
+                    left_out,
                     extra_reads,
                     nested_links,
                     declared,
@@ -295,6 +296,7 @@ mod tests {
                     last_page,
                     read,
                     deleted,
+                    left_out,
                     extra_reads,
                     nested_links,
                     declared,
@@ -412,8 +414,6 @@ mod tests {
         let read_less = proven(|proof| proof.read = 1);
         let gone_and_read = proven(|proof| proof.deleted = 1);
         let settings_short = proven(|proof| (proof.declared, proof.counted) = (40, 25));
-        let mut no_page = complete("a");
-        no_page.pages = 0;
         let mut lost = complete("a");
         lost.policies = 1;
         for wrong in [
@@ -423,7 +423,6 @@ mod tests {
             read_less,
             gone_and_read,
             settings_short,
-            no_page,
             lost,
         ] {
             let encoded = Manifest {

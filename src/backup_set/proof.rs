@@ -16,7 +16,7 @@ use super::line::Line;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proof {
-    /// What was asked for: API version, path and query of the list.
+    /// What was asked for first: API version, path and query of the list.
     pub request: String,
     /// The HTTP status of the list's last answer; none where there was no answer.
     pub status: Option<u16>,
@@ -28,6 +28,9 @@ pub struct Proof {
     /// How many of the listed objects were deleted before they were read.
     #[serde(default)]
     pub deleted: u64,
+    /// How many objects of the list are nobody's policies.
+    #[serde(default)]
+    pub left_out: u64,
     /// How many requests were made for single objects and what belongs to them.
     #[serde(default)]
     pub extra_reads: u64,
@@ -49,14 +52,9 @@ pub struct Proof {
 }
 
 impl Proof {
-    /// What speaks against a complete type with so many pages, listed objects and policies.
-    pub(super) fn contradiction(
-        &self,
-        pages: u64,
-        listed: u64,
-        policies: u64,
-    ) -> Option<&'static str> {
-        if !self.last_page || pages == 0 {
+    /// What speaks against a complete type with so many listed objects and policies.
+    pub fn contradiction(&self, listed: u64, policies: u64) -> Option<&'static str> {
+        if !self.last_page {
             Some("complete without the last page of its list")
         } else if self.read.checked_add(self.deleted) != Some(listed) || self.read != policies {
             Some("complete with another number of policies than its list has")
@@ -75,6 +73,7 @@ impl Proof {
             .member("last_page", Some(self.last_page))
             .member("read", some(self.read))
             .member("deleted", some(self.deleted))
+            .member("left_out", some(self.left_out))
             .member("extra_reads", some(self.extra_reads))
             .member("nested_links", some(self.nested_links))
             .member("declared", some(self.declared))

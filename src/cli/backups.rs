@@ -116,6 +116,7 @@ fn types_json(manifest: &Manifest) -> Map<String, Value> {
                 "reason": entry.reason,
                 "pages": entry.pages,
                 "listed": entry.listed,
+                "proof": entry.proof,
             });
             (entry.policy_type.clone(), value)
         })

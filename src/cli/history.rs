@@ -232,6 +232,18 @@ fn show_summary(ctx: &Context, run: &Run) -> Result<()> {
         "requests    {} in {} round trips, {} of them tried again, {} ms waited, {} bytes",
         summary.requests, summary.round_trips, summary.retries, summary.throttled_ms, summary.bytes
     ))?;
+    if summary.names_resolved + summary.names_unresolved > 0 {
+        ui.line(format!(
+            "names       {} of what policies refer to, {} not known",
+            summary.names_resolved, summary.names_unresolved
+        ))?;
+    }
+    if summary.secrets_not_captured > 0 {
+        ui.line(format!(
+            "secrets     {} not captured: Graph does not give them",
+            summary.secrets_not_captured
+        ))?;
+    }
     for warning in &summary.warnings {
         ui.line(format!("warning     {warning}"))?;
     }

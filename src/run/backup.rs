@@ -15,6 +15,7 @@ pub(crate) mod absent;
 mod changes;
 mod collect;
 mod names;
+mod prove;
 mod shrunk;
 mod verdict;
 
@@ -32,7 +33,7 @@ use super::summary::{Summary, TypeSummary};
 use super::{Ending, ErrorCode, Means, Status};
 use crate::audit::{Event, Outcome as AuditOutcome};
 use crate::backup_set::{
-    BackupSetId, ContentHash, Manifest, ManifestType, References, Shrunk, TypeList,
+    BackupSetId, ContentHash, Manifest, ManifestType, Proof, References, Shrunk, TypeList,
 };
 use crate::dispatch::{Claim, finish, lost};
 use crate::error::{Error, Result};
@@ -113,6 +114,7 @@ pub fn back_up(
     let absent = absent::absent(&collected, &baselines);
     let (answers, stopped) = absent::probe(&client, absent);
     absent::believe(&mut collected, &answers);
+    prove::doubt(&mut collected);
     let ended = ended.or(stopped);
     let summarize = || {
         let mut done = run.summarize(&collected, &selection, client.traffic(), &baselines)?;
@@ -379,13 +381,18 @@ fn manifest_types(
     unknown: &[String],
 ) -> Result<(Vec<ManifestType>, Vec<TypeList>)> {
     let (mut types, mut lists) = (Vec::new(), Vec::new());
+    let proofs: Vec<Proof> = collected
+        .readings
+        .iter()
+        .map(|reading| prove::proof(&collected, reading))
+        .collect();
     let Collected {
         readings,
         mut entries,
         mut unread,
         ..
     } = collected;
-    for reading in readings {
+    for (reading, proof) in readings.into_iter().zip(proofs) {
         let key = reading.policy_type.key;
         let found: Vec<_> = entries
             .remove(key)
@@ -411,7 +418,7 @@ fn manifest_types(
             policies,
             list: list_hash,
             unread: unread.remove(key).unwrap_or_default(),
-            proof: None,
+            proof: Some(proof),
         });
     }
     types.extend(unknown.iter().map(|key| ManifestType {

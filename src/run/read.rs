@@ -19,6 +19,7 @@
 //!   call.
 
 mod collection;
+mod counted;
 mod object;
 mod parts;
 mod queue;
@@ -34,6 +35,8 @@ use crate::graph::{self, Fault, Graph};
 use crate::policy::catalogue::PolicyType;
 use crate::policy::document::redaction::RedactionKey;
 use crate::policy::{Document, Outcome, Unread};
+
+pub use counted::Extra;
 
 use collection::{Collection, Found, Listed, collections};
 use object::{Done, Pending, Reader, needs_nothing};
@@ -77,6 +80,14 @@ pub struct Reading {
     pub failed: u64,
     /// Objects of the list that are nobody's policies, and are not counted above.
     pub left_out: u64,
+    /// Policies that were deleted while they were read.
+    pub deleted: u64,
+    /// What was read beside the list.
+    pub extra: Extra,
+    /// Whether the list was read to its last page.
+    pub last_page: bool,
+    /// The HTTP status of the list's last answer, if there was one.
+    pub status: Option<u16>,
     /// What is worth knowing though nothing failed.
     pub warnings: Vec<String>,
 }
@@ -357,8 +368,13 @@ impl<'a> Collector<'a> {
                 self.ended.get_or_insert(error);
                 return Ok(());
             }
-            Done::Read { document, flaw } => {
+            Done::Read {
+                document,
+                flaw,
+                extra,
+            } => {
                 tally.read(&document.id, &document.name, flaw.as_deref(), again);
+                tally.cost(extra);
                 Some(Event::Document(document))
             }
             Done::Failed { unread, error } => {

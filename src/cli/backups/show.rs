@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::{find, policy, set_json};
-use crate::backup_set::{BackupSet, ListEntry, Manifest, TypeList};
+use crate::backup_set::{BackupSet, ListEntry, Manifest, ManifestType, TypeList};
 use crate::cli::history::time;
 use crate::cli::{self, told};
 use crate::context::Context;
@@ -68,7 +68,7 @@ fn show_set(
         "OUTCOME",
         "POLICIES",
         "BYTES",
-        "PAGES",
+        "READ",
         "REASON",
     ])
     .whole(&["POLICY TYPE", "OUTCOME"]);
@@ -86,7 +86,7 @@ fn show_set(
             entry.outcome.as_str().to_owned(),
             entry.policies.to_string(),
             bytes.to_string(),
-            entry.pages.to_string(),
+            read_told(entry),
             entry.reason.clone().unwrap_or_default(),
         ]);
     }
@@ -106,6 +106,31 @@ fn show_set(
         }
     }
     ctx.ui.table(&policies)
+}
+
+/// How it is known what the set holds of a type, for people.
+fn read_told(entry: &ManifestType) -> String {
+    let count = |number: u64, what: &str| match number {
+        0 => None,
+        1 => Some(format!("1 {what}")),
+        several => Some(format!("{several} {what}s")),
+    };
+    let Some(proof) = &entry.proof else {
+        return count(entry.pages, "page").unwrap_or_default();
+    };
+    let declared =
+        (proof.declared > 0).then(|| format!("{} of {} elements", proof.counted, proof.declared));
+    [
+        count(entry.pages, "page"),
+        (entry.pages > 0 && !proof.last_page).then(|| "cut off".to_owned()),
+        count(proof.extra_reads + proof.nested_links, "extra read"),
+        declared,
+        count(proof.secrets_not_captured, "secret").map(|told| format!("{told} not captured")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect::<Vec<_>>()
+    .join(", ")
 }
 
 fn show_head(ctx: &Context, set: &BackupSet) -> Result<()> {

@@ -25,6 +25,27 @@ impl PolicyType {
         Some(self.request(path, query))
     }
 
+    /// What is asked for first, for people: API version, path and query. `{parent}` stands for each
+    /// object of the collection before it.
+    pub fn asked(&self) -> String {
+        let request = match self.shape {
+            Shape::List => self.list(Some("{parent}"), true),
+            Shape::Single => self.object(Some("{parent}"), self.key, true),
+        };
+        let (path, query) = match request {
+            Some(request) => (request.path, request.query),
+            None => (self.path.to_owned(), Vec::new()),
+        };
+        let options: Vec<String> = query
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let joint = if options.is_empty() { "" } else { "?" };
+        let path = path.replace("%7Bparent%7D", "{parent}");
+        let version = self.version.segment();
+        format!("{version}/{path}{joint}{}", options.join("&"))
+    }
+
     /// The list with nothing but ids and names. Nothing where there is not one list for the tenant.
     pub fn labels(&self) -> Option<Request> {
         let path = self.place(None).filter(|_| self.shape == Shape::List)?;

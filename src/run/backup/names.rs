@@ -119,7 +119,8 @@ fn in_set(collected: &Collected, kind: &str, id: &str) -> Option<Reference> {
             reading.policy_type.key == row.key && reading.outcome == Outcome::Complete
         })
     };
-    let all_there = row.query.iter().all(|(name, _)| *name != "$filter")
+    let all_there = row.left_out.is_none()
+        && row.query.iter().all(|(name, _)| *name != "$filter")
         && (row.members == Members::All || row.sharing().all(whole))
         && whole(row);
     all_there.then(|| Reference::unresolved(kind, id, Unresolved::NotFound))

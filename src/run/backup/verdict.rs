@@ -224,6 +224,10 @@ mod tests {
             read: 0,
             failed: 0,
             left_out: 0,
+            deleted: 0,
+            extra: crate::run::read::Extra::default(),
+            last_page: false,
+            status: None,
             warnings: Vec::new(),
         }
     }

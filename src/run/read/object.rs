@@ -1,5 +1,6 @@
 //! One object: the reads that its list left open, put together into its document.
 
+use super::counted::{Counted, Extra};
 use super::parts::{self, Trouble};
 use crate::graph::{Error, Fault, Graph};
 use crate::policy::catalogue::{PolicyType, Shape};
@@ -30,6 +31,7 @@ pub(super) enum Done {
     Read {
         document: Document,
         flaw: Option<String>,
+        extra: Extra,
     },
     /// It could not be read.
     Failed {
@@ -42,6 +44,10 @@ pub(super) enum Done {
     Ended(Error),
 }
 
+/// A document, what is not as Graph says it should be, and how many elements its object says it has
+/// and has.
+type Whole = (Document, Option<String>, (u64, u64));
+
 /// Reads objects.
 pub(super) struct Reader<'a> {
     pub(super) graph: &'a dyn Graph,
@@ -51,8 +57,23 @@ pub(super) struct Reader<'a> {
 impl Reader<'_> {
     /// Reads what is open of an object.
     pub(super) fn read(&self, pending: &Pending) -> Done {
-        let trouble = match self.document(pending) {
-            Ok((document, flaw)) => return Done::Read { document, flaw },
+        let graph = Counted::new(self.graph);
+        let counting = Reader {
+            graph: &graph,
+            key: self.key,
+        };
+        let trouble = match counting.document(pending) {
+            Ok((document, flaw, (declared, counted))) => {
+                return Done::Read {
+                    document,
+                    flaw,
+                    extra: Extra {
+                        declared,
+                        counted,
+                        ..graph.extra()
+                    },
+                };
+            }
             Err(trouble) => trouble,
         };
         let (id, name) = labels(pending);
@@ -71,7 +92,7 @@ impl Reader<'_> {
         Done::Failed { unread, error }
     }
 
-    fn document(&self, pending: &Pending) -> Result<(Document, Option<String>), Trouble> {
+    fn document(&self, pending: &Pending) -> Result<Whole, Trouble> {
         let row = pending.row;
         let own = Own::of(pending)?;
         let text = if row.read_each {
@@ -87,11 +108,16 @@ impl Reader<'_> {
             text = self.assembled(row, &own, whole)?;
             flaw = short(row, &text)?;
         }
+        let counts = {
+            let object = Object::parse(&text)?;
+            let add = |(said, read), (_, one, other)| (said + one, read + other);
+            counts(row, &object).fold((0, 0), add)
+        };
         text = document::completed(row, own.parent, text)?;
         let mut warnings = pending.warnings.clone();
         warnings.extend(flaw.clone());
         let document = document::finish(row, text, warnings, self.key)?;
-        Ok((document, flaw))
+        Ok((document, flaw, counts))
     }
 
     /// The object read alone. Gone means that Graph does not have it any more.
@@ -195,21 +221,24 @@ pub(super) fn missing_permissions(row: &PolicyType, error: &Error) -> Vec<String
     named.map(|name| (*name).to_owned()).collect()
 }
 
+/// Of each part whose number of elements the object tells: its name, that number, and how many there
+/// are.
+fn counts<'a>(
+    row: &'a PolicyType,
+    object: &'a Object<'_>,
+) -> impl Iterator<Item = (&'static str, u64, u64)> + 'a {
+    row.parts.iter().filter_map(|part| {
+        let said = object.get(part.count?)?.parse().ok()?;
+        let read = object.array(part.property).map_or(0, |array| array.len());
+        Some((part.property, said, read as u64))
+    })
+}
+
 /// What is wrong if a part has not as many elements as the object says it has.
 fn short(row: &PolicyType, text: &str) -> Result<Option<String>, Flaw> {
     let object = Object::parse(text)?;
-    for part in row.parts {
-        let said = part.count.and_then(|count| object.get(count));
-        let Some(said) = said.and_then(|said| said.parse::<u64>().ok()) else {
-            continue;
-        };
-        let read = object.array(part.property).map_or(0, |array| array.len());
-        if u64::try_from(read) != Ok(said) {
-            let property = part.property;
-            return Ok(Some(format!("{read} of {said} {property} were read")));
-        }
-    }
-    Ok(None)
+    let wrong = counts(row, &object).find(|(_, said, read)| said != read);
+    Ok(wrong.map(|(property, said, read)| format!("{read} of {said} {property} were read")))
 }
 
 fn is_gone(error: &Error) -> bool {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::Reading;
+use super::counted::Extra;
 use super::object::{missing_permissions, why};
 use crate::graph::{Error, Fault};
 use crate::policy::catalogue::PolicyType;
@@ -24,6 +25,8 @@ pub(super) struct Tally {
     trouble: Option<String>,
     error: Option<Error>,
     left_out: u64,
+    deleted: u64,
+    extra: Extra,
     /// What a broken item of the list makes doubtful for this type too.
     doubt: Option<String>,
     warnings: Vec<String>,
@@ -53,6 +56,8 @@ impl Tally {
             trouble: None,
             error: None,
             left_out: 0,
+            deleted: 0,
+            extra: Extra::default(),
             doubt: None,
             warnings: Vec::new(),
         }
@@ -77,6 +82,11 @@ impl Tally {
             self.failed = self.failed.saturating_sub(1);
             self.read += 1;
         }
+    }
+
+    /// What reading an object cost.
+    pub(super) fn cost(&mut self, extra: Extra) {
+        self.extra.add(extra);
     }
 
     /// An object could not be read.
@@ -134,6 +144,7 @@ impl Tally {
                     let what = labeled(id, name);
                     self.warnings
                         .push(format!("{what} was deleted while it was read"));
+                    self.deleted += 1;
                     continue;
                 }
                 Ok(_) => "Graph lists it and answers 404 for it".to_owned(),
@@ -174,6 +185,11 @@ impl Tally {
             ListEnd::Whole(pages) | ListEnd::Failed(pages, _) => pages,
             ListEnd::Unreached(_) => 0,
         };
+        let status = match end {
+            ListEnd::Whole(_) => Some(200),
+            ListEnd::Failed(_, error) => error.status,
+            ListEnd::Unreached(_) => None,
+        };
         let (outcome, reason, error) = match end {
             ListEnd::Whole(_) => self.of_objects(),
             ListEnd::Failed(0, error) => {
@@ -207,6 +223,10 @@ impl Tally {
             read: self.read,
             failed: self.failed,
             left_out: self.left_out,
+            deleted: self.deleted,
+            extra: self.extra,
+            last_page: matches!(end, ListEnd::Whole(_)),
+            status,
             warnings: self.warnings,
         }
     }
