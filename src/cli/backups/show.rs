@@ -6,7 +6,9 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::{find, policy, set_json};
-use crate::backup_set::{BackupSet, ListEntry, Manifest, ManifestType, TypeList};
+use crate::backup_set::{
+    BackupSet, ListEntry, Manifest, ManifestType, Reference, TypeList, Unresolved,
+};
 use crate::cli::history::time;
 use crate::cli::{self, told};
 use crate::context::Context;
@@ -59,6 +61,10 @@ fn show_set(
         let mut document = set_json(set, Some(manifest));
         if let Some(fields) = document.as_object_mut() {
             fields.insert("items".to_owned(), Value::Array(items));
+            let references = backup_sets::references(reader, manifest)?;
+            let references =
+                references.map(|all| all.entries().iter().map(reference_json).collect());
+            fields.insert("references".to_owned(), references.unwrap_or(Value::Null));
         }
         return ctx.ui.document(&document);
     }
@@ -106,6 +112,18 @@ fn show_set(
         }
     }
     ctx.ui.table(&policies)
+}
+
+fn reference_json(reference: &Reference) -> Value {
+    json!({
+        "kind": reference.kind,
+        "id": reference.id,
+        "name": reference.name,
+        "last_known": reference.is_last_known(),
+        "unresolved": reference.unresolved.map(Unresolved::as_str),
+        "type": reference.odata_type,
+        "package": reference.package,
+    })
 }
 
 /// How it is known what the set holds of a type, for people.
