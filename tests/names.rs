@@ -1,5 +1,7 @@
 //! The names that a backup set keeps beside the ids in its policies.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 #[path = "support/env.rs"]
 mod env;
 #[path = "support/sandbox.rs"]
