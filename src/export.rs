@@ -88,6 +88,8 @@ pub struct Source<'a> {
     pub set: &'a BackupSet,
     /// The directory of its tenant.
     pub directory: &'a str,
+    /// Where its cloud's Graph is, with the version that documents are of.
+    pub graph: &'a str,
     /// Its manifest.
     pub manifest: &'a SetManifest,
     /// The list of each policy type that was read.
@@ -172,7 +174,7 @@ pub fn record(
 
 fn to_archive(source: &Source<'_>, options: &Options, target: &Path) -> Result<Report> {
     let (above, name) = place(target)?;
-    let tree = Tree::plan(source.lists, options, None);
+    let tree = Tree::plan(source, options, None);
     let lines = tree.lines(source.reader)?;
     let manifest = describe(source, options, &tree, lines);
     if matches!(above.entry(&name)?, Entry::Folder | Entry::Other) {
@@ -226,7 +228,7 @@ fn to_folder(source: &Source<'_>, options: &Options, target: &Path) -> Result<Re
     let (above, name) = place(target)?;
     let draft = draft_of(&name);
     // A damaged set must not leave an empty draft.
-    Tree::plan(source.lists, options, None).lines(source.reader)?;
+    Tree::plan(source, options, None).lines(source.reader)?;
     let folder = above.make(&draft)?;
     let _lock = folder.lock()?;
     let report = update(source, options, &folder, None, |_, _| true)?;
@@ -315,7 +317,7 @@ fn update(
     previous: Option<&Manifest>,
     concludes: impl Fn(&str, &str) -> bool,
 ) -> Result<Report> {
-    let tree = Tree::plan(source.lists, options, previous);
+    let tree = Tree::plan(source, options, previous);
     let mut lines = tree.lines(source.reader)?;
     let pending = folder.read(PENDING)?.map(|bytes| Pending::parse(&bytes));
     let mut pending = pending.unwrap_or_default();

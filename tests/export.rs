@@ -489,3 +489,93 @@ fn a_part_is_exported_when_a_part_is_asked_for() {
         stage.env.run(&args).fails_as_json(code);
     }
 }
+
+#[test]
+fn other_tools_find_their_folders_and_what_they_read() {
+    let stage = Stage::of(&[FILTERS, SCRIPTS, COMPLIANCE, ("namedLocation", "")]);
+    stage.success();
+    let out = |name: &str, layout: &str| {
+        let target = stage.env.path(name);
+        let to = target.to_str().unwrap();
+        let args = [
+            "backups", "export", "1", "--to", to, "--layout", layout, "--json",
+        ];
+        let (report, _) = stage.env.run(&args).warned();
+        (
+            target.clone(),
+            serde_json::from_str::<Value>(&report).unwrap(),
+        )
+    };
+    let (cd, report) = out("cd", "intunecd");
+    assert_eq!(
+        report["without_place"],
+        serde_json::json!(["namedLocation"])
+    );
+    let found = files(&cd);
+    let policy: Vec<_> = found
+        .iter()
+        .filter(|(path, _)| path.starts_with("Filters/"))
+        .collect();
+    assert!(!policy.is_empty(), "{:?}", found.keys());
+    for (path, (bytes, _, _)) in policy {
+        let document: Value = serde_json::from_slice(bytes).unwrap();
+        assert!(
+            document["displayName"].is_string() && document.get("id").is_none(),
+            "{path}"
+        );
+        assert!(path.ends_with(".json") && path.contains("__"), "{path}");
+    }
+    let mut scripts = 0;
+    for id in stage.sandbox.ids(SCRIPTS.1) {
+        let of = |path: &&String| {
+            path.starts_with("Scripts/Powershell/Script Data/") && path.contains(&id)
+        };
+        let found = found.keys().filter(of).count();
+        assert!(found <= 1, "IntuneCD takes the one file with the id: {id}");
+        scripts += found;
+    }
+    assert!(scripts > 0, "{:?}", found.keys());
+    assert!(
+        found
+            .keys()
+            .any(|path| path.starts_with("Compliance Policies/Policies/"))
+    );
+    let (management, report) = out("im", "intunemanagement");
+    assert_eq!(report["without_place"], serde_json::json!([]));
+    let found = files(&management);
+    for folder in [
+        "AssignmentFilters/",
+        "PowerShellScripts/",
+        "CompliancePolicies/",
+        "NamedLocations/",
+    ] {
+        assert!(
+            found.keys().any(|path| path.starts_with(folder)),
+            "{folder}"
+        );
+    }
+    let (path, (bytes, _, _)) = found
+        .iter()
+        .find(|(path, _)| path.starts_with("AssignmentF"))
+        .unwrap();
+    let document: Value = serde_json::from_slice(bytes).unwrap();
+    assert!(path.contains(document["id"].as_str().unwrap()));
+    // They come back as what the other tool exported.
+    for (folder, layout) in [("cd", "intunecd"), ("im", "intunemanagement")] {
+        let folder = stage.env.path(folder);
+        let args = [
+            "backups",
+            "import",
+            folder.to_str().unwrap(),
+            "--tenant",
+            "contoso",
+            "--layout",
+            layout,
+        ];
+        stage.env.run(&args).warned();
+    }
+    let id = stage.sandbox.ids(FILTERS.1).remove(0);
+    let policy = format!("{}/{id}", FILTERS.0);
+    let log = stage.env.json(&["backups", "log", &policy]);
+    assert_eq!(log["unread_sets"], 0, "the ids were found again: {log}");
+}

@@ -1,28 +1,37 @@
 //! How an export is laid out: which folder a policy type has, what a file is called, what a file
 //! holds.
 //!
-//! Pure. `tenantpilot` is our own and leads back to the backup set without loss.
+//! Pure. `tenantpilot` is our own and leads back to the backup set without loss. The others are for
+//! the importers of other tools ([`rewrite`]), which have no place for some policy types.
 
 pub mod folders;
+pub mod rewrite;
 
 use super::name;
 use crate::backup_set::ListEntry;
+use folders::{INTUNECD, INTUNEMANAGEMENT};
 
 /// A way to lay out folders and files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Layout {
     /// Our own.
     Tenantpilot,
+    /// What IntuneCD reads.
+    IntuneCd,
+    /// What IntuneManagement reads.
+    IntuneManagement,
 }
 
 impl Layout {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Tenantpilot];
+    pub const ALL: [Self; 3] = [Self::Tenantpilot, Self::IntuneCd, Self::IntuneManagement];
 
     /// The word on the command line and in manifests.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Tenantpilot => "tenantpilot",
+            Self::IntuneCd => "intunecd",
+            Self::IntuneManagement => "intunemanagement",
         }
     }
 
@@ -33,17 +42,42 @@ impl Layout {
 
     /// The folder of a policy type; none where the layout has no place for it.
     pub fn folder(self, policy_type: &str) -> Option<String> {
-        match self {
-            Self::Tenantpilot => Some(name::slug(policy_type)),
-        }
+        let folders = match self {
+            Self::Tenantpilot => return Some(name::slug(policy_type)),
+            Self::IntuneCd => INTUNECD,
+            Self::IntuneManagement => INTUNEMANAGEMENT,
+        };
+        let found = folders.iter().find(|(_, keys)| keys.contains(&policy_type));
+        found.map(|(folder, _)| (*folder).to_owned())
     }
 
     /// The name of a policy's file, without its end.
     pub fn stem(self, entry: &ListEntry) -> String {
+        let id = name::whole_id(&entry.id);
         match self {
             Self::Tenantpilot => {
                 format!("{}_{}", name::slug(&entry.name), name::short_id(&entry.id))
             }
+            // IntuneCD takes what follows the first two underscores for the id.
+            Self::IntuneCd => format!("{}__{id}", name::plain(&entry.name).replace("__", "_")),
+            Self::IntuneManagement => format!("{}_{id}", name::plain(&entry.name)),
+        }
+    }
+
+    /// The path of a script of the policy whose file has this stem. IntuneCD takes the bodies of
+    /// scripts from files in a folder beside the policies.
+    pub fn script(self, stem: &str, property: &str, end: &str) -> String {
+        match (self, stem.rsplit_once('/')) {
+            (Self::IntuneCd, Some((folder, name))) => {
+                let (name, id) = name.rsplit_once("__").unwrap_or((name, ""));
+                let which = property.strip_suffix("Content").unwrap_or(property);
+                let which = match which {
+                    "script" => String::new(),
+                    which => format!("_{}", name::slug(which)),
+                };
+                format!("{folder}/Script Data/{name}{which}__{id}.{end}")
+            }
+            _ => format!("{stem}.{}.{end}", name::slug(property)),
         }
     }
 }

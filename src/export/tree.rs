@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::Options;
 use super::layout::Layout;
+use super::layout::rewrite::{self, Known};
 use super::manifest::{FileLine, Form, Manifest};
 use super::name;
-use crate::backup_set::{ContentHash, ListEntry, TypeList};
+use super::{Options, Source};
+use crate::backup_set::{ContentHash, ListEntry};
 use crate::error::{Error, Kind, Result};
 use crate::policy::document::{Flaw, spacing};
 use crate::policy::scripts::scripts;
@@ -42,6 +43,8 @@ pub struct Rendered {
 pub struct Tree {
     layout: Layout,
     scripts: bool,
+    known: Known,
+    graph: String,
     /// The policies, by policy type and id.
     pub policies: Vec<Planned>,
     /// Policy types with policies that the layout has no place for.
@@ -49,10 +52,11 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Decides where each policy of `lists` goes that `options` ask for. A policy that `previous`
+    /// Decides where each policy of `source` goes that `options` ask for. A policy that `previous`
     /// has a file of keeps that file, whatever it is called now: the history of a file in a version
     /// control is the history of one policy.
-    pub fn plan(lists: &[TypeList], options: &Options, previous: Option<&Manifest>) -> Self {
+    pub fn plan(source: &Source<'_>, options: &Options, previous: Option<&Manifest>) -> Self {
+        let lists = source.lists;
         let mut taken: BTreeMap<String, (&str, &str)> = BTreeMap::new();
         let mut kept: BTreeMap<(&str, &str), &str> = BTreeMap::new();
         for file in previous.iter().flat_map(|manifest| &manifest.files) {
@@ -104,7 +108,10 @@ impl Tree {
         }
         Self {
             layout: options.layout,
-            scripts: options.scripts,
+            // IntuneCD looks for the folder of scripts without asking whether it is there.
+            scripts: options.scripts || options.layout == Layout::IntuneCd,
+            known: known(source),
+            graph: source.graph.to_owned(),
             policies,
             without_place,
         }
@@ -131,24 +138,46 @@ impl Tree {
                 _ => error,
             })?;
         let text = std::str::from_utf8(&bytes).map_err(|error| unusable(error.to_string()))?;
+        let parse = || -> Result<Value> {
+            serde_json::from_str(text).map_err(|error| unusable(error.to_string()))
+        };
+        let rewritten = |document: Value| -> Result<Rendered> {
+            let text = serde_json::to_string_pretty(&document)
+                .map_err(|error| unusable(error.to_string()))?;
+            let path = format!("{}.json", planned.stem);
+            Ok(rendered(
+                planned,
+                path,
+                Form::Rewritten,
+                None,
+                (text + "\n").into_bytes(),
+            ))
+        };
         let mut files = vec![match self.layout {
             Layout::Tenantpilot => {
+                let path = format!("{}.json", planned.stem);
                 let indented = spacing::indented(text).map_err(flawed)?;
                 if spacing::compact(&indented).map_err(flawed)? == text {
-                    rendered(planned, "json", Form::Indented, None, indented.into_bytes())
+                    rendered(planned, path, Form::Indented, None, indented.into_bytes())
                 } else {
-                    rendered(planned, "json", Form::Verbatim, None, bytes.to_vec())
+                    rendered(planned, path, Form::Verbatim, None, bytes.to_vec())
                 }
             }
+            Layout::IntuneCd => rewritten(rewrite::intunecd(parse()?, &self.known))?,
+            Layout::IntuneManagement => rewritten(rewrite::intunemanagement(
+                parse()?,
+                &planned.policy_type,
+                &self.graph,
+            ))?,
         }];
         if self.scripts {
-            let document: Value =
-                serde_json::from_str(text).map_err(|error| unusable(error.to_string()))?;
-            for script in scripts(&planned.policy_type, &document) {
-                let end = format!("{}.{}", name::slug(&script.property), script.end);
+            for script in scripts(&planned.policy_type, &parse()?) {
+                let path = self
+                    .layout
+                    .script(&planned.stem, &script.property, script.end);
                 files.push(rendered(
                     planned,
-                    &end,
+                    path,
                     Form::Script,
                     Some(script.property),
                     script.bytes,
@@ -170,6 +199,28 @@ impl Tree {
     }
 }
 
+/// What the documents of a set refer to, by kind and id.
+fn known(source: &Source<'_>) -> Known {
+    let mut known = Known::new();
+    let references = source
+        .references
+        .iter()
+        .flat_map(|references| references.entries());
+    for reference in references {
+        if let Some(name) = &reference.name {
+            let key = (reference.kind.clone(), reference.id.to_lowercase());
+            known.insert(key, name.clone());
+        }
+    }
+    for list in source.lists {
+        for entry in list.entries() {
+            let key = (list.policy_type().to_owned(), entry.id.to_lowercase());
+            known.insert(key, entry.name.clone());
+        }
+    }
+    known
+}
+
 /// A path as a file system sees it that does not tell upper from lower case.
 fn folded(path: &str) -> String {
     path.to_lowercase()
@@ -177,7 +228,7 @@ fn folded(path: &str) -> String {
 
 fn rendered(
     planned: &Planned,
-    end: &str,
+    path: String,
     form: Form,
     property: Option<String>,
     bytes: Vec<u8>,
@@ -185,7 +236,7 @@ fn rendered(
     let entry = &planned.entry;
     Rendered {
         line: FileLine {
-            path: format!("{}.{end}", planned.stem),
+            path,
             policy_type: planned.policy_type.clone(),
             policy_id: entry.id.clone(),
             name: entry.name.clone(),

@@ -128,7 +128,8 @@ fn decode(text: &str) -> Option<Vec<u8>> {
     let packed: String = text.split_ascii_whitespace().collect();
     let bytes = STANDARD.decode(packed).ok()?;
     let is_wide = matches!(bytes.as_slice(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]);
-    let is_text = is_wide || (std::str::from_utf8(&bytes).is_ok() && !bytes.contains(&0));
+    // Scripts in an old code page are texts as well.
+    let is_text = is_wide || !bytes.contains(&0);
     (is_text && !bytes.is_empty()).then_some(bytes)
 }
 

@@ -28,6 +28,7 @@ use crate::store::{backup_sets, tenants};
   tenantpilot backups export 12 --to contoso
   tenantpilot backups export 12 --to contoso-2026-11-22.tar.zst
   tenantpilot backups export 12 --to repo/contoso --decode-scripts
+  tenantpilot backups export 12 --to cd --layout intunecd
   tenantpilot backups export 12 --to one \\
       --policy namedLocation/5c4b1d0e-0b6c-4f7e-9d51-0c9c4f7e9d51")]
 pub struct Args {
@@ -39,7 +40,8 @@ pub struct Args {
     #[arg(long, value_name = "DIR|FILE.tar.zst")]
     to: PathBuf,
 
-    /// How to lay out folders and files
+    /// How to lay out folders and files: `tenantpilot`, or for the importers of other tools
+    /// `intunecd` or `intunemanagement`
     #[arg(long, value_name = "LAYOUT", default_value = "tenantpilot", value_parser = parse_layout)]
     layout: Layout,
 
@@ -80,6 +82,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let source = Source {
         set: &set,
         directory: tenant.settings.directory.as_str(),
+        graph: &format!("{}/beta", tenant.settings.cloud.graph_root()),
         manifest: &manifest,
         lists: &lists,
         references: references.as_ref(),
