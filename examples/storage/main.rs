@@ -1,4 +1,4 @@
-//! How much room backup sets take, and how long they take to store and to read.
+//! How much room backup sets take, and how long they take to store, to read and to compare.
 //!
 //! Stores 365 daily sets of a made-up tenant of 1,000 policies, of which 1 % change each day, in a
 //! real database file, with the run and the audit event that go with each set. Where `git` is
@@ -28,6 +28,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use tenantpilot::backup_set::{
     BackupSetId, ContentHash, ListEntry, Manifest, ManifestType, Proof, TypeList,
 };
+use tenantpilot::diff::{self, Side};
 use tenantpilot::policy::Outcome;
 use tenantpilot::schedule::ScheduleId;
 use tenantpilot::store::backup_sets::verify::{Scope, verify};
@@ -87,6 +88,7 @@ fn main() -> Outcomes<()> {
     );
 
     read(&conn)?;
+    compare(&conn)?;
     report(&conn, &path)?;
     if has_git {
         git(&repository, &["gc", "-q", "--aggressive", "--prune=now"])?;
@@ -280,6 +282,29 @@ fn read(conn: &Connection) -> Outcomes<()> {
         start.elapsed(),
         found.damaged.len()
     );
+    Ok(())
+}
+
+/// How long comparing takes, of sets next to each other up to the whole time apart.
+fn compare(conn: &Connection) -> Outcomes<()> {
+    let sets = backup_sets::list_sets(conn, &Filter::default())?;
+    let Some(newest) = sets.first() else {
+        return Ok(());
+    };
+    for apart in [1, 7, 30, 90, 180, sets.len().saturating_sub(1)] {
+        let Some(older) = sets.get(apart) else {
+            continue;
+        };
+        let start = Instant::now();
+        let from = Side::of_set(Reader::new(conn, TENANT), older.clone())?;
+        let to = Side::of_set(Reader::new(conn, TENANT), newest.clone())?;
+        let diff = diff::compare(&from, &to, &diff::Scope::default())?;
+        println!(
+            "diff of sets {apart} days apart, {} policies changed: {:.2?}",
+            diff.changes.len(),
+            start.elapsed()
+        );
+    }
     Ok(())
 }
 
