@@ -57,6 +57,9 @@ struct Serve {
     /// Answer 429 beyond this many requests of a directory in 20 seconds
     #[arg(long, value_name = "N")]
     budget: Option<u32>,
+    /// Give the app the permission to read values of custom settings in clear
+    #[arg(long)]
+    values_in_clear: bool,
     /// Allow Conditional Access one request a second
     #[arg(long)]
     conditional_access_limit: bool,
@@ -215,6 +218,7 @@ fn serve(args: &Serve) -> anyhow::Result<()> {
         token_lifetime: args.token_lifetime,
         seed: args.seed,
         budget: args.budget.map(|most| (most, Duration::from_secs(20))),
+        gives_in_clear: args.values_in_clear,
         conditional_access_limit: args.conditional_access_limit,
         ..Options::default()
     };

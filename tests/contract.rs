@@ -421,6 +421,10 @@ fn of_resource(
     let told = value["@odata.type"].as_str();
     let class = told.and_then(|told| metadata.class(told)).unwrap_or(class);
     for (name, elements) in &resource.below {
+        // What a function gives is no property.
+        if name.contains('(') {
+            continue;
+        }
         let place = format!("{place}/{name}");
         match metadata.field(class, name) {
             Some(Field::Object(inner)) => {

@@ -13,7 +13,7 @@ mod stage;
 use std::collections::{BTreeMap, BTreeSet};
 
 use sandbox::server::Options;
-use sandbox::server::tenant::Resource;
+use sandbox::server::tenant::{IN_CLEAR, Resource};
 use serde_json::value::RawValue;
 use stage::{CATALOG, COMPLIANCE, SCRIPTS, SLOW, Stage, changes, names, type_of};
 use tenantpilot::backup_set::BackupSetId;
@@ -49,9 +49,6 @@ struct Seen {
     most: BTreeMap<&'static str, usize>,
 }
 
-/// Policies of their own that a profile refers to by navigation; only the reference is not kept.
-const NOT_READ: [&str; 1] = ["rootCertificatesForServerValidation"];
-
 /// The members of an object as text, without the braces.
 fn inside(text: &str) -> &str {
     text.trim()
@@ -61,15 +58,20 @@ fn inside(text: &str) -> &str {
         .unwrap()
 }
 
-/// A document holds its object byte for byte, and every part of it, element by element. Of an
-/// object that is read with a selection it holds that.
+/// A document holds its object byte for byte, and every part of it, element by element, and what it
+/// refers to. Of an object that is read with a selection it holds that, and of one with secrets
+/// everything but those.
 fn compare(row: &PolicyType, held: &Resource, document: &str, seen: &mut Seen) {
     let (kept, there) = (Object::parse(document), Object::parse(&held.text));
     let (kept, there) = (kept.unwrap(), there.unwrap());
     let selected = row.query.iter().find(|(name, _)| *name == "$select");
+    let sealed = |name: &str| {
+        let array = row.sealed.is_some_and(|sealed| sealed.array == name);
+        array && !held.below(IN_CLEAR).is_empty()
+    };
     let changed = |name: &str| {
         let file = |part: &Part| part.form != Form::Many && part.property == name;
-        row.redacted.contains(&name) || row.parts.iter().any(file)
+        sealed(name) || row.redacted.contains(&name) || row.parts.iter().any(file)
     };
     if selected.is_none() && !names_of(&held.text).iter().any(|name| changed(name)) {
         assert!(
@@ -82,21 +84,67 @@ fn compare(row: &PolicyType, held: &Resource, document: &str, seen: &mut Seen) {
     }
     for name in names_of(&held.text) {
         let left_out = selected.is_some_and(|(_, list)| !list.split(',').any(|one| one == name));
-        if row.redacted.contains(&name.as_str()) && !there.is_blank(&name) {
+        if sealed(&name) {
+            let kept = kept.get(&name).unwrap();
+            assert_eq!(kept.matches(r#"{"redacted":"not captured"}"#).count(), 2);
+            *seen.all.entry("secrets").or_default() += 2;
+        } else if row.redacted.contains(&name.as_str()) && !there.is_blank(&name) {
             let kept = kept.get(&name).unwrap();
             assert!(kept.starts_with(r#"{"redacted":"hmac-sha256:"#), "{kept}");
+            *seen.all.entry("digests").or_default() += 1;
         } else if !left_out && !changed(&name) {
             assert_eq!(kept.get(&name), there.get(&name), "{} {}", row.key, held.id);
         }
     }
     compare_parts(row.key, row.parts, held, document, seen);
+    compare_references(row, held, &kept, seen);
     for (name, elements) in &held.below {
-        let part = row.parts.iter().any(|part| part.property == name)
+        let of_row = row.parts.iter().any(|part| part.property == name)
             || row.references.iter().any(|one| one.property == name)
             || catalogue::all()
                 .any(|other| other.path == format!("{}/{{parent}}/{name}", row.path))
-            || NOT_READ.contains(&name.as_str());
-        assert!(part || elements.is_empty(), "{} has no {name}", row.key);
+            || name == IN_CLEAR;
+        assert!(of_row || elements.is_empty(), "{} has no {name}", row.key);
+    }
+}
+
+fn compare_references(row: &PolicyType, held: &Resource, kept: &Object<'_>, seen: &mut Seen) {
+    let own = Object::parse(&held.text).unwrap();
+    let odata_type = own.string("@odata.type").unwrap();
+    for reference in row.references {
+        let property = reference.property;
+        if row
+            .reference("", odata_type.as_deref(), reference)
+            .is_none()
+        {
+            assert!(held.below(property).is_empty(), "{} {property}", held.id);
+            assert_eq!(kept.get(property), own.get(property), "{}", held.id);
+            continue;
+        }
+        let elements: Vec<String> = held
+            .below(property)
+            .iter()
+            .map(|element| {
+                let object = Object::parse(&element.text).unwrap();
+                let names = ["@odata.type", "id", "displayName"];
+                let members: Vec<String> = names
+                    .iter()
+                    .filter_map(|name| Some(format!(r#""{name}":{}"#, object.get(name)?)))
+                    .collect();
+                match reference.owned {
+                    Some(_) => element.text.clone(),
+                    None => format!("{{{}}}", members.join(",")),
+                }
+            })
+            .collect();
+        let expected = match (reference.many, elements.first()) {
+            (true, _) => format!("[{}]", elements.join(",")),
+            (false, Some(one)) => one.clone(),
+            (false, None) => "null".to_owned(),
+        };
+        let what = format!("{} {} {property}", row.key, held.id);
+        assert_eq!(kept.get(property), Some(expected.as_str()), "{what}");
+        *seen.all.entry(property).or_default() += elements.len();
     }
 }
 
@@ -222,7 +270,7 @@ fn held(stage: &Stage, row: &PolicyType) -> Vec<(String, Resource)> {
 #[test]
 fn every_policy_is_kept_whole_and_to_the_byte() {
     let options = Options {
-        policies: Some(300),
+        policies: Some(360),
         latency: SLOW,
         ..Options::default()
     };
@@ -281,6 +329,16 @@ fn every_policy_is_kept_whole_and_to_the_byte() {
         "backgroundImage",
         "customCSS",
         "combinationConfigurations",
+        "driverInventories",
+        "rootCertificate",
+        "rootCertificatesForServerValidation",
+        "identityCertificate",
+        "networkAccessConfigurations",
+        "privacyAccessControls",
+        "derivedCredentialSettings",
+        "defaultIosEnrollmentProfile",
+        "secrets",
+        "digests",
     ] {
         assert!(seen.all[part] > 0, "no {part} was compared");
     }

@@ -25,7 +25,7 @@ fn paging_returns_every_item_exactly_once() {
     }
     assert!(client.pages(CATALOG).len() > 2, "the catalogue needs pages");
     assert!(
-        (220..=270).contains(&sandbox.policies()),
+        (280..=340).contains(&sandbox.policies()),
         "{}",
         sandbox.policies()
     );

@@ -52,6 +52,8 @@ pub struct Row {
     pub expand_empty: &'static [&'static str],
     /// Paths below one object.
     pub below: &'static [&'static str],
+    /// Paths below one object that go through its type; which types have one, the objects tell.
+    pub below_type: &'static [&'static str],
     /// The only filters it takes: text, and the member that must be false.
     pub filters: &'static [(&'static str, &'static str)],
     /// Properties that it filters by with `in`.

@@ -14,7 +14,7 @@ use super::paging::{self, Place};
 use super::query::{Expand, Query, decode, encode};
 use super::refusal;
 use super::shape::{self, Shape, Standing};
-use super::tenant::{Resource, Tenant};
+use super::tenant::{IN_CLEAR, Resource, Tenant};
 
 /// What a Graph request is answered from.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +25,8 @@ pub struct Graph<'a> {
     pub tenant: &'a Tenant,
     /// Largest page.
     pub page_size: usize,
+    /// Whether the app may have values in clear that an object gives as placeholders.
+    pub gives_in_clear: bool,
 }
 
 /// Which objects a filter lets pass.
@@ -221,7 +223,7 @@ impl Call<'_> {
         };
         let mut path = format!("{}/{}", self.row.path, encode(&id));
         let (mut resource, mut allowed) = (object, self.row.below);
-        let mut segments = segments.filter(|part| !part.starts_with("microsoft.graph."));
+        let mut through_type = false;
         loop {
             let Some(name) = segments.next() else {
                 return if path.matches('/').count() == self.row.path.matches('/').count() + 1 {
@@ -230,13 +232,23 @@ impl Call<'_> {
                     self.element(&path, resource)
                 };
             };
-            if name.starts_with("getOmaSettingPlainTextValue(") {
-                let scope = "DeviceManagementConfiguration.ReadWrite.All";
-                return refusal::forbidden(self.request, scope);
+            if name.starts_with("microsoft.graph.") {
+                if !is_of_type(resource, &name) {
+                    return refusal::no_segment(self.request, &name);
+                }
+                through_type = true;
+                continue;
             }
-            if !allowed.contains(&name.as_str()) {
+            if let Some(argument) = name.strip_prefix(IN_CLEAR) {
+                return self.in_clear(resource, argument);
+            }
+            let typed = through_type
+                && self.row.below_type.contains(&name.as_str())
+                && resource.below.iter().any(|(key, _)| *key == name);
+            if !typed && !allowed.contains(&name.as_str()) {
                 return refusal::no_segment(self.request, &name);
             }
+            through_type = false;
             path = format!("{path}/{name}");
             let facts = navigation::below(&name);
             let elements = resource.below(&name);
@@ -257,6 +269,29 @@ impl Call<'_> {
                 return self.list_below(&path, elements, facts.expand);
             }
             allowed = facts.below;
+        }
+    }
+
+    /// A value that an object gives as a placeholder.
+    fn in_clear(&self, object: &Resource, argument: &str) -> Answer {
+        if !self.graph.gives_in_clear {
+            let scope = "DeviceManagementConfiguration.ReadWrite.All";
+            return refusal::forbidden(self.request, scope);
+        }
+        let name = argument
+            .strip_suffix("')")
+            .unwrap_or_default()
+            .replace("''", "'");
+        let values = object.below(IN_CLEAR);
+        match values.iter().find(|value| value.id == name) {
+            Some(value) => {
+                let context = format!("{}/$metadata#Edm.String", self.version_root);
+                json_answer(with_context(
+                    &format!("\"@odata.context\":{}", json::quote(&context)),
+                    &value.text,
+                ))
+            }
+            None => refusal::not_found(self.request, &name),
         }
     }
 
@@ -380,6 +415,13 @@ impl Call<'_> {
 
 /// The most values that a filter takes in one `in`.
 const MOST_IN_FILTER: usize = 15;
+
+/// Whether an object is of the type that a path segment names.
+fn is_of_type(object: &Resource, segment: &str) -> bool {
+    Members::parse(&object.text)
+        .and_then(|members| members.string("@odata.type"))
+        .is_some_and(|name| name.trim_start_matches('#') == segment)
+}
 
 const TIPS: &str = concat!(
     r#","@microsoft.graph.tips":"Use $select to choose only the properties your app needs, "#,

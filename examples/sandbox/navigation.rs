@@ -63,21 +63,6 @@ const BELOW: &[Below] = &[
         ..LEAF
     },
     Below {
-        name: "definition",
-        one: true,
-        ..LEAF
-    },
-    Below {
-        name: "presentation",
-        one: true,
-        ..LEAF
-    },
-    Below {
-        name: "identityCertificateForClientAuthentication",
-        one: true,
-        ..LEAF
-    },
-    Below {
         name: "themeColorLogo",
         one: true,
         value: true,
@@ -118,14 +103,37 @@ const BELOW: &[Below] = &[
     },
 ];
 
-/// How a navigation property behaves: a leaf list unless the table says otherwise.
+/// Navigation properties that lead to one object, and no further.
+const ONE: &[&str] = &[
+    "definition",
+    "presentation",
+    "rootCertificate",
+    "rootCertificateForServerValidation",
+    "rootCertificateForClientValidation",
+    "identityCertificate",
+    "identityCertificateForClientAuthentication",
+    "smimeSigningCertificate",
+    "smimeEncryptionCertificate",
+    "singleSignOnExtensionPkinitCertificate",
+    "derivedCredentialSettings",
+    "defaultIosEnrollmentProfile",
+    "defaultMacOsEnrollmentProfile",
+    "defaultTvOSEnrollmentProfile",
+    "defaultVisionOSEnrollmentProfile",
+    "themeColorLogo",
+    "lightBackgroundLogo",
+    "landingPageCustomizedImage",
+];
+
+/// How a navigation property behaves: a leaf list unless the tables say otherwise.
 pub fn below(name: &str) -> Below {
     if FILES.contains(&name) {
         return FILE;
     }
+    let one = ONE.contains(&name);
     BELOW
         .iter()
         .find(|below| below.name == name)
         .copied()
-        .unwrap_or(LEAF)
+        .unwrap_or(Below { one, ..LEAF })
 }

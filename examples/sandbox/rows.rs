@@ -34,6 +34,7 @@ const LIST: Row = Row {
     expand_item: ASSIGNMENTS,
     expand_empty: &[],
     below: ASSIGNMENTS,
+    below_type: &[],
     filters: &[],
     filter_in: &[],
     newer: &[],
@@ -113,10 +114,17 @@ pub const ROWS: &[Row] = &[
         path: "deviceManagement/deviceConfigurations",
         versions: Versions::Both,
         declared: "microsoft.graph.deviceConfiguration",
-        below: &[
-            "assignments",
+        below_type: &[
+            "rootCertificate",
+            "rootCertificateForServerValidation",
             "rootCertificatesForServerValidation",
+            "rootCertificateForClientValidation",
+            "identityCertificate",
             "identityCertificateForClientAuthentication",
+            "smimeSigningCertificate",
+            "smimeEncryptionCertificate",
+            "singleSignOnExtensionPkinitCertificate",
+            "derivedCredentialSettings",
             "networkAccessConfigurations",
             "privacyAccessControls",
         ],
@@ -158,6 +166,16 @@ pub const ROWS: &[Row] = &[
         path: "deviceManagement/hardwareConfigurations",
         declared: "microsoft.graph.hardwareConfiguration",
         list_nulls: &["configurationFileContent"],
+        ..LIST
+    },
+    // Not in Microsoft's metadata; tools that know it read each policy with its settings.
+    Row {
+        path: "deviceManagement/inventoryPolicies",
+        declared: "microsoft.graph.deviceManagementInventoryPolicy",
+        page: 25,
+        style: TokenStyle::Double,
+        expand_item: &["assignments", "settings"],
+        below: &["assignments", "settings"],
         ..LIST
     },
     Row {
@@ -257,7 +275,13 @@ pub const ROWS: &[Row] = &[
     Row {
         path: "deviceManagement/depOnboardingSettings",
         declared: "microsoft.graph.depOnboardingSetting",
-        below: &["enrollmentProfiles"],
+        below: &[
+            "enrollmentProfiles",
+            "defaultIosEnrollmentProfile",
+            "defaultMacOsEnrollmentProfile",
+            "defaultTvOSEnrollmentProfile",
+            "defaultVisionOSEnrollmentProfile",
+        ],
         scopes: SERVICE,
         ..PLAIN
     },

@@ -13,11 +13,12 @@ use super::rows::ROWS;
 use super::tenant::{Resource, Tenant};
 use super::{
     sample_admin, sample_apps, sample_catalog, sample_compliance, sample_directory,
-    sample_enrollment, sample_profiles, sample_scripts, sample_store,
+    sample_enrollment, sample_files, sample_networks, sample_profiles, sample_scripts,
+    sample_store, sample_tokens, sample_updates,
 };
 
 /// Number of policies unless somebody asks for another.
-const DEFAULT_POLICIES: usize = 180 + 61;
+const DEFAULT_POLICIES: usize = 300;
 
 /// Makes one object.
 type Make = fn(&mut Maker, &mut Tenant);
@@ -64,7 +65,6 @@ const TELL_SOURCE: &[&str] = &[
     "deviceManagement/deviceConfigurations",
     "deviceManagement/deviceCompliancePolicies",
     "deviceManagement/compliancePolicies",
-    "deviceManagement/resourceAccessProfiles",
     "deviceManagement/deviceEnrollmentConfigurations",
     "deviceManagement/windowsAutopilotDeploymentProfiles",
     "deviceAppManagement/mobileApps",
@@ -84,9 +84,13 @@ pub fn tenant(policies: Option<usize>, seed: u64) -> Tenant {
     sample_directory::fixed(&mut maker, &mut tenant);
     sample_catalog::fixed(&mut maker, &mut tenant);
     sample_profiles::fixed(&mut maker, &mut tenant);
+    sample_networks::fixed(&mut maker, &mut tenant);
+    sample_files::fixed(&mut maker, &mut tenant);
     sample_compliance::fixed(&mut maker, &mut tenant);
+    sample_updates::fixed(&mut maker, &mut tenant);
     sample_scripts::fixed(&mut maker, &mut tenant);
     sample_enrollment::fixed(&mut maker, &mut tenant);
+    sample_tokens::fixed(&mut maker, &mut tenant);
     sample_apps::fixed(&mut maker, &mut tenant);
     sample_store::fixed(&mut tenant);
     sample_admin::fixed(&mut tenant);

@@ -123,8 +123,11 @@ pub fn fixed(maker: &mut Maker, tenant: &mut Tenant) {
     );
     crowded(maker, tenant);
     reusable(maker, tenant);
-    linux_compliance(maker, tenant);
-    intent(maker, tenant);
+    linux_compliance(maker, tenant, "Linux must be patched", 30);
+    linux_compliance(maker, tenant, "Linux in the lab", 2);
+    intent(maker, tenant, "Firewall, the old way", 30);
+    intent(maker, tenant, "No settings any more", 0);
+    inventory(maker, tenant);
 }
 
 /// One generated policy.
@@ -333,16 +336,16 @@ fn reusable(maker: &mut Maker, tenant: &mut Tenant) {
     }
 }
 
-fn linux_compliance(maker: &mut Maker, tenant: &mut Tenant) {
+fn linux_compliance(maker: &mut Maker, tenant: &mut Tenant, name: &str, count: usize) {
     let id = maker.id();
-    let settings = settings(maker, 5);
+    let settings = settings(maker, count);
     let rule = Resource::new(r#"{"id":"a1c0ffee-0000-4000-8000-000000000001","ruleName":"BlockAndNotify"}"#)
         .with("scheduledActionConfigurations", vec![Resource::new(
             r#"{"id":"a1c0ffee-0000-4000-8000-000000000002","gracePeriodHours":24,"actionType":"block","notificationTemplateId":"00000000-0000-0000-0000-000000000000","notificationMessageCCList":[]}"#,
         )]);
     let text = maker.text(
-        r#"{"id":"<id>","createdDateTime":<created>,"description":"","lastModifiedDateTime":<modified>,"name":"Linux must be patched","platforms":"linux","roleScopeTagIds":["0"],"settingCount":5,"technologies":"linuxMdm","isAssigned":true,"creationSource":null}"#,
-        &[("id", &id)],
+        r#"{"id":"<id>","createdDateTime":<created>,"description":"","lastModifiedDateTime":<modified>,"name":"<name>","platforms":"linux","roleScopeTagIds":["0"],"settingCount":<count>,"technologies":"linuxMdm","isAssigned":true,"creationSource":null}"#,
+        &[("id", &id), ("name", name), ("count", &count.to_string())],
     );
     let policy = Resource::new(text)
         .with("settings", settings)
@@ -351,9 +354,9 @@ fn linux_compliance(maker: &mut Maker, tenant: &mut Tenant) {
     tenant.add("deviceManagement/compliancePolicies", policy);
 }
 
-fn intent(maker: &mut Maker, tenant: &mut Tenant) {
+fn intent(maker: &mut Maker, tenant: &mut Tenant, name: &str, count: usize) {
     let (id, template) = (maker.id(), maker.id());
-    let settings = (0..30)
+    let settings = (0..count)
         .map(|number| {
             let setting = maker.id();
             Resource::new(format!(
@@ -362,8 +365,8 @@ fn intent(maker: &mut Maker, tenant: &mut Tenant) {
         })
         .collect();
     let text = maker.text(
-        r#"{"id":"<id>","displayName":"Firewall, the old way","description":"","isAssigned":true,"isMigratingToConfigurationPolicy":null,"lastModifiedDateTime":<modified>,"templateId":"<template>","roleScopeTagIds":["0"]}"#,
-        &[("id", &id), ("template", &template)],
+        r#"{"id":"<id>","displayName":"<name>","description":"","isAssigned":true,"isMigratingToConfigurationPolicy":null,"lastModifiedDateTime":<modified>,"templateId":"<template>","roleScopeTagIds":["0"]}"#,
+        &[("id", &id), ("name", name), ("template", &template)],
     );
     let all_devices = r##"{"@odata.type":"#microsoft.graph.allDevicesAssignmentTarget"}"##;
     let intent = Resource::new(text).with("settings", settings).with(
@@ -375,4 +378,19 @@ fn intent(maker: &mut Maker, tenant: &mut Tenant) {
         r#"{{"id":"{template}","displayName":"Microsoft Defender Firewall","description":"","versionInfo":"2004","isDeprecated":true,"intentCount":1,"templateType":"securityTemplate","platformType":"windows10AndLater","templateSubtype":"firewall","publishedDateTime":"2020-04-30T00:00:00Z"}}"#
     );
     tenant.add("deviceManagement/templates", Resource::new(text));
+}
+
+fn inventory(maker: &mut Maker, tenant: &mut Tenant) {
+    for name in ["Properties of laptops", "Properties of kiosks"] {
+        let id = maker.id();
+        let settings = settings(maker, 3);
+        let text = maker.text(
+            r#"{"id":"<id>","createdDateTime":<created>,"lastModifiedDateTime":<modified>,"name":"<name>","description":"","platforms":"windows10","technologies":"mdm","settingCount":3,"roleScopeTagIds":["0"]}"#,
+            &[("id", &id), ("name", name)],
+        );
+        let policy = Resource::new(text)
+            .with("settings", settings)
+            .with("assignments", vec![to_group(&id, 0)]);
+        tenant.add("deviceManagement/inventoryPolicies", policy);
+    }
 }

@@ -1,4 +1,4 @@
-//! Compliance policies, the messages they send, and Windows update profiles.
+//! Compliance policies and the messages they send.
 
 use super::sample::{Maker, put};
 use super::tenant::{Resource, Tenant};
@@ -48,7 +48,6 @@ pub fn fixed(maker: &mut Maker, tenant: &mut Tenant) {
         r#""Custom compliance: BIOS""#,
         CUSTOM,
     );
-    updates(maker, tenant);
 }
 
 /// One generated policy.
@@ -106,44 +105,4 @@ fn messages(maker: &mut Maker, tenant: &mut Tenant) {
         let template = Resource::new(text).with("localizedNotificationMessages", messages.into());
         tenant.add(MESSAGES, template);
     }
-}
-
-fn updates(maker: &mut Maker, tenant: &mut Tenant) {
-    let profiles = [
-        (
-            "deviceManagement/windowsFeatureUpdateProfiles",
-            r#""featureUpdateVersion":"Windows 11, version 24H2","rolloutSettings":{"offerStartDateTimeInUTC":null,"offerEndDateTimeInUTC":null,"offerIntervalInDays":null},"deployableContentDisplayName":"Windows 11, version 24H2","endOfSupportDate":"2027-10-12T00:00:00Z","installLatestWindows10OnWindows11IneligibleDevice":false,"installFeatureUpdatesOptional":false"#,
-        ),
-        (
-            "deviceManagement/windowsQualityUpdateProfiles",
-            r#""expeditedUpdateSettings":{"qualityUpdateRelease":"2026-11-10T00:00:00Z","daysUntilForcedReboot":1},"releaseDateDisplayName":"11/10/2026 - 2026.11 B","deployableContentDisplayName":"2026.11 B""#,
-        ),
-        (
-            "deviceManagement/windowsQualityUpdatePolicies",
-            r#""hotpatchEnabled":true,"approvalSettings":[]"#,
-        ),
-        (
-            "deviceManagement/windowsDriverUpdateProfiles",
-            r#""approvalType":"manual","deviceReporting":12,"newUpdates":3,"deploymentDeferralInDays":null,"inventorySyncStatus":{"lastSuccessfulSyncDateTime":"2026-11-20T08:00:00Z","driverInventorySyncState":"success"}"#,
-        ),
-    ];
-    for (collection, rest) in profiles {
-        let template = format!(
-            r#"{{"id":"<id>","displayName":"Fleet","description":"","createdDateTime":<created>,"lastModifiedDateTime":<modified>,"roleScopeTagIds":["0"],{rest}}}"#
-        );
-        put(maker, tenant, collection, &template, &[]);
-    }
-    let drivers = "deviceManagement/windowsDriverUpdateProfiles";
-    let id = tenant.list(drivers).last().map(|item| item.id.clone());
-    let inventories = (0..30).map(|number| driver(maker, number)).collect();
-    if let Some(item) = id.and_then(|id| tenant.get_mut(drivers, &id)) {
-        *item.below_mut("driverInventories") = inventories;
-    }
-}
-
-fn driver(maker: &mut Maker, number: usize) -> Resource {
-    let id = maker.id();
-    Resource::new(format!(
-        r#"{{"id":"{id}","name":"Contoso firmware {number}","version":"1.{number}.0.0","manufacturer":"Contoso","releaseDateTime":"2026-06-01T00:00:00Z","driverClass":"Firmware","applicableDeviceCount":4,"approvalStatus":"needsReview","category":"recommended","deployDateTime":"0001-01-01T00:00:00Z"}}"#
-    ))
 }

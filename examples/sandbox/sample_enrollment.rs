@@ -1,5 +1,5 @@
 //! Enrollment configurations of every kind in their one collection, with composite ids, defaults
-//! that have no name, and a kind nobody knows; Autopilot profiles; Apple tokens.
+//! that have no name, and a kind nobody knows; Autopilot profiles.
 
 use super::sample::{ALL_DEVICES_TARGET, Maker, assignment, put, to_group};
 use super::tenant::{Resource, Tenant};
@@ -71,7 +71,6 @@ pub fn fixed(maker: &mut Maker, tenant: &mut Tenant) {
         notification(maker, tenant, platform);
     }
     autopilot(maker, tenant);
-    apple(maker, tenant);
 }
 
 fn configuration(
@@ -237,24 +236,4 @@ fn autopilot(maker: &mut Maker, tenant: &mut Tenant) {
             &[("type", kind), ("name", name), ("usage", usage)],
         );
     }
-}
-
-fn apple(maker: &mut Maker, tenant: &mut Tenant) {
-    let (token, profile) = (maker.id(), maker.id());
-    let text = maker.text(
-        r#"{"id":"<id>","appleIdentifier":"mdm@sandbox.invalid","tokenExpirationDateTime":"2027-03-01T10:00:00Z","lastModifiedDateTime":<modified>,"lastSuccessfulSyncDateTime":"2026-11-22T04:00:00Z","lastSyncTriggeredDateTime":"2026-11-22T04:00:00Z","shareTokenWithSchoolDataSyncService":false,"lastSyncErrorCode":0,"tokenType":"dep","tokenName":"Sandbox ADE","syncedDeviceCount":42,"dataSharingConsentGranted":true,"roleScopeTagIds":["0"]}"#,
-        &[("id", &token)],
-    );
-    let profile = Resource::new(format!(
-        r##"{{"@odata.type":"#microsoft.graph.depMacOSEnrollmentProfile","id":"{token}_{profile}","displayName":"Macs","description":"","requiresUserAuthentication":true,"configurationEndpointUrl":"https:\/\/appleconfigurator2.sandbox.invalid","supervisedModeEnabled":true,"isMandatory":true,"adminAccountUserName":"ladmin","adminAccountPassword":"correct horse battery staple","adminAccountFullName":"Local admin","hideAdminAccount":true,"enabledSkipKeys":["Siri","Diagnostics"]}}"##
-    ));
-    let token = Resource::new(text).with("enrollmentProfiles", vec![profile]);
-    tenant.add("deviceManagement/depOnboardingSettings", token);
-    put(
-        maker,
-        tenant,
-        "deviceManagement/androidDeviceOwnerEnrollmentProfiles",
-        r#"{"accountId":"sandbox","id":"<id>","displayName":"Scanners","description":null,"enrollmentMode":"corporateOwnedDedicatedDevice","enrollmentTokenType":"default","createdDateTime":<created>,"lastModifiedDateTime":<modified>,"tokenValue":"SANDBOXTOKENVALUE","tokenCreationDateTime":<created>,"tokenExpirationDateTime":"2027-01-01T00:00:00Z","enrolledDeviceCount":3,"enrollmentTokenUsageCount":3,"qrCodeContent":"{\"android.app.extra\":\"SANDBOXTOKENVALUE\"}","qrCodeImage":null,"roleScopeTagIds":["0"],"configureWifi":true,"wifiSsid":"setup","wifiPassword":"wlan-secret-42","wifiSecurityType":"wpa","wifiHidden":false,"isTeamsDeviceProfile":false}"#,
-        &[],
-    );
 }

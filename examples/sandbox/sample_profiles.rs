@@ -1,9 +1,10 @@
 //! Device configuration profiles of several platforms, and administrative templates.
 
 use super::sample::{Maker, put};
-use super::tenant::{Resource, Tenant};
+use super::tenant::{IN_CLEAR, Resource, Tenant};
 
-const PROFILES: &str = "deviceManagement/deviceConfigurations";
+/// Where profiles are.
+pub const PROFILES: &str = "deviceManagement/deviceConfigurations";
 const TEMPLATES: &str = "deviceManagement/groupPolicyConfigurations";
 
 /// What every profile begins with.
@@ -13,15 +14,19 @@ const RING: &str = r##""deliveryOptimizationMode":"userDefined","prereleaseFeatu
 
 const CUSTOM: &str = r##""omaSettings":[{"@odata.type":"#microsoft.graph.omaSettingString","displayName":"Wallet key","description":null,"omaUri":"./Device/Vendor/MSFT/Policy/Config/Wallet/Key","secretReferenceValueId":"35ea58b6-1111-4f4b-a3c6-74a5f8d2c3e1_<id>_5c7b","isEncrypted":true,"value":"****"},{"@odata.type":"#microsoft.graph.omaSettingInteger","displayName":"Minutes","description":"","omaUri":"./Device/Vendor/MSFT/Policy/Config/DeviceLock/MaxInactivityTimeDeviceLock","secretReferenceValueId":null,"isEncrypted":false,"value":15,"isReadOnly":false},{"@odata.type":"#microsoft.graph.omaSettingFloatingPoint","displayName":"Ratio","description":"","omaUri":"./Device/Vendor/Sandbox/Ratio","secretReferenceValueId":null,"isEncrypted":false,"value":0.1000},{"@odata.type":"#microsoft.graph.omaSettingFloatingPoint","displayName":"Huge","description":"","omaUri":"./Device/Vendor/Sandbox/Huge","secretReferenceValueId":null,"isEncrypted":false,"value":12345678901234567890123},{"@odata.type":"#microsoft.graph.omaSettingFloatingPoint","displayName":"Exponent","description":"","omaUri":"./Device/Vendor/Sandbox/Exponent","secretReferenceValueId":null,"isEncrypted":false,"value":1e5},{"@odata.type":"#microsoft.graph.omaSettingFloatingPoint","displayName":"Minus nothing","description":"","omaUri":"./Device/Vendor/Sandbox/Zero","secretReferenceValueId":null,"isEncrypted":false,"value":-0},{"@odata.type":"#microsoft.graph.omaSettingStringXml","displayName":"Start layout","description":"","omaUri":"./User/Vendor/MSFT/Policy/Config/Start/StartLayout","secretReferenceValueId":"35ea58b6-1111-4f4b-a3c6-74a5f8d2c3e1_<id>_77aa","isEncrypted":true,"fileName":"layout.xml","value":"PGEvPg=="}]}"##;
 
+const CUSTOM_TYPE: &str = "windows10CustomConfiguration";
+
+/// The ends of the names of its encrypted values, and the values.
+const ENCRYPTED: [(&str, &str); 2] = [
+    ("5c7b", "oma-secret-1147"),
+    ("77aa", "<layout>oma-secret-2253</layout>"),
+];
+
 const IOS: &str = r#""accountBlockModification":false,"activationLockAllowWhenSupervised":false,"airDropBlocked":true,"cameraBlocked":false,"iCloudBlockBackup":false,"passcodeBlockSimple":true,"passcodeExpirationDays":null,"passcodeMinimumLength":6,"passcodeRequired":true,"passcodeRequiredType":"numeric","safariCookieSettings":"browserDefault","appsVisibilityList":[],"networkUsageRules":[],"mediaContentRatingApps":"allAllowed"}"#;
 
 const ANDROID: &str = r#""appsAllowInstallFromUnknownSources":false,"cameraBlocked":false,"dataRoamingBlocked":false,"kioskModeApps":[],"passwordMinimumLength":8,"passwordRequiredType":"numericComplex","personalProfileAppsAllowInstallFromUnknownSources":null,"screenCaptureBlocked":true,"systemUpdateInstallType":"windowed","systemUpdateWindowStartMinutesAfterMidnight":120,"systemUpdateWindowEndMinutesAfterMidnight":300,"wifiBlockEditConfigurations":false,"workProfilePasswordRequiredType":"deviceDefault"}"#;
 
 const MAC: &str = r##""deploymentChannel":"deviceChannel","payloadName":"Dock","payloadFileName":"dock.mobileconfig","payload":"PD94bWwgdmVyc2lvbj0iMS4wIj8+PHBsaXN0PjxkaWN0PjxrZXk+dGlsZXNpemU8L2tleT48aW50ZWdlcj40ODwvaW50ZWdlcj48L2RpY3Q+PC9wbGlzdD4="}"##;
-
-const WIFI: &str = r#""wifiSecurityType":"wpa2Enterprise","meteredConnectionLimit":"unrestricted","ssid":"sandbox-corp","networkName":"Corporate","connectAutomatically":true,"connectToPreferredNetwork":true,"connectWhenNetworkNameIsHidden":false,"proxySetting":"none","forceFIPSCompliance":false,"networkSingleSignOn":"disabled","eapType":"eapTls","trustedServerCertificateNames":["radius.sandbox.invalid"],"authenticationMethod":"certificate"}"#;
-
-const ROOT: &str = r#""trustedRootCertificate":"TUlJQm9EQ0NBUWtDRkFBQkNERUY=","certFileName":"root.cer","destinationStore":"computerCertStoreRoot"}"#;
 
 const IOS_UPDATE: &str = r#""isEnabled":null,"activeHoursStart":"08:00:00.0000000","activeHoursEnd":"17:00:00.0000000","scheduledInstallDays":["monday"],"utcTimeOffsetInMinutes":60,"enforcedSoftwareUpdateDelayInDays":30,"updateScheduleType":"updateOutsideOfActiveHours","desiredOsVersion":"18.1","customUpdateTimeWindows":[]}"#;
 
@@ -48,7 +53,7 @@ pub fn fixed(maker: &mut Maker, tenant: &mut Tenant) {
     profile(
         maker,
         tenant,
-        "windows10CustomConfiguration",
+        CUSTOM_TYPE,
         r#""Custom OMA-URI""#,
         CUSTOM,
         &[],
@@ -101,29 +106,6 @@ pub fn fixed(maker: &mut Maker, tenant: &mut Tenant) {
         UNHEARD_OF,
         &[],
     );
-    profile(
-        maker,
-        tenant,
-        "windows81TrustedRootCertificate",
-        r#""Root CA""#,
-        ROOT,
-        &[],
-    );
-    let root = tenant.list(PROFILES).last().cloned();
-    profile(
-        maker,
-        tenant,
-        "windowsWifiEnterpriseEAPConfiguration",
-        r#""Corporate Wi-Fi""#,
-        WIFI,
-        &[],
-    );
-    let wifi = tenant.list(PROFILES).last().map(|wifi| wifi.id.clone());
-    if let (Some(root), Some(wifi)) = (root, wifi)
-        && let Some(wifi) = tenant.get_mut(PROFILES, &wifi)
-    {
-        *wifi.below_mut("rootCertificatesForServerValidation") = vec![Resource::new(root.text)];
-    }
     bulk_group_policy(maker, tenant);
     bulk_group_policy(maker, tenant);
 }
@@ -132,7 +114,7 @@ pub fn fixed(maker: &mut Maker, tenant: &mut Tenant) {
 pub fn bulk(maker: &mut Maker, tenant: &mut Tenant) {
     let name = format!("\"Profile {:05}\"", maker.number());
     let (kind, rest) = [
-        ("windows10CustomConfiguration", CUSTOM),
+        (CUSTOM_TYPE, CUSTOM),
         ("iosGeneralDeviceConfiguration", IOS),
         ("androidDeviceOwnerGeneralDeviceConfiguration", ANDROID),
         ("macOSCustomConfiguration", MAC),
@@ -140,7 +122,8 @@ pub fn bulk(maker: &mut Maker, tenant: &mut Tenant) {
     profile(maker, tenant, kind, &name, rest, &[]);
 }
 
-fn profile(
+/// One profile of that type.
+pub fn profile(
     maker: &mut Maker,
     tenant: &mut Tenant,
     kind: &str,
@@ -156,6 +139,22 @@ fn profile(
     ];
     all.extend_from_slice(words);
     put(maker, tenant, PROFILES, &format!("{HEAD}{rest}"), &all);
+    let id = tenant.list(PROFILES).last().map(|item| item.id.clone());
+    if kind == CUSTOM_TYPE
+        && let Some(item) = id.and_then(|id| tenant.get_mut(PROFILES, &id))
+    {
+        let values = ENCRYPTED.map(|(tail, value)| in_clear(&item.id, tail, value));
+        *item.below_mut(IN_CLEAR) = values.into();
+    }
+}
+
+/// What stands behind a placeholder of a custom profile.
+fn in_clear(id: &str, tail: &str, value: &str) -> Resource {
+    Resource {
+        id: format!("35ea58b6-1111-4f4b-a3c6-74a5f8d2c3e1_{id}_{tail}"),
+        text: format!(r#"{{"value":"{value}"}}"#),
+        below: Vec::new(),
+    }
 }
 
 /// One set of administrative templates, with its definition values and their presentation values.

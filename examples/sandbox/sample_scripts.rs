@@ -1,5 +1,6 @@
 //! Scripts of all kinds, with bodies of a few kilobytes.
 
+use super::json::quote;
 use super::sample::{Maker, put};
 use super::tenant::Tenant;
 
@@ -17,7 +18,7 @@ const ATTRIBUTE: (&str, &str) = (
 );
 const COMPLIANCE: (&str, &str) = (
     "deviceManagement/deviceComplianceScripts",
-    r#"{"id":"c0de0000-aaaa-4bbb-8ccc-00000000dddd","publisher":"Sandbox","version":"2","displayName":<name>,"description":"","detectionScriptContent":<body>,"createdDateTime":<created>,"lastModifiedDateTime":<modified>,"runAsAccount":"system","enforceSignatureCheck":false,"runAs32Bit":false,"roleScopeTagIds":["0"]}"#,
+    r#"{"id":"<own>","publisher":"Sandbox","version":"2","displayName":<name>,"description":"","detectionScriptContent":<body>,"createdDateTime":<created>,"lastModifiedDateTime":<modified>,"runAsAccount":"system","enforceSignatureCheck":false,"runAs32Bit":false,"roleScopeTagIds":["0"],"platform":"windows10"}"#,
 );
 const HEALTH: (&str, &str) = (
     "deviceManagement/deviceHealthScripts",
@@ -59,10 +60,26 @@ pub fn fixed(maker: &mut Maker, tenant: &mut Tenant) {
     script(
         maker,
         tenant,
-        COMPLIANCE,
-        r#""BIOS version""#,
-        "Get-CimInstance Win32_BIOS\n",
+        ATTRIBUTE,
+        r#""Battery""#,
+        "#!/bin/sh\npmset -g batt\n",
     );
+    for (own, name, body) in [
+        (
+            "c0de0000-aaaa-4bbb-8ccc-00000000dddd",
+            "BIOS version",
+            "Get-CimInstance Win32_BIOS\n",
+        ),
+        (
+            "c0de0000-aaaa-4bbb-8ccc-00000000eeee",
+            "Disk",
+            "Get-Volume\n",
+        ),
+    ] {
+        let (name, body) = (quote(name), Maker::base64(body));
+        let words = [("own", own), ("name", &name), ("body", &body)];
+        put(maker, tenant, COMPLIANCE.0, COMPLIANCE.1, &words);
+    }
     health(maker, tenant, r#""Restart stopped Office C2R svc""#, true);
     health(maker, tenant, r#""Update stale Group Policies""#, true);
     health(maker, tenant, r#""Disk space""#, false);

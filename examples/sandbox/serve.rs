@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ pub struct Shared {
     pub root: String,
     /// Items in a page, at most.
     pub page_size: usize,
+    /// Whether the app may have values in clear.
+    pub gives_in_clear: AtomicBool,
     /// Time before each Graph answer.
     pub latency_ms: AtomicU64,
     /// How many batches there were.
@@ -181,6 +183,7 @@ impl Shared {
                     root: &self.root,
                     tenant,
                     page_size: self.page_size,
+                    gives_in_clear: self.gives_in_clear.load(Ordering::SeqCst),
                 };
                 graph.answer(request, twist)
             })

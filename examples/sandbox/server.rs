@@ -39,9 +39,13 @@ mod sample_catalog;
 mod sample_compliance;
 mod sample_directory;
 mod sample_enrollment;
+mod sample_files;
+mod sample_networks;
 mod sample_profiles;
 mod sample_scripts;
 mod sample_store;
+mod sample_tokens;
+mod sample_updates;
 mod serve;
 mod shape;
 mod sign_in;
@@ -49,7 +53,7 @@ pub mod tenant;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -89,6 +93,8 @@ pub struct Options {
     pub seed: u64,
     /// Requests a directory may make in that time; beyond it, 429 with `Retry-After`.
     pub budget: Option<(u32, Duration)>,
+    /// Whether the app has the permission to read values of custom settings in clear.
+    pub gives_in_clear: bool,
     /// One request a second for Conditional Access; beyond it, 429 without `Retry-After`.
     pub conditional_access_limit: bool,
 }
@@ -104,6 +110,7 @@ impl Default for Options {
             token_lifetime: 3599,
             seed: 1,
             budget: None,
+            gives_in_clear: false,
             conditional_access_limit: false,
         }
     }
@@ -134,6 +141,7 @@ impl Sandbox {
         let shared = Arc::new(Shared {
             root: format!("http://{address}"),
             page_size: options.page_size.max(1),
+            gives_in_clear: AtomicBool::new(options.gives_in_clear),
             latency_ms: AtomicU64::new(milliseconds(options.latency)),
             batches: AtomicU64::new(0),
             changes: AtomicU64::new(0),
@@ -198,6 +206,11 @@ impl Sandbox {
     /// Lets hanging requests go: their connections are closed.
     pub fn release(&self) {
         self.shared.rest.release();
+    }
+
+    /// Gives or takes the permission to read values of custom settings in clear.
+    pub fn give_in_clear(&self, given: bool) {
+        self.shared.gives_in_clear.store(given, Ordering::SeqCst);
     }
 
     /// Makes every token given out so far worthless.

@@ -7,6 +7,10 @@ use std::collections::BTreeMap;
 
 use super::json::{self, Members};
 
+/// Under this name hang the values in clear of an object, each with the id that the object has for it:
+/// the beginning of the path that gives one.
+pub const IN_CLEAR: &str = "getOmaSettingPlainTextValue(secretReferenceValueId='";
+
 /// One object with its navigation properties.
 #[derive(Debug, Clone, Default)]
 pub struct Resource {

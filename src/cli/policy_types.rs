@@ -67,6 +67,8 @@ fn show(ctx: &Context, key: &str) -> Result<()> {
         }
     })?;
     ctx.ui.document(&type_json(row))?;
+    let secrets = row.sealed.map(|sealed| sealed.permission);
+    let notes: Vec<&str> = row.notes.iter().map(|note| note.text).collect();
     let yes_or_no = |fact| if fact { "yes" } else { "no" }.to_owned();
     ctx.ui.fields(&[
         ("policy type", row.key.to_owned()),
@@ -74,6 +76,7 @@ fn show(ctx: &Context, key: &str) -> Result<()> {
         ("platforms", row.platforms.join(", ")),
         ("read at", format!("{}/{}", row.version.segment(), row.path)),
         ("to read", row.read_permissions.join(" or ")),
+        ("its secrets", secrets.unwrap_or_default().to_owned()),
         ("to restore", row.restore_permissions.join(" and ")),
         ("default", yes_or_no(row.default)),
         ("foundation", yes_or_no(row.foundation)),
@@ -81,6 +84,7 @@ fn show(ctx: &Context, key: &str) -> Result<()> {
             "not possible",
             row.not_app_only.unwrap_or_default().to_owned(),
         ),
+        ("note", notes.join("; ")),
     ])
 }
 
@@ -96,5 +100,7 @@ fn type_json(row: &PolicyType) -> Value {
         "default": row.default,
         "foundation": row.foundation,
         "not_possible": row.not_app_only,
+        "secrets_permission": row.sealed.map(|sealed| sealed.permission),
+        "notes": row.notes.iter().map(|note| note.text).collect::<Vec<_>>(),
     })
 }

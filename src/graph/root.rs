@@ -237,13 +237,20 @@ pub(super) fn loggable(url: &str) -> String {
     let (path, query) = path_and_query
         .split_once('?')
         .unwrap_or((path_and_query, ""));
+    // What is quoted in a path is the argument of a function, e.g. the name of a secret.
+    let path: Vec<&str> = path
+        .split('\'')
+        .enumerate()
+        .map(|(at, part)| if at % 2 == 0 { part } else { "…" })
+        .collect();
+    let path = path.join("'");
     let names: Vec<&str> = query
         .split('&')
         .filter_map(|option| option.split('=').next())
         .filter(|name| !name.is_empty())
         .collect();
     if names.is_empty() {
-        path.to_owned()
+        path
     } else {
         format!("{path}?{}", names.join("&"))
     }
@@ -570,5 +577,9 @@ mod tests {
             "/beta/a?$top&$skiptoken&x"
         );
         assert_eq!(loggable("https://h"), "/");
+        assert_eq!(
+            loggable("https://h/beta/a/f(name='secret%27')/b?x=1"),
+            "/beta/a/f(name='…')/b?x"
+        );
     }
 }

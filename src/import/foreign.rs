@@ -18,6 +18,7 @@ use crate::export::folder::{Entry, Folder};
 use crate::export::name;
 use crate::policy::Outcome;
 use crate::policy::catalogue::{self, PolicyType};
+use crate::policy::document::sealed::Unsealed;
 use crate::policy::document::{self, spacing};
 use crate::store::backup_sets;
 use crate::store::contents::Reader;
@@ -205,7 +206,13 @@ fn take(
         let list = known.get(policy.row.key).filter(|_| unique);
         let (id, text) = identify(&policy, list, &mut identity);
         let of: &mut Type = found.types.entry(policy.row.key.to_owned()).or_default();
-        let document = match document::finish(policy.row, text, Vec::new(), purpose.key) {
+        let document = match document::finish(
+            policy.row,
+            text,
+            &Unsealed::default(),
+            Vec::new(),
+            purpose.key,
+        ) {
             Ok(document) => document,
             Err(flaw) => {
                 of.unread.push(unusable(&policy.path, flaw.to_string()));

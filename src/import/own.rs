@@ -10,6 +10,7 @@ use crate::export::folder::Folder;
 use crate::export::manifest::{self, FileLine, Form, Manifest, TypeLine};
 use crate::policy::Outcome;
 use crate::policy::diff::row_of;
+use crate::policy::document::sealed::Unsealed;
 use crate::policy::document::{self, spacing};
 
 pub(super) fn gather(folder: &Folder, purpose: &Purpose<'_>) -> Result<Found> {
@@ -132,9 +133,15 @@ fn document(
         return Err("it was changed since it was exported".to_owned());
     }
     // Nothing changes here unless somebody wrote a secret and the hash to go with it.
-    document::finish(row_of(&line.policy_type), text, Vec::new(), purpose.key)
-        .map(|document| document.bytes)
-        .map_err(|flaw| flaw.to_string())
+    document::finish(
+        row_of(&line.policy_type),
+        text,
+        &Unsealed::default(),
+        Vec::new(),
+        purpose.key,
+    )
+    .map(|document| document.bytes)
+    .map_err(|flaw| flaw.to_string())
 }
 
 /// The references of a set from their lines; none where they make no sense.

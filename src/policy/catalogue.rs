@@ -28,9 +28,11 @@ mod configuration;
 pub mod directory;
 mod enrollment;
 mod entra;
+mod profiles;
 pub mod requests;
 mod scripts;
 mod tenant;
+mod updates;
 
 use crate::graph::{ServiceGroup, Version};
 
@@ -380,8 +382,10 @@ const PLAIN: PolicyType = PolicyType {
 pub fn all() -> impl Iterator<Item = &'static PolicyType> {
     configuration::ROWS
         .iter()
+        .chain(&profiles::ROWS)
         .chain(&compliance::ROWS)
         .chain(&scripts::ROWS)
+        .chain(&updates::ROWS)
         .chain(&enrollment::ROWS)
         .chain(&apps::ROWS)
         .chain(&tenant::ROWS)
@@ -452,8 +456,10 @@ pub fn platform_word(graph: &str) -> Option<&str> {
     Some(match name.as_str() {
         "" | "none" | "all" | "allplatforms" | "unknown" | "unknownfuturevalue" => return None,
         _ if begins(WINDOWS) => "windows",
-        _ if begins(&["mac"]) => "macos",
-        _ if begins(&["ios", "managedios"]) => "ios",
+        _ if begins(&["mac", "depmacos"]) => "macos",
+        _ if begins(&["ios", "managedios", "depios"]) => "ios",
+        _ if begins(&["tvos", "deptvos"]) => "tvOS",
+        _ if begins(&["visionos", "depvisionos"]) => "visionOS",
         _ if begins(&["android", "aosp", "managedandroid"]) => "android",
         _ if begins(&["linux"]) => "linux",
         _ => graph,

@@ -5,11 +5,13 @@
 //! they came: a property is set by replacing its value or by appending before the closing brace,
 //! elements of an array are joined as they are, and `x@odata.nextLink` goes when `x` is whole.
 //!
-//! One thing is changed on purpose: a secret in plain sight becomes a digest ([`redaction`]).
+//! Two things are changed on purpose: a secret in plain sight becomes a digest ([`redaction`]), and
+//! so does a value that Graph gave one at a time; its placeholder goes in any case ([`sealed`]).
 //!
 //! Nothing here panics on anything a server may send; what cannot be used is a [`Flaw`].
 
 pub mod redaction;
+pub mod sealed;
 pub mod spacing;
 
 use std::collections::BTreeMap;
@@ -24,6 +26,7 @@ use super::Document;
 use super::catalogue::{self, Platform, PolicyType};
 use super::references;
 use redaction::RedactionKey;
+use sealed::Unsealed;
 
 /// Why an object cannot be used as it came: one line for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -257,16 +260,17 @@ fn within_limit(text: &str) -> Result<(), Flaw> {
     Ok(())
 }
 
-/// Makes the document of an object whose extra reads are in place. `warnings` are those that came up
-/// while it was read.
+/// Makes the document of an object whose extra reads are in place. `unsealed` are the values that
+/// Graph gave one at a time, `warnings` those that came up while it was read.
 pub fn finish(
     row: &'static PolicyType,
     object: String,
+    unsealed: &Unsealed,
     mut warnings: Vec<String>,
     key: &RedactionKey,
 ) -> Result<Document, Flaw> {
     within_limit(&object)?;
-    let (id, name, platform) = {
+    let (id, name, platform, notes) = {
         let parsed = Object::parse(&object)?;
         let id = match row.shape {
             catalogue::Shape::List => parsed.id()?,
@@ -277,8 +281,10 @@ pub fn finish(
             (None, catalogue::Shape::Single) => row.label.to_owned(),
             (None, catalogue::Shape::List) => String::new(),
         };
-        (id, name, platform(row, &parsed))
+        (id, name, platform(row, &parsed), notes(row, &parsed))
     };
+    let put_away = sealed::put_away(row, &id, &object, unsealed, key)?;
+    let object = put_away.text.unwrap_or(object);
     let redacted = redaction::redact(row, &id, &object, key)?;
     let text = redacted.text.unwrap_or(object);
     within_limit(&text)?;
@@ -286,7 +292,9 @@ pub fn finish(
         .map_err(|error| Flaw::new(format_args!("it cannot be parsed: {error}")))?;
     let (remarks, secrets) = observe(&value);
     warnings.extend(remarks);
-    warnings.extend(count(redacted.values, "kept as a digest only"));
+    let digests = put_away.values + redacted.values;
+    warnings.extend(count(digests, "kept as a digest only"));
+    warnings.extend(notes);
     Ok(Document {
         policy_type: row.key,
         id,
@@ -298,6 +306,16 @@ pub fn finish(
         referred: references::find(row.key, &value),
         app: (row.key == references::APP).then(|| references::app_identity(&value)),
     })
+}
+
+/// What its row has to say about an object.
+fn notes(row: &PolicyType, object: &Object<'_>) -> Vec<String> {
+    let about = |note: &&catalogue::Note| {
+        note.when
+            .is_none_or(|name| object.get(name) == Some("true"))
+    };
+    let notes = row.notes.iter().filter(about);
+    notes.map(|note| note.text.to_owned()).collect()
 }
 
 /// What the reader of a backup has to know about an object, and how many secrets it lacks.
@@ -344,13 +362,11 @@ impl Seen {
             Value::String(text) => self.unknown_enum |= text == "unknownFutureValue",
             Value::Array(elements) => elements.iter().for_each(|element| self.walk(element)),
             Value::Object(members) => {
-                // An encrypted OMA-URI value, or a secret of the settings catalog.
-                let encrypted = members.contains_key("omaUri")
-                    && members.get("isEncrypted") == Some(&Value::Bool(true));
-                let sealed = odata_type(value)
-                    == Some("deviceManagementConfigurationSecretSettingValue")
-                    && members.get("value").is_some_and(|value| !value.is_null());
-                self.secrets += usize::from(encrypted || sealed);
+                // A placeholder that went, or a token that stands for a secret of the settings
+                // catalog.
+                let token = odata_type(value) == Some(redaction::CATALOG_SECRET)
+                    && members.get("value").is_some_and(Value::is_string);
+                self.secrets += usize::from(token || sealed::is_not_captured(value));
                 members.values().for_each(|member| self.walk(member));
             }
             _ => {}

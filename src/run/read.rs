@@ -23,6 +23,8 @@ mod counted;
 mod object;
 mod parts;
 mod queue;
+mod references;
+mod sealed;
 mod tally;
 pub mod trial;
 
@@ -41,6 +43,7 @@ pub use counted::Extra;
 use collection::{Collection, Found, Listed, collections};
 use object::{Done, Pending, Reader, needs_nothing};
 use queue::{Queue, StopOnDrop, StopOnPanic, Work};
+use sealed::Rights;
 use tally::{ListEnd, Tally};
 
 /// What the sink is told, as it happens.
@@ -117,6 +120,7 @@ pub fn read_types(
     let worker = Worker {
         graph,
         key,
+        rights: Rights::default(),
         collections: &collections,
         queue: &queue,
     };
@@ -164,6 +168,7 @@ enum Message {
 struct Worker<'a> {
     graph: &'a dyn Graph,
     key: &'a RedactionKey,
+    rights: Rights,
     collections: &'a [Collection],
     queue: &'a Queue,
 }
@@ -181,6 +186,7 @@ impl Worker<'_> {
             let reader = Reader {
                 graph: &*together,
                 key: self.key,
+                rights: &self.rights,
             };
             let wanted = match work {
                 Work::List(place) => {

@@ -1,6 +1,6 @@
 //! The paths of a row that still matter at one place of a document.
 
-use crate::policy::catalogue::{self, PolicyType};
+use crate::policy::catalogue::{self, PolicyType, Reference};
 
 /// What the row says about the place where we are and everything below it.
 pub(in crate::policy) struct Paths<'a> {
@@ -32,6 +32,7 @@ impl Paths<'static> {
             .map(|path| (*path, Meaning::Volatile))
             .chain(row.referred.iter().map(|path| (*path, Meaning::Referred)))
             .chain(sets.map(|set| (set.path, Meaning::Set(set.key))))
+            .chain(row.references.iter().flat_map(of_reference))
             .collect();
         Self {
             open,
@@ -49,7 +50,8 @@ impl<'a> Paths<'a> {
         let nested = self.in_setting && name == catalogue::NESTED_SETTINGS.path;
         let mut below = Paths {
             open: Vec::new(),
-            referred: false,
+            // Where there are several, it is said of each.
+            referred: self.referred && name == "[]",
             set: nested.then_some(catalogue::NESTED_SETTINGS.key),
             in_setting: self.in_setting || name == catalogue::SETTING,
             generated_id: name == "[]" && self.set.is_some_and(|key| !key.contains(&"id")),
@@ -83,6 +85,19 @@ impl<'a> Paths<'a> {
     pub(in crate::policy) fn set_key(&self) -> Option<&'static [&'static str]> {
         self.set
     }
+}
+
+/// What a reference leads to is a set where it is several; only the `id` counts, unless it is owned.
+fn of_reference(reference: &Reference) -> impl Iterator<Item = (&'static str, Meaning)> {
+    let key = reference.owned.unwrap_or(&["id"]);
+    let set = reference
+        .many
+        .then_some((reference.property, Meaning::Set(key)));
+    let referred = reference
+        .owned
+        .is_none()
+        .then_some((reference.property, Meaning::Referred));
+    set.into_iter().chain(referred)
 }
 
 /// What is left of `path` after its first step, if that step is `name`.

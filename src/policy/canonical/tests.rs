@@ -210,3 +210,55 @@ proptest! {
         let _ = canonical(row, &bytes);
     }
 }
+
+#[test]
+fn of_what_is_referred_to_only_the_id_counts_and_what_is_owned_counts_whole() {
+    let wifi = |roots: &str, client: &str| {
+        form(
+            "deviceConfiguration",
+            &format!(
+                r#"{{"id":"w","rootCertificatesForServerValidation":[{roots}],"rootCertificateForClientValidation":{client}}}"#
+            ),
+        )
+    };
+    let before = wifi(
+        r#"{"id":"a","displayName":"A"},{"id":"b"}"#,
+        r#"{"id":"c","displayName":"C"}"#,
+    );
+    assert_eq!(
+        before,
+        wifi(
+            r#"{"id":"b","displayName":"New"},{"id":"a"}"#,
+            r#"{"id":"c"}"#
+        )
+    );
+    assert_ne!(before, wifi(r#"{"id":"a"}"#, r#"{"id":"c"}"#));
+    assert_ne!(before, wifi(r#"{"id":"a"},{"id":"b"}"#, "null"));
+    let controls = |controls: &str| {
+        form(
+            "deviceConfiguration",
+            &format!(r#"{{"privacyAccessControls":[{controls}]}}"#),
+        )
+    };
+    let deny = r#"{"id":"1","dataCategory":"camera","accessLevel":"forceDeny"}"#;
+    let more = r#"{"id":"2","dataCategory":"email","accessLevel":"forceDeny"}"#;
+    assert_eq!(
+        controls(&format!("{deny},{more}")),
+        controls(&format!("{},{deny}", more.replace('2', "9")))
+    );
+    assert_ne!(controls(deny), controls(&deny.replace("Deny", "Allow")));
+}
+
+#[test]
+fn how_many_devices_have_a_driver_does_not_count_and_its_approval_does() {
+    let drivers = |count: u32, status: &str| {
+        form(
+            "windowsDriverUpdateProfile",
+            &format!(
+                r#"{{"newUpdates":{count},"deviceReporting":{count},"driverInventories":[{{"id":"{count}","name":"d","applicableDeviceCount":{count},"approvalStatus":"{status}"}}]}}"#
+            ),
+        )
+    };
+    assert_eq!(drivers(1, "approved"), drivers(2, "approved"));
+    assert_ne!(drivers(1, "approved"), drivers(1, "declined"));
+}

@@ -1,35 +1,69 @@
-//! Compliance policies and the messages they send.
+//! Compliance policies and the messages they send. The scripts that look for custom compliance are
+//! with the other scripts.
 
-use super::{ASSIGNMENTS, EXPANDED, PLAIN, Part, Platform, PolicyType, Set};
+use super::{APART, ASSIGNMENTS, EXPANDED, PLAIN, Part, Platform, PolicyType, Set, Via};
 use crate::graph::ServiceGroup;
 
-pub(super) static ROWS: [PolicyType; 2] = [
+/// What happens to devices that do not comply.
+const ACTIONS: Part = Part {
+    property: "scheduledActionsForRule",
+    parts: &[Part {
+        property: "scheduledActionConfigurations",
+        ..EXPANDED
+    }],
+    ..EXPANDED
+};
+
+const RULES: Set = Set {
+    path: "scheduledActionsForRule",
+    key: &["ruleName"],
+};
+
+const ACTIONS_OF_RULE: Set = Set {
+    path: "scheduledActionsForRule[]/scheduledActionConfigurations",
+    key: &["actionType", "gracePeriodHours", "notificationTemplateId"],
+};
+
+pub(super) static ROWS: [PolicyType; 3] = [
     PolicyType {
         key: "deviceCompliancePolicy",
         label: "Compliance policies",
         platforms: &["windows", "macos", "ios", "android"],
         path: "deviceManagement/deviceCompliancePolicies",
+        parts: &[ASSIGNMENTS, ACTIONS],
+        platform: Platform::Type,
+        sets: &[RULES, ACTIONS_OF_RULE],
+        ..PLAIN
+    },
+    PolicyType {
+        key: "compliancePolicyV2",
+        label: "Compliance policies made of settings (Linux)",
+        platforms: &["linux"],
+        group: ServiceGroup::DeviceConfigurationV2,
+        path: "deviceManagement/compliancePolicies",
         parts: &[
             ASSIGNMENTS,
             Part {
-                property: "scheduledActionsForRule",
-                parts: &[Part {
-                    property: "scheduledActionConfigurations",
-                    ..EXPANDED
-                }],
-                ..EXPANDED
+                property: "settings",
+                count: Some("settingCount"),
+                ..APART
+            },
+            // A list does not expand these.
+            Part {
+                via: Via::Path,
+                ..ACTIONS
             },
         ],
-        platform: Platform::Type,
+        name: "name",
+        platform: Platform::Property("platforms"),
+        volatile: &["settingCount", "creationSource"],
         sets: &[
             Set {
-                path: "scheduledActionsForRule",
-                key: &["ruleName"],
+                path: "settings",
+                key: &["settingInstance/settingDefinitionId"],
             },
-            Set {
-                path: "scheduledActionsForRule[]/scheduledActionConfigurations",
-                key: &["actionType", "gracePeriodHours", "notificationTemplateId"],
-            },
+            RULES,
+            ACTIONS_OF_RULE,
         ],
         ..PLAIN
     },

@@ -1,17 +1,23 @@
-//! Device configuration: profiles, settings catalog, administrative templates.
+//! Device configuration beside the profiles: settings catalog, administrative templates, intents.
 
-use super::{APART, ASSIGNMENTS, Members, PLAIN, Part, Platform, PolicyType, Set};
+use super::{APART, ASSIGNMENTS, EXPANDED, Note, PLAIN, Part, Platform, PolicyType, Set};
 use crate::graph::ServiceGroup;
 
-/// What the rows of the collection of device configuration profiles share.
-const PROFILE: PolicyType = PolicyType {
-    path: "deviceManagement/deviceConfigurations",
-    parts: &[ASSIGNMENTS],
-    platform: Platform::Type,
-    ..PLAIN
-};
+/// What the service sets by itself in all that is made of settings.
+const SETTINGS_VOLATILE: &[&str] = &[
+    "settingCount",
+    "creationSource",
+    "templateReference/templateDisplayName",
+    "templateReference/templateDisplayVersion",
+];
 
-pub(super) static ROWS: [PolicyType; 7] = [
+/// The settings of a policy.
+const SETTINGS: &[Set] = &[Set {
+    path: "settings",
+    key: &["settingInstance/settingDefinitionId"],
+}];
+
+pub(super) static ROWS: [PolicyType; 8] = [
     PolicyType {
         key: "settingsCatalogPolicy",
         label: "Settings catalog policies, endpoint security, baselines",
@@ -30,64 +36,9 @@ pub(super) static ROWS: [PolicyType; 7] = [
         ],
         name: "name",
         platform: Platform::Property("platforms"),
-        volatile: &[
-            "settingCount",
-            "creationSource",
-            "templateReference/templateDisplayName",
-            "templateReference/templateDisplayVersion",
-        ],
-        sets: &[Set {
-            path: "settings",
-            key: &["settingInstance/settingDefinitionId"],
-        }],
+        volatile: SETTINGS_VOLATILE,
+        sets: SETTINGS,
         ..PLAIN
-    },
-    PolicyType {
-        key: "deviceConfiguration",
-        label: "Device configuration profiles (templates)",
-        platforms: &["windows", "macos", "ios", "android"],
-        members: Members::Rest(PROFILE_TYPES),
-        volatile: &[
-            "omaSettings[]/secretReferenceValueId",
-            "privacyAccessControls",
-        ],
-        sets: &[Set {
-            path: "omaSettings",
-            key: &["omaUri"],
-        }],
-        redacted: &["preSharedKey", "sharedSecret"],
-        ..PROFILE
-    },
-    PolicyType {
-        key: "windowsUpdateRing",
-        label: "Windows update rings",
-        platforms: &["windows"],
-        members: Members::Types(&["windowsUpdateForBusinessConfiguration"]),
-        volatile: &[
-            "qualityUpdatesPauseStartDate",
-            "featureUpdatesPauseStartDate",
-            "qualityUpdatesPauseExpiryDateTime",
-            "featureUpdatesPauseExpiryDateTime",
-            "qualityUpdatesRollbackStartDateTime",
-            "featureUpdatesRollbackStartDateTime",
-            "qualityUpdatesWillBeRolledBack",
-            "featureUpdatesWillBeRolledBack",
-        ],
-        ..PROFILE
-    },
-    PolicyType {
-        key: "iosUpdateConfiguration",
-        label: "iOS update policies (classic)",
-        platforms: &["ios"],
-        members: Members::Types(&["iosUpdateConfiguration"]),
-        ..PROFILE
-    },
-    PolicyType {
-        key: "macOSSoftwareUpdateConfiguration",
-        label: "macOS update policies (classic)",
-        platforms: &["macos"],
-        members: Members::Types(&["macOSSoftwareUpdateConfiguration"]),
-        ..PROFILE
     },
     PolicyType {
         key: "groupPolicyConfiguration",
@@ -126,6 +77,37 @@ pub(super) static ROWS: [PolicyType; 7] = [
         ..PLAIN
     },
     PolicyType {
+        key: "groupPolicyUploadedDefinitionFile",
+        label: "Imported ADMX files (metadata)",
+        platforms: &["windows"],
+        path: "deviceManagement/groupPolicyUploadedDefinitionFiles",
+        name: "fileName",
+        platform: Platform::Always("windows"),
+        volatile: &[
+            "status",
+            "uploadDateTime",
+            "groupPolicyOperations",
+            "content",
+            "groupPolicyUploadedLanguageFiles[]/content",
+        ],
+        sets: &[
+            Set {
+                path: "languageCodes",
+                key: &[],
+            },
+            Set {
+                path: "groupPolicyUploadedLanguageFiles",
+                key: &["languageCode"],
+            },
+        ],
+        notes: &[Note {
+            when: None,
+            text: "Graph does not give the files themselves: keep the original ADMX and ADML",
+        }],
+        restore_step: Some(45),
+        ..PLAIN
+    },
+    PolicyType {
         key: "reusablePolicySetting",
         label: "Reusable settings groups",
         platforms: &["windows", "linux"],
@@ -140,126 +122,69 @@ pub(super) static ROWS: [PolicyType; 7] = [
         restore_step: Some(70),
         ..PLAIN
     },
-];
-
-/// The types of profiles that Microsoft's metadata lists and no other row takes.
-const PROFILE_TYPES: &[&str] = &[
-    "androidCustomConfiguration",
-    "androidDeviceOwnerDerivedCredentialAuthenticationConfiguration",
-    "androidDeviceOwnerEnterpriseWiFiConfiguration",
-    "androidDeviceOwnerGeneralDeviceConfiguration",
-    "androidDeviceOwnerImportedPFXCertificateProfile",
-    "androidDeviceOwnerPkcsCertificateProfile",
-    "androidDeviceOwnerScepCertificateProfile",
-    "androidDeviceOwnerTrustedRootCertificate",
-    "androidDeviceOwnerVpnConfiguration",
-    "androidDeviceOwnerWiFiConfiguration",
-    "androidEasEmailProfileConfiguration",
-    "androidEnterpriseWiFiConfiguration",
-    "androidForWorkCustomConfiguration",
-    "androidForWorkEnterpriseWiFiConfiguration",
-    "androidForWorkGeneralDeviceConfiguration",
-    "androidForWorkGmailEasConfiguration",
-    "androidForWorkImportedPFXCertificateProfile",
-    "androidForWorkNineWorkEasConfiguration",
-    "androidForWorkPkcsCertificateProfile",
-    "androidForWorkScepCertificateProfile",
-    "androidForWorkTrustedRootCertificate",
-    "androidForWorkVpnConfiguration",
-    "androidForWorkWiFiConfiguration",
-    "androidGeneralDeviceConfiguration",
-    "androidImportedPFXCertificateProfile",
-    "androidOmaCpConfiguration",
-    "androidPkcsCertificateProfile",
-    "androidScepCertificateProfile",
-    "androidTrustedRootCertificate",
-    "androidVpnConfiguration",
-    "androidWiFiConfiguration",
-    "androidWorkProfileCustomConfiguration",
-    "androidWorkProfileEnterpriseWiFiConfiguration",
-    "androidWorkProfileGeneralDeviceConfiguration",
-    "androidWorkProfileGmailEasConfiguration",
-    "androidWorkProfileNineWorkEasConfiguration",
-    "androidWorkProfilePkcsCertificateProfile",
-    "androidWorkProfileScepCertificateProfile",
-    "androidWorkProfileTrustedRootCertificate",
-    "androidWorkProfileVpnConfiguration",
-    "androidWorkProfileWiFiConfiguration",
-    "aospDeviceOwnerDeviceConfiguration",
-    "aospDeviceOwnerEnterpriseWiFiConfiguration",
-    "aospDeviceOwnerPkcsCertificateProfile",
-    "aospDeviceOwnerScepCertificateProfile",
-    "aospDeviceOwnerTrustedRootCertificate",
-    "aospDeviceOwnerWiFiConfiguration",
-    "editionUpgradeConfiguration",
-    "iosCertificateProfile",
-    "iosCustomConfiguration",
-    "iosDerivedCredentialAuthenticationConfiguration",
-    "iosDeviceFeaturesConfiguration",
-    "iosEasEmailProfileConfiguration",
-    "iosEducationDeviceConfiguration",
-    "iosEduDeviceConfiguration",
-    "iosEnterpriseWiFiConfiguration",
-    "iosExpeditedCheckinConfiguration",
-    "iosGeneralDeviceConfiguration",
-    "iosikEv2VpnConfiguration",
-    "iosImportedPFXCertificateProfile",
-    "iosPkcsCertificateProfile",
-    "iosScepCertificateProfile",
-    "iosTrustedRootCertificate",
-    "iosVpnConfiguration",
-    "iosWiFiConfiguration",
-    "iosWiredNetworkConfiguration",
-    "macOSCustomAppConfiguration",
-    "macOSCustomConfiguration",
-    "macOSDeviceFeaturesConfiguration",
-    "macOSEndpointProtectionConfiguration",
-    "macOSEnterpriseWiFiConfiguration",
-    "macOSExtensionsConfiguration",
-    "macOSGeneralDeviceConfiguration",
-    "macOSImportedPFXCertificateProfile",
-    "macOSPkcsCertificateProfile",
-    "macOSScepCertificateProfile",
-    "macOSTrustedRootCertificate",
-    "macOSVpnConfiguration",
-    "macOSWiFiConfiguration",
-    "macOSWiredNetworkConfiguration",
-    "sharedPCConfiguration",
-    "unsupportedDeviceConfiguration",
-    "windows10CustomConfiguration",
-    "windows10DeviceFirmwareConfigurationInterface",
-    "windows10EasEmailProfileConfiguration",
-    "windows10EndpointProtectionConfiguration",
-    "windows10EnterpriseModernAppManagementConfiguration",
-    "windows10GeneralConfiguration",
-    "windows10ImportedPFXCertificateProfile",
-    "windows10NetworkBoundaryConfiguration",
-    "windows10PFXImportCertificateProfile",
-    "windows10PkcsCertificateProfile",
-    "windows10SecureAssessmentConfiguration",
-    "windows10TeamGeneralConfiguration",
-    "windows10VpnConfiguration",
-    "windows81GeneralConfiguration",
-    "windows81SCEPCertificateProfile",
-    "windows81TrustedRootCertificate",
-    "windows81VpnConfiguration",
-    "windows81WifiImportConfiguration",
-    "windowsDefenderAdvancedThreatProtectionConfiguration",
-    "windowsDeliveryOptimizationConfiguration",
-    "windowsDomainJoinConfiguration",
-    "windowsHealthMonitoringConfiguration",
-    "windowsIdentityProtectionConfiguration",
-    "windowsKioskConfiguration",
-    "windowsPhone81CustomConfiguration",
-    "windowsPhone81GeneralConfiguration",
-    "windowsPhone81ImportedPFXCertificateProfile",
-    "windowsPhone81SCEPCertificateProfile",
-    "windowsPhone81TrustedRootCertificate",
-    "windowsPhone81VpnConfiguration",
-    "windowsPhoneEASEmailProfileConfiguration",
-    "windowsVpnConfiguration",
-    "windowsWifiConfiguration",
-    "windowsWifiEnterpriseEAPConfiguration",
-    "windowsWiredNetworkConfiguration",
-    "windowsZtdnsConfiguration",
+    PolicyType {
+        key: "deviceManagementIntent",
+        label: "Endpoint security and baselines, legacy intents",
+        platforms: &["windows", "macos"],
+        path: "deviceManagement/intents",
+        parts: &[
+            ASSIGNMENTS,
+            Part {
+                property: "settings",
+                ..APART
+            },
+        ],
+        volatile: &["isMigratingToConfigurationPolicy"],
+        sets: &[Set {
+            path: "settings",
+            key: &["definitionId"],
+        }],
+        ..PLAIN
+    },
+    PolicyType {
+        key: "hardwareConfiguration",
+        label: "BIOS and firmware configurations",
+        platforms: &["windows"],
+        path: "deviceManagement/hardwareConfigurations",
+        // Whether the list gives the file is not known.
+        read_each: true,
+        parts: &[ASSIGNMENTS],
+        platform: Platform::Always("windows"),
+        ..PLAIN
+    },
+    PolicyType {
+        key: "inventoryPolicy",
+        label: "Device inventory policies (properties catalog)",
+        platforms: &["windows"],
+        group: ServiceGroup::DeviceConfigurationV2,
+        path: "deviceManagement/inventoryPolicies",
+        unpublished: true,
+        read_each: true,
+        parts: &[
+            ASSIGNMENTS,
+            Part {
+                property: "settings",
+                count: Some("settingCount"),
+                ..EXPANDED
+            },
+        ],
+        name: "name",
+        platform: Platform::Property("platforms"),
+        default: false,
+        volatile: SETTINGS_VOLATILE,
+        sets: SETTINGS,
+        ..PLAIN
+    },
+    PolicyType {
+        key: "resourceAccessProfile",
+        label: "Resource access profiles (Windows 10X)",
+        platforms: &["windows"],
+        path: "deviceManagement/resourceAccessProfiles",
+        parts: &[ASSIGNMENTS],
+        platform: Platform::Always("windows"),
+        read_permissions: &["DeviceManagementServiceConfig.Read.All"],
+        restore_permissions: &["DeviceManagementServiceConfig.ReadWrite.All"],
+        default: false,
+        ..PLAIN
+    },
 ];

@@ -1,7 +1,7 @@
 //! Enrollment. One collection holds seven kinds of configurations; the service refuses to filter
 //! it by type, so its rows take their own from one list.
 
-use super::{ASSIGNMENTS, Members, PLAIN, Platform, PolicyType};
+use super::{ASSIGNMENTS, ASSIGNMENTS_APART, Members, PLAIN, Platform, PolicyType, Reference, Set};
 use crate::graph::ServiceGroup;
 
 /// What all of enrollment shares.
@@ -19,7 +19,7 @@ const CONFIGURATION: PolicyType = PolicyType {
     ..ENROLLMENT
 };
 
-pub(super) static ROWS: [PolicyType; 9] = [
+pub(super) static ROWS: [PolicyType; 16] = [
     PolicyType {
         key: "deviceEnrollmentLimit",
         label: "Device limit restrictions",
@@ -90,4 +90,114 @@ pub(super) static ROWS: [PolicyType; 9] = [
         volatile: &["managementServiceAppId", "assignedDevices"],
         ..ENROLLMENT
     },
+    PolicyType {
+        key: "depOnboardingSetting",
+        label: "Apple automated enrollment tokens (metadata)",
+        platforms: APPLE,
+        path: TOKENS,
+        query: TOKENS_QUERY,
+        parts: &[],
+        references: &[
+            default_profile("defaultIosEnrollmentProfile"),
+            default_profile("defaultMacOsEnrollmentProfile"),
+            default_profile("defaultTvOSEnrollmentProfile"),
+            default_profile("defaultVisionOSEnrollmentProfile"),
+        ],
+        name: "tokenName",
+        restore_permissions: &[],
+        volatile: &[
+            "syncedDeviceCount",
+            "lastSuccessfulSyncDateTime",
+            "lastSyncTriggeredDateTime",
+            "lastSyncErrorCode",
+            "tokenExpirationDateTime",
+        ],
+        restore_step: None,
+        ..ENROLLMENT
+    },
+    PolicyType {
+        key: "depEnrollmentProfile",
+        label: "Apple automated enrollment profiles",
+        platforms: APPLE,
+        path: "deviceManagement/depOnboardingSettings/{parent}/enrollmentProfiles",
+        parent_query: TOKENS_QUERY,
+        parts: &[],
+        platform: Platform::Type,
+        redacted: &["adminAccountPassword"],
+        ..ENROLLMENT
+    },
+    PolicyType {
+        key: "appleUserInitiatedEnrollmentProfile",
+        label: "Apple user-initiated enrollment types",
+        platforms: &["ios"],
+        path: "deviceManagement/appleUserInitiatedEnrollmentProfiles",
+        platform: Platform::Property("platform"),
+        sets: &[Set {
+            path: "availableEnrollmentTypeOptions",
+            key: &["ownerType", "enrollmentType"],
+        }],
+        ..ENROLLMENT
+    },
+    PolicyType {
+        key: "androidDeviceOwnerEnrollmentProfile",
+        label: "Android Enterprise corporate enrollment profiles",
+        path: "deviceManagement/androidDeviceOwnerEnrollmentProfiles",
+        ..ANDROID
+    },
+    PolicyType {
+        key: "androidForWorkEnrollmentProfile",
+        label: "Android work profile enrollment profiles (legacy)",
+        path: "deviceManagement/androidForWorkEnrollmentProfiles",
+        default: false,
+        ..ANDROID
+    },
+    PolicyType {
+        key: "termsAndConditions",
+        label: "Terms and conditions of the Company Portal",
+        path: "deviceManagement/termsAndConditions",
+        // An expansion of these assignments is refused.
+        parts: &[ASSIGNMENTS_APART],
+        ..ENROLLMENT
+    },
+    PolicyType {
+        key: "deviceCategory",
+        label: "Device categories",
+        path: "deviceManagement/deviceCategories",
+        parts: &[],
+        read_permissions: PLAIN.read_permissions,
+        restore_permissions: PLAIN.restore_permissions,
+        ..ENROLLMENT
+    },
 ];
+
+const APPLE: &[&str] = &["ios", "macos", "tvOS", "visionOS"];
+const TOKENS: &str = "deviceManagement/depOnboardingSettings";
+const TOKENS_QUERY: &[(&str, &str)] = &[("$top", "100")];
+
+/// What the profiles of Android share: a token that enrolls whoever has it, by itself and in a code.
+const ANDROID: PolicyType = PolicyType {
+    platforms: &["android"],
+    group: ServiceGroup::Enrollment,
+    platform: Platform::Always("android"),
+    volatile: &[
+        "tokenValue",
+        "qrCodeContent",
+        "qrCodeImage",
+        "enrollmentTokenUsageCount",
+        "enrolledDeviceCount",
+        "tokenCreationDateTime",
+        "tokenExpirationDateTime",
+    ],
+    redacted: &["tokenValue", "qrCodeContent", "qrCodeImage", "wifiPassword"],
+    ..PLAIN
+};
+
+/// A profile that devices of a token get unless they are given another.
+const fn default_profile(property: &'static str) -> Reference {
+    Reference {
+        property,
+        types: &[],
+        many: false,
+        owned: None,
+    }
+}

@@ -1,6 +1,6 @@
 //! Scripts. Their lists leave the bodies out, so each is read alone.
 
-use super::{ASSIGNMENTS, ASSIGNMENTS_APART, PLAIN, Platform, PolicyType};
+use super::{ASSIGNMENTS, ASSIGNMENTS_APART, Note, PLAIN, Platform, PolicyType};
 use crate::graph::ServiceGroup;
 
 /// What all scripts share.
@@ -13,7 +13,7 @@ const SCRIPT: PolicyType = PolicyType {
     ..PLAIN
 };
 
-pub(super) static ROWS: [PolicyType; 3] = [
+pub(super) static ROWS: [PolicyType; 5] = [
     PolicyType {
         key: "deviceManagementScript",
         label: "PowerShell platform scripts",
@@ -31,6 +31,24 @@ pub(super) static ROWS: [PolicyType; 3] = [
         ..SCRIPT
     },
     PolicyType {
+        key: "deviceCustomAttributeShellScript",
+        label: "macOS custom attributes",
+        platforms: &["macos"],
+        path: "deviceManagement/deviceCustomAttributeShellScripts",
+        platform: Platform::Always("macos"),
+        ..SCRIPT
+    },
+    PolicyType {
+        key: "deviceComplianceScript",
+        label: "Custom compliance discovery scripts",
+        platforms: &["windows", "linux", "macos"],
+        path: "deviceManagement/deviceComplianceScripts",
+        platform: Platform::Property("platform"),
+        volatile: &["version"],
+        restore_step: Some(80),
+        ..SCRIPT
+    },
+    PolicyType {
         key: "deviceHealthScript",
         label: "Remediations",
         platforms: &["windows"],
@@ -44,6 +62,11 @@ pub(super) static ROWS: [PolicyType; 3] = [
             "deviceHealthScriptType",
             "version",
         ],
+        // Kept all the same: whom they are assigned to, and when they run, is the tenant's own.
+        notes: &[Note {
+            when: Some("isGlobalScript"),
+            text: "one of Microsoft's own: only its assignments can be restored",
+        }],
         ..SCRIPT
     },
 ];

@@ -62,6 +62,14 @@ fn requests(row: &PolicyType) -> Vec<String> {
         let element = requests::below(&format!("{place}/{}", part.segments()), "ID").unwrap();
         open.extend(part.parts.iter().map(|inner| (element.clone(), inner)));
     }
+    let place = row.object_place(parent, "ID").unwrap();
+    for reference in row.references {
+        let first = reference.types.first().copied();
+        requests.push(written(row.reference(&place, first, reference).unwrap()));
+    }
+    if let Some(sealed) = &row.sealed {
+        requests.push(written(row.unsealed(&place, sealed, "it's")));
+    }
     requests
 }
 
@@ -128,6 +136,34 @@ fn every_row_keeps_the_rules_of_the_table() {
         for set in row.sets {
             assert!(!set.path.ends_with("[]"), "{key}: {}", set.path);
         }
+        let mut named = HashSet::new();
+        for reference in row.references {
+            let property = reference.property;
+            assert!(named.insert(property), "{key}/{property} is there twice");
+            assert!(
+                row.parts.iter().all(|part| part.property != property),
+                "{key}/{property} is a part, too"
+            );
+            for name in reference.types {
+                assert!(row.names(name), "{key}/{property}: {name} is not its type");
+            }
+            assert!(reference.owned.is_none() || reference.many, "{property}");
+        }
+        for note in row.notes {
+            assert!(!note.text.ends_with('.'), "{key}: {}", note.text);
+        }
+        if let Some(sealed) = row.sealed {
+            assert!(PERMISSIONS.contains(&sealed.permission), "{key}");
+        }
+        let query = row.query.iter().chain(row.parent_query);
+        for (name, _) in query {
+            assert!(name.starts_with('$'), "{key}: {name}");
+        }
+        assert!(
+            row.parent_query.is_empty() || row.parents().is_some(),
+            "{key}"
+        );
+        assert!(!row.unpublished || !row.default, "{key} is not sure enough");
     }
 }
 
@@ -177,6 +213,9 @@ fn the_foundations_and_what_is_off_are_as_documented() {
     assert_eq!(
         keys(|row| !row.default),
         [
+            "inventoryPolicy",
+            "resourceAccessProfile",
+            "androidForWorkEnrollmentProfile",
             "mobileApp",
             "mobileAppCategory",
             "mdmWindowsInformationProtectionPolicy",
@@ -237,6 +276,9 @@ fn foundations_are_restored_before_what_refers_to_them() {
         let before = row.restore_step.is_none_or(|own| own <= step("policySet"));
         before || row.key == "operationApprovalPolicy"
     }));
+    assert!(step("deviceComplianceScript") < step("deviceCompliancePolicy"));
+    assert!(step("reusablePolicySetting") < step("compliancePolicyV2"));
+    assert!(step("groupPolicyUploadedDefinitionFile") < step("groupPolicyConfiguration"));
 }
 
 #[test]

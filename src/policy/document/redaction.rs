@@ -4,6 +4,9 @@
 //! under a key that belongs to the tenant, over policy type, id, property and value. Who has the
 //! backup without the key cannot try out weak passwords, and the same password in two policies does
 //! not show. Null and the empty text are no secret and stay.
+//!
+//! Secret is what the row names, and the value of a secret of the settings catalog that does not
+//! say that it is only a token.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +16,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
 use super::{Flaw, Object};
-use crate::policy::catalogue::PolicyType;
+use crate::policy::catalogue::{self, PolicyType};
 
 /// How deep a document may be nested, as deep as the parser goes.
 const DEPTH: usize = 128;
@@ -49,9 +52,14 @@ impl fmt::Debug for RedactionKey {
 pub(super) struct Redacted {
     /// The new text, if anything changed.
     pub text: Option<String>,
-    /// How many values were replaced.
+    /// How many values were replaced by digests.
     pub values: usize,
 }
+
+/// The type of a secret of the settings catalog. The service gives a token in its place, from which
+/// the secret cannot be had.
+pub(super) const CATALOG_SECRET: &str = "deviceManagementConfigurationSecretSettingValue";
+const TOKEN: &str = "encryptedValueToken";
 
 /// Replaces the values of all properties that `row` calls secret, at any depth.
 pub(super) fn redact(
@@ -60,7 +68,7 @@ pub(super) fn redact(
     text: &str,
     key: &RedactionKey,
 ) -> Result<Redacted, Flaw> {
-    if row.redacted.is_empty() {
+    if row.redacted.is_empty() && !text.contains(CATALOG_SECRET) {
         return Ok(Redacted {
             text: None,
             values: 0,
@@ -100,10 +108,13 @@ impl Redaction<'_> {
 
     fn object(&mut self, text: &str, depth: usize) -> Result<Option<String>, Flaw> {
         let object = Object::parse(text)?;
+        let in_clear = is_catalog_secret(&object) && !is_token(&object);
         let mut changed = BTreeMap::new();
         for (at, (name, value)) in object.members.iter().enumerate() {
             let text = value.get();
-            let new = if self.row.redacted.contains(&name.as_str()) {
+            let secret =
+                self.row.redacted.contains(&name.as_str()) || (in_clear && name == "value");
+            let new = if secret {
                 self.marker(name, text)?
             } else {
                 self.value(text, depth)?
@@ -132,22 +143,44 @@ impl Redaction<'_> {
     }
 
     fn marker(&mut self, name: &str, text: &str) -> Result<Option<String>, Flaw> {
-        // Parsed first: the same value may be escaped in two ways.
-        let value: Value = serde_json::from_str(text)
-            .map_err(|error| Flaw::new(format_args!("{name} cannot be parsed: {error}")))?;
-        if value.is_null() || value == Value::String(String::new()) || is_marker(&value) {
-            return Ok(None);
-        }
-        self.values += 1;
-        let digest = self.key.digest(&[
-            self.row.key.as_bytes(),
-            self.id.as_bytes(),
-            name.as_bytes(),
-            value.to_string().as_bytes(),
-        ]);
-        let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Some(format!("{{\"redacted\":\"hmac-sha256:{digits}\"}}")))
+        let marker = marker(self.row, self.id, name, text, self.key)?;
+        self.values += usize::from(marker.is_some());
+        Ok(marker)
     }
+}
+
+/// What stands for the secret value of a property; nothing where it is no secret.
+pub(super) fn marker(
+    row: &PolicyType,
+    id: &str,
+    name: &str,
+    text: &str,
+    key: &RedactionKey,
+) -> Result<Option<String>, Flaw> {
+    // Parsed first: the same value may be escaped in two ways.
+    let value: Value = serde_json::from_str(text)
+        .map_err(|error| Flaw::new(format_args!("{name} cannot be parsed: {error}")))?;
+    if value.is_null() || value == Value::String(String::new()) || is_marker(&value) {
+        return Ok(None);
+    }
+    let digest = key.digest(&[
+        row.key.as_bytes(),
+        id.as_bytes(),
+        name.as_bytes(),
+        value.to_string().as_bytes(),
+    ]);
+    let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Some(format!("{{\"redacted\":\"hmac-sha256:{digits}\"}}")))
+}
+
+fn is_catalog_secret(object: &Object<'_>) -> bool {
+    let odata_type = object.string("@odata.type").ok().flatten();
+    odata_type.is_some_and(|name| catalogue::short_type(&name) == CATALOG_SECRET)
+}
+
+fn is_token(object: &Object<'_>) -> bool {
+    let state = object.string("valueState").ok().flatten();
+    state.as_deref() == Some(TOKEN)
 }
 
 /// Whether this is what was made of a secret before: of a document that an export held.

@@ -9,6 +9,7 @@ fn finished(policy_type: &str, object: &str) -> Document {
     finish(
         find(policy_type).unwrap(),
         object.to_owned(),
+        &Unsealed::default(),
         Vec::new(),
         &key(),
     )
@@ -147,6 +148,85 @@ fn a_document_warns_of_what_is_not_in_it() {
     assert!(finished("deviceConfiguration", unsupported).warnings[0].contains("no content"));
 }
 
+const SEALED: &str = r##"{"id":"1","@odata.type":"#microsoft.graph.windows10CustomConfiguration","omaSettings":[
+    {"omaUri":"./a","secretReferenceValueId":"r1","isEncrypted":true,"value":"****","n":1.0},
+    {"omaUri":"./b","secretReferenceValueId":null,"isEncrypted":true,"value":"****"},
+    {"omaUri":"./c","secretReferenceValueId":"r3","isEncrypted":false,"value":"plain"}]}"##;
+
+fn with_value(value: &str) -> Document {
+    let row = find("deviceConfiguration").unwrap();
+    let mut unsealed = Unsealed::default();
+    unsealed.insert("r1".to_owned(), value.to_owned());
+    assert!(!format!("{unsealed:?}").contains("hunter"));
+    finish(row, SEALED.to_owned(), &unsealed, Vec::new(), &key()).unwrap()
+}
+
+#[test]
+fn a_placeholder_is_never_kept_as_if_it_were_the_value() {
+    let text = |document: &Document| String::from_utf8(document.bytes.clone()).unwrap();
+    let without = finished("deviceConfiguration", SEALED);
+    assert!(!text(&without).contains("****"), "{}", text(&without));
+    assert_eq!(without.warnings, ["2 secrets not captured"]);
+    assert_eq!(
+        text(&without)
+            .matches(r#"{"redacted":"not captured"}"#)
+            .count(),
+        2
+    );
+    assert!(text(&without).contains(r#""isEncrypted":false,"value":"plain"}"#));
+
+    let first = with_value(r#""hunter2""#);
+    assert_eq!(
+        first.warnings,
+        ["1 secret not captured", "1 secret kept as a digest only"]
+    );
+    let kept = text(&first);
+    assert!(!kept.contains("hunter") && !kept.contains("****"), "{kept}");
+    assert!(
+        kept.contains(r#""value":{"redacted":"hmac-sha256:"#),
+        "{kept}"
+    );
+    assert!(kept.contains(r#""n":1.0}"#), "{kept}");
+    assert_eq!(first.bytes, with_value(r#""h\u0075nter2""#).bytes);
+    assert_ne!(first.bytes, with_value(r#""hunter3""#).bytes);
+    // What stands for a value stays when a document is made of one.
+    assert_eq!(finished("deviceConfiguration", &kept).bytes, first.bytes);
+}
+
+#[test]
+fn a_secret_of_the_settings_catalog_that_is_no_token_is_redacted() {
+    let of = |state: &str| {
+        let object = format!(
+            r##"{{"id":"1","name":"n","settings":[{{"settingInstance":{{"simpleSettingValue":{{
+            "@odata.type":"#microsoft.graph.deviceManagementConfigurationSecretSettingValue",
+            "value":"hunter2","valueState":"{state}"}}}}}}]}}"##
+        );
+        let document = finished("settingsCatalogPolicy", &object);
+        (
+            String::from_utf8(document.bytes).unwrap(),
+            document.warnings,
+        )
+    };
+    let (text, warnings) = of("notEncrypted");
+    assert!(!text.contains("hunter2"), "{text}");
+    assert_eq!(warnings, ["1 secret kept as a digest only"]);
+    let (text, warnings) = of("encryptedValueToken");
+    assert!(text.contains("hunter2"), "a token is no secret: {text}");
+    assert_eq!(warnings, ["1 secret not captured"]);
+}
+
+#[test]
+fn a_row_has_something_to_say_of_its_policies() {
+    let of = |global: bool| {
+        let object = format!(r#"{{"id":"1","displayName":"n","isGlobalScript":{global}}}"#);
+        finished("deviceHealthScript", &object).warnings
+    };
+    assert_eq!(of(false), [""; 0]);
+    assert!(of(true)[0].contains("Microsoft's own"));
+    let file = finished("groupPolicyUploadedDefinitionFile", r#"{"id":"1"}"#);
+    assert!(file.warnings[0].contains("keep the original ADMX"));
+}
+
 #[test]
 fn an_object_that_cannot_be_kept_is_a_flaw() {
     let row = find("settingsCatalogPolicy").unwrap();
@@ -161,7 +241,14 @@ fn an_object_that_cannot_be_kept_is_a_flaw() {
         deep.as_str(),
     ] {
         assert!(
-            finish(row, object.to_owned(), Vec::new(), &key()).is_err(),
+            finish(
+                row,
+                object.to_owned(),
+                &Unsealed::default(),
+                Vec::new(),
+                &key()
+            )
+            .is_err(),
             "{object}"
         );
     }
@@ -193,7 +280,7 @@ proptest::proptest! {
     fn no_text_makes_a_panic(text in "\\PC*") {
         let _ = Object::parse(&text).map(|object| object.with_array("s", &["1"]));
         let row = find("deviceConfiguration").unwrap();
-        let _ = finish(row, text, Vec::new(), &key());
+        let _ = finish(row, text, &Unsealed::default(), Vec::new(), &key());
     }
 }
 
@@ -203,8 +290,8 @@ fn an_object_larger_than_the_store_takes_is_a_flaw() {
     let key = key();
     let mut object = r#"{"id":"a"}"#.to_owned();
     object.push_str(&" ".repeat(MAX_BYTES + 1 - object.len()));
-    let flaw = finish(row, object.clone(), Vec::new(), &key).unwrap_err();
+    let flaw = finish(row, object.clone(), &Unsealed::default(), Vec::new(), &key).unwrap_err();
     assert!(flaw.0.contains("67108865 bytes"), "{flaw}");
     object.pop();
-    assert!(finish(row, object, Vec::new(), &key).is_ok());
+    assert!(finish(row, object, &Unsealed::default(), Vec::new(), &key).is_ok());
 }

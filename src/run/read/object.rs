@@ -2,6 +2,8 @@
 
 use super::counted::{Counted, Extra};
 use super::parts::{self, Trouble};
+use super::references;
+use super::sealed::{self, Rights};
 use crate::graph::{Error, Fault, Graph};
 use crate::policy::catalogue::{PolicyType, Shape};
 use crate::policy::document::redaction::RedactionKey;
@@ -52,6 +54,7 @@ type Whole = (Document, Option<String>, (u64, u64));
 pub(super) struct Reader<'a> {
     pub(super) graph: &'a dyn Graph,
     pub(super) key: &'a RedactionKey,
+    pub(super) rights: &'a Rights,
 }
 
 impl Reader<'_> {
@@ -61,6 +64,7 @@ impl Reader<'_> {
         let counting = Reader {
             graph: &graph,
             key: self.key,
+            rights: self.rights,
         };
         let trouble = match counting.document(pending) {
             Ok((document, flaw, (declared, counted))) => {
@@ -114,9 +118,11 @@ impl Reader<'_> {
             counts(row, &object).fold((0, 0), add)
         };
         text = document::completed(row, own.parent, text)?;
+        let asked = self.rights.ask(self.graph, row, &own.place, &text)?;
         let mut warnings = pending.warnings.clone();
         warnings.extend(flaw.clone());
-        let document = document::finish(row, text, warnings, self.key)?;
+        warnings.extend(asked.warning);
+        let document = document::finish(row, text, &asked.unsealed, warnings, self.key)?;
         Ok((document, flaw, counts))
     }
 
@@ -140,10 +146,12 @@ impl Reader<'_> {
         }
     }
 
-    /// The object with every part in place. A part that is not found is a failure, unless the
-    /// object itself is gone.
+    /// The object with every part and reference in place. A part that is not found is a failure,
+    /// unless the object itself is gone.
     fn assembled(&self, row: &PolicyType, own: &Own<'_>, text: String) -> Result<String, Trouble> {
-        match parts::in_place(self.graph, row, &own.place, text) {
+        let assembled = parts::in_place(self.graph, row, &own.place, text)
+            .and_then(|text| references::in_place(self.graph, row, &own.place, text));
+        match assembled {
             Err(Trouble::Graph(error)) if is_gone(&error) => match self.whole(row, own) {
                 Err(Trouble::Gone) => Err(Trouble::Gone),
                 Err(Trouble::Graph(other)) if other.fault.ends_run() => Err(other.into()),
@@ -179,9 +187,15 @@ impl<'a> Own<'a> {
 
 /// Whether an object is as its list gave it, without any further read.
 pub(super) fn needs_nothing(pending: &Pending) -> bool {
-    !pending.row.read_each
+    let row = pending.row;
+    let whole = |object: &Object<'_>| {
+        Ok(parts::all_whole(object, row.parts)?
+            && !references::are_open(row, object)
+            && !sealed::are_there(row, object))
+    };
+    !row.read_each
         && Object::parse(&pending.item)
-            .and_then(|object| parts::all_whole(&object, pending.row.parts))
+            .and_then(|object| whole(&object))
             // A flawed object needs nothing either: it fails as it is.
             .unwrap_or(true)
 }

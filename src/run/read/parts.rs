@@ -171,7 +171,11 @@ impl Parts<'_> {
 }
 
 /// A part with an element that cannot be used is not whole, so its object is not either.
-fn take(elements: &mut Vec<String>, request: &Request, items: &[Item<'_>]) -> Result<(), Error> {
+pub(super) fn take(
+    elements: &mut Vec<String>,
+    request: &Request,
+    items: &[Item<'_>],
+) -> Result<(), Error> {
     for item in items {
         let why = match item {
             Item::Whole(bytes) => match std::str::from_utf8(bytes) {

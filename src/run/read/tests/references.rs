@@ -1,0 +1,210 @@
+//! What objects refer to at paths of their own, and values that Graph gives one at a time.
+
+use super::*;
+
+fn profile(id: &str, odata_type: &str, more: &str) -> String {
+    format!(
+        r##"{{"id":"{id}","@odata.type":"#microsoft.graph.{odata_type}","displayName":"N","assignments":[]{more}}}"##
+    )
+}
+
+fn custom(id: &str, names: &[&str]) -> String {
+    let settings: Vec<String> = names
+        .iter()
+        .map(|name| {
+            format!(r#"{{"omaUri":"./{name}","secretReferenceValueId":"{name}","isEncrypted":true,"value":"****"}}"#)
+        })
+        .collect();
+    let settings = format!(r#","omaSettings":[{}]"#, settings.join(","));
+    profile(id, "windows10CustomConfiguration", &settings)
+}
+
+fn value_of(id: &str, name: &str) -> String {
+    format!("{PROFILES}/{id}/getOmaSettingPlainTextValue(secretReferenceValueId='{name}')")
+}
+
+fn refused(status: u16) -> graph::Error {
+    graph::Error {
+        status: Some(status),
+        ..graph::Error::new(Fault::Refused, "scripted")
+    }
+}
+
+#[test]
+fn a_profile_keeps_the_identity_of_what_it_refers_to() {
+    let cast = format!("{PROFILES}/w/microsoft.graph.windowsWifiEnterpriseEAPConfiguration");
+    let graph = Script::default()
+        .list(
+            PROFILES_LIST,
+            &[
+                &profile("w", "windowsWifiEnterpriseEAPConfiguration", ""),
+                &profile("p", "iosCustomConfiguration", ""),
+                &profile(
+                    "r",
+                    "windows10GeneralConfiguration",
+                    r#","privacyAccessControls":[]"#,
+                ),
+            ],
+        )
+        .page(
+            &format!("{cast}/rootCertificatesForServerValidation"),
+            &[r##"{"@odata.type":"#microsoft.graph.x","id":"c1","displayName":"A \/","n":1.0}"##],
+            "https://graph/more",
+        )
+        .list("https://graph/more", &[r#"{"id":"c2","displayName":null}"#])
+        .fails(
+            &format!("{cast}/rootCertificateForClientValidation"),
+            Fault::NotFound,
+        )
+        .answer(
+            &format!("{cast}/identityCertificateForClientAuthentication"),
+            Err(refused(400)),
+        )
+        .list(
+            &format!(
+                "{PROFILES}/r/microsoft.graph.windows10GeneralConfiguration/privacyAccessControls"
+            ),
+            &[r#"{"id":"x","dataCategory":"camera","accessLevel":"forceDeny"}"#],
+        );
+    let out = read(&graph, &["deviceConfiguration"]);
+    assert_eq!(out.of("deviceConfiguration"), (Outcome::Complete, 3, 3, 0));
+    let wifi = out.text("w");
+    assert!(
+        wifi.contains(
+            r##""rootCertificatesForServerValidation":[{"@odata.type":"#microsoft.graph.x","id":"c1","displayName":"A \/"},{"id":"c2","displayName":null}]"##
+        ),
+        "{wifi}"
+    );
+    assert!(
+        wifi.contains(r#""rootCertificateForClientValidation":null"#),
+        "{wifi}"
+    );
+    assert!(wifi.contains(r#""identityCertificateForClientAuthentication":null"#));
+    assert!(!out.text("p").contains("Certificate"));
+    // What exists as part of the profile only is kept whole, in the place of what the list gave.
+    let restrictions = out.text("r");
+    assert_eq!(restrictions.matches("privacyAccessControls").count(), 1);
+    assert!(
+        restrictions.contains(r#"[{"id":"x","dataCategory":"camera","accessLevel":"forceDeny"}]"#)
+    );
+}
+
+#[test]
+fn a_single_object_that_is_not_there_is_nothing() {
+    let path = "beta/deviceManagement/depOnboardingSettings";
+    let graph = Script::default()
+        .list(&format!("{path}?$top=100"), &[r#"{"id":"t","tokenName":"T"}"#])
+        .on(
+            &format!("{path}/t/defaultIosEnrollmentProfile"),
+            r##"{"@odata.context":"c","@odata.type":"#microsoft.graph.depIOSEnrollmentProfile","id":"t_1","displayName":"I","isDefault":true}"##,
+        )
+        .on(&format!("{path}/t/defaultMacOsEnrollmentProfile"), "")
+        .on(&format!("{path}/t/defaultTvOSEnrollmentProfile"), r#"{"@odata.null":true}"#)
+        .fails(&format!("{path}/t/defaultVisionOSEnrollmentProfile"), Fault::NotFound);
+    let out = read(&graph, &["depOnboardingSetting"]);
+    assert_eq!(
+        out.text("t"),
+        r##"{"id":"t","tokenName":"T","defaultIosEnrollmentProfile":{"@odata.type":"#microsoft.graph.depIOSEnrollmentProfile","id":"t_1","displayName":"I"},"defaultMacOsEnrollmentProfile":null,"defaultTvOSEnrollmentProfile":null,"defaultVisionOSEnrollmentProfile":null}"##
+    );
+    assert_eq!(out.documents["t"].name, "T");
+}
+
+#[test]
+fn what_cannot_be_read_costs_its_profile() {
+    for (fault, outcome) in [
+        (Fault::Forbidden, Outcome::Forbidden),
+        (Fault::Unavailable, Outcome::Incomplete),
+        (Fault::NotLicensed, Outcome::Incomplete),
+    ] {
+        let graph = Script::default()
+            .list(
+                PROFILES_LIST,
+                &[&profile("s", "iosScepCertificateProfile", "")],
+            )
+            .fails(
+                &format!("{PROFILES}/s/microsoft.graph.iosScepCertificateProfile/rootCertificate"),
+                fault,
+            );
+        let out = read(&graph, &["deviceConfiguration"]);
+        assert_eq!(
+            out.of("deviceConfiguration"),
+            (outcome, 1, 0, 1),
+            "{fault:?}"
+        );
+    }
+}
+
+#[test]
+fn without_the_right_a_value_is_asked_for_once() {
+    let items: Vec<String> = (0..20)
+        .map(|id| custom(&id.to_string(), &["a", "b"]))
+        .collect();
+    let items: Vec<&str> = items.iter().map(String::as_str).collect();
+    let mut graph = Script::default().list(PROFILES_LIST, &items);
+    for id in 0..20 {
+        for name in ["a", "b"] {
+            graph = graph.fails(&value_of(&id.to_string(), name), Fault::Forbidden);
+        }
+    }
+    let out = read(&graph, &["deviceConfiguration"]);
+    assert_eq!(
+        out.of("deviceConfiguration"),
+        (Outcome::Complete, 20, 20, 0)
+    );
+    let asked: usize = (0..20)
+        .flat_map(|id| ["a", "b"].map(|name| graph.times(&value_of(&id.to_string(), name))))
+        .sum();
+    assert_eq!(asked, 1);
+    for id in out.documents.keys() {
+        assert!(!out.text(id).contains("****"));
+        assert_eq!(out.documents[id].warnings, ["2 secrets not captured"]);
+    }
+}
+
+#[test]
+fn with_the_right_a_value_is_kept_as_a_digest() {
+    let value = |value: &str| format!(r#"{{"@odata.context":"c","value":"{value}"}}"#);
+    let graph = Script::default()
+        .list(
+            PROFILES_LIST,
+            &[&custom("1", &["a", "b"]), &custom("2", &["it's"])],
+        )
+        .on(&value_of("1", "a"), value("hunter2"))
+        .answer(&value_of("1", "b"), Err(refused(500)))
+        .on(&value_of("2", "it%27%27s"), value("hunter2"));
+    let out = read(&graph, &["deviceConfiguration"]);
+    assert_eq!(out.of("deviceConfiguration"), (Outcome::Complete, 2, 2, 0));
+    for id in ["1", "2"] {
+        assert!(!out.text(id).contains("hunter2"));
+        assert!(
+            out.text(id)
+                .contains(r#""value":{"redacted":"hmac-sha256:"#)
+        );
+    }
+    assert_eq!(
+        out.documents["1"].warnings,
+        [
+            "a secret was not given: Graph answers 500",
+            "1 secret not captured",
+            "1 secret kept as a digest only"
+        ]
+    );
+    assert_eq!(
+        out.documents["2"].warnings,
+        ["1 secret kept as a digest only"]
+    );
+}
+
+#[test]
+fn an_answer_without_a_value_is_never_quoted() {
+    let graph = Script::default()
+        .list(PROFILES_LIST, &[&custom("1", &["a"])])
+        .on(&value_of("1", "a"), r#"{"valve":"hunter2"}"#);
+    let out = read(&graph, &["deviceConfiguration"]);
+    let warnings = &out.documents["1"].warnings;
+    assert_eq!(
+        warnings[0],
+        "a secret was not given: the answer holds no value"
+    );
+    assert!(!format!("{warnings:?}").contains("hunter2"));
+}
