@@ -88,6 +88,11 @@ impl Context {
 
     /// What it takes to carry out runs. From now on a signal is heeded rather than deadly.
     pub fn means(&self) -> Means {
+        self.means_within(None)
+    }
+
+    /// The same, asking each service of Graph for at most so much.
+    pub fn means_within(&self, max_requests: Option<u16>) -> Means {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let stop = self.stop().clone();
         let user_agent = concat!("tenantpilot/", env!("CARGO_PKG_VERSION"));
@@ -99,7 +104,8 @@ impl Context {
                 Arc::clone(&clock),
                 stop.clone(),
                 user_agent,
-            ),
+            )
+            .at_most(max_requests),
             clock,
             stop,
             zones: self.zones().clone(),

@@ -127,3 +127,21 @@ fn a_503_that_only_another_connection_heals_is_healed_for_objects_too() {
         assert_ne!(again.connection, one.connection);
     }
 }
+
+#[test]
+fn the_pace_is_a_number_from_1_to_4000() {
+    let env = env::Env::with_tenant();
+    for args in [
+        &["run", "--all"][..],
+        &["retry", "--failed"],
+        &["dispatch"],
+        &["tenants", "check", "contoso"],
+    ] {
+        for bad in ["0", "4001", "-1", "many"] {
+            let args = [args, &["--max-requests", bad]].concat();
+            let said = env.run(&args).fails(2);
+            assert!(said.contains("--max-requests"), "{said}");
+        }
+    }
+    env.run(&["dispatch", "--max-requests", "1"]).ok();
+}

@@ -34,6 +34,9 @@ pub struct Args {
     /// Execute at most this many runs at once
     #[arg(long, value_name = "N", default_value_t = 16, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: u16,
+
+    #[command(flatten)]
+    pace: crate::cli::Pace,
 }
 
 /// Carries it out.
@@ -43,7 +46,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         None => ctx.now(),
     };
     let now = Slot::containing(now);
-    let means = ctx.means();
+    let means = ctx.means_within(args.pace.max_requests);
     if args.dry_run {
         return rehearse(ctx, &dispatch::rehearse(&means, now)?);
     }

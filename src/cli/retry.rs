@@ -51,6 +51,9 @@ pub struct Args {
         allow_hyphen_values = true
     )]
     wait: String,
+
+    #[command(flatten)]
+    pace: cli::Pace,
 }
 
 /// Carries it out.
@@ -66,7 +69,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     if wanted.is_empty() {
         ctx.ui.note("there is no run to try again");
     }
-    cli::run::start(ctx, &store, wanted, patience)
+    cli::run::start(ctx, &store, wanted, patience, args.pace)
 }
 
 fn selected(ctx: &Context, store: &Store, args: &Args) -> Result<Vec<Run>> {

@@ -50,6 +50,9 @@ pub struct Args {
         allow_hyphen_values = true
     )]
     wait: String,
+
+    #[command(flatten)]
+    pace: cli::Pace,
 }
 
 /// Carries it out.
@@ -65,6 +68,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
             .map(|schedule| (schedule, None))
             .collect(),
         patience,
+        args.pace,
     )
 }
 
@@ -107,12 +111,13 @@ pub(crate) fn start(
     store: &Store,
     wanted: Vec<(Schedule, Option<RunId>)>,
     patience: Duration,
+    pace: cli::Pace,
 ) -> Result<ExitCode> {
     if wanted.is_empty() {
         ctx.ui.items(&[])?;
         return Ok(ExitCode::Ok);
     }
-    let means = ctx.means();
+    let means = ctx.means_within(pace.max_requests);
     let process = means.locks.process()?;
     means.locks.sweep();
     let wanted = wanted

@@ -25,9 +25,29 @@ struct Window {
     span: Duration,
 }
 
+/// The span in which Intune counts, and that a limit set by hand is for.
+const SPAN: Duration = Duration::from_secs(20);
+
+/// The window of a group: as it is documented, or with at most so many requests in 20 seconds.
+/// Conditional Access stays one at a time, and no faster than either allows.
+fn window_of(group: ServiceGroup, at_most: Option<u16>) -> Window {
+    let documented = documented(group);
+    match at_most.map(|most| most.max(1)) {
+        None => documented,
+        Some(most) if group == ServiceGroup::ConditionalAccess => Window {
+            span: documented.span.max(SPAN / u32::from(most)),
+            ..documented
+        },
+        Some(most) => Window {
+            requests: usize::from(most),
+            span: SPAN,
+        },
+    }
+}
+
 /// Four fifths of the documented limit of one app in one tenant, the rest being left to chance and
 /// clocks. Conditional Access allows one a second for all apps together.
-fn window_of(group: ServiceGroup) -> Window {
+fn documented(group: ServiceGroup) -> Window {
     let (requests, milliseconds) = match group {
         ServiceGroup::DeviceConfiguration
         | ServiceGroup::DeviceConfigurationV2
@@ -58,6 +78,8 @@ enum Turn {
 /// The state of a tenant's limits.
 #[derive(Debug)]
 struct Pace {
+    /// Requests of a group in 20 seconds, where somebody set it.
+    at_most: Option<u16>,
     sent: HashMap<ServiceGroup, VecDeque<Instant>>,
     paused_until: Option<Instant>,
     in_flight: u32,
@@ -69,6 +91,7 @@ struct Pace {
 impl Default for Pace {
     fn default() -> Self {
         Self {
+            at_most: None,
             sent: HashMap::new(),
             paused_until: None,
             in_flight: 0,
@@ -102,7 +125,7 @@ impl Pace {
 
     /// Counts one request in the window of its group; says when there is room, if there is none.
     fn count(&mut self, group: ServiceGroup, now: Instant) -> Result<(), Instant> {
-        let window = window_of(group);
+        let window = window_of(group, self.at_most);
         let sent = self.sent.entry(group).or_default();
         while sent
             .front()
@@ -171,6 +194,19 @@ pub(super) struct Permit<'a> {
 }
 
 impl Pacer {
+    /// A pacer that lets at most so many requests of a group out in 20 seconds; as many as is
+    /// documented where nothing is said.
+    pub(super) fn at_most(requests: Option<u16>) -> Self {
+        let pace = Pace {
+            at_most: requests,
+            ..Pace::default()
+        };
+        Self {
+            pace: Mutex::new(pace),
+            freed: Condvar::new(),
+        }
+    }
+
     /// Waits until a request of the first of these groups may go out, together with as many of the
     /// following as there is room for.
     pub(super) fn enter(

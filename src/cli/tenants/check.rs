@@ -23,6 +23,9 @@ pub struct Args {
     /// The tenant: its name or id
     #[arg(value_name = "NAME")]
     tenant: String,
+
+    #[command(flatten)]
+    pace: crate::cli::Pace,
 }
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<()> {
@@ -33,7 +36,11 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<()> {
         let selection = check::selected(listed.iter().map(|listed| &listed.schedule));
         (tenant, selection)
     };
-    let checked = match check::check(&ctx.means(), &tenant, &selection) {
+    let checked = match check::check(
+        &ctx.means_within(args.pace.max_requests),
+        &tenant,
+        &selection,
+    ) {
         Ok(checked) => checked,
         Err(error) => {
             ctx.ui.document(&json(&tenant, false, None))?;

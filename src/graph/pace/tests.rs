@@ -35,6 +35,34 @@ fn requests_go_at_once_up_to_the_window_and_then_when_it_moves() {
 }
 
 #[test]
+fn a_limit_set_by_hand_holds_for_each_group_and_for_what_goes_together() {
+    let start = Instant::now();
+    let mut pace = Pace {
+        at_most: Some(7),
+        ..Pace::default()
+    };
+    assert_eq!(pace.ask(&[GROUP; 5], start), Turn::Go(5));
+    assert_eq!(pace.ask(&[GROUP; 5], start + secs(1)), Turn::Go(2));
+    assert_eq!(
+        pace.ask(&[GROUP; 5], start + secs(2)),
+        Turn::At(start + secs(20))
+    );
+    let mixed = [ServiceGroup::Rbac, GROUP, ServiceGroup::Rbac];
+    assert_eq!(pace.ask(&mixed, start + secs(3)), Turn::Go(1));
+    assert_eq!(pace.ask(&[GROUP; 9], start + secs(20)), Turn::Go(5));
+    assert_eq!(
+        pace.ask(&[GROUP], start + secs(20)),
+        Turn::At(start + secs(21))
+    );
+    for group in [ServiceGroup::Devices, ServiceGroup::Directory] {
+        assert_eq!(pace.ask(&[group; 20], start + secs(21)), Turn::Go(7));
+    }
+    let slow = ServiceGroup::ConditionalAccess;
+    assert_eq!(window_of(slow, Some(5)).span, secs(4));
+    assert_eq!(window_of(slow, Some(4000)), documented(slow));
+}
+
+#[test]
 fn conditional_access_goes_a_little_slower_than_once_a_second() {
     let (mut pace, start) = (Pace::default(), Instant::now());
     let group = ServiceGroup::ConditionalAccess;
@@ -168,7 +196,7 @@ proptest! {
             pace.done();
             sent.push(now);
         }
-        let window = window_of(GROUP);
+        let window = window_of(GROUP, None);
         for (first, next) in sent.iter().zip(sent.iter().skip(window.requests)) {
             prop_assert!(next.duration_since(*first) >= window.span);
         }

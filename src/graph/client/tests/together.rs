@@ -168,6 +168,34 @@ fn conditional_access_never_shares() {
 }
 
 #[test]
+fn what_the_limit_does_not_let_out_goes_with_the_next() {
+    let scene = scene_of(vec![fine(1..=4).for_ever()], vec![]);
+    let deadline = scene.clock.monotonic() + secs(3600);
+    let connector = scene.connector.clone().at_most(Some(4));
+    // Another one: what is known of a tenant's pace lasts as long as the process.
+    let other = Tenant {
+        id: TenantId(2),
+        ..scene.tenant.clone()
+    };
+    let client = connector.client(&other, deadline).unwrap();
+    let Scene { clock, server, .. } = &scene;
+    let attending: Vec<_> = (1..=8).map(|n| (client.attend(), object(n))).collect();
+    std::thread::scope(|scope| {
+        for (graph, request) in attending {
+            scope.spawn(move || graph.get(&request).unwrap());
+        }
+    });
+    let sizes: Vec<_> = server
+        .batches()
+        .iter()
+        .map(|seen| asked(seen).len())
+        .collect();
+    assert_eq!(sizes, [4, 4]);
+    assert_eq!(clock.slept(), [secs(20)]);
+    assert_eq!(client.traffic().throttled_ms, 20_000);
+}
+
+#[test]
 fn one_that_is_throttled_pauses_the_tenant_and_goes_again() {
     let busy = json!({"error": {"code": "TooManyRequests", "message": "busy"}});
     let scene = scene_of(
