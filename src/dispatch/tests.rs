@@ -168,8 +168,8 @@ fn settings(name: &str) -> Settings {
 
 #[test]
 fn a_panic_in_one_run_ends_that_one_and_no_other() {
-    // The first time is asked for by the decision, the second by the first run.
-    let place = Place::new(3, 2);
+    // The first time is noted, the second is the decision's, the third the first run's.
+    let place = Place::new(3, 3);
     let report = dispatch(&place.means, slot(), 1).unwrap();
     let endings: Vec<_> = report
         .executed
