@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod backups;
 pub mod completions;
+pub mod db;
 pub mod dispatch;
 pub mod history;
 pub mod keep;
@@ -124,6 +125,8 @@ pub enum Command {
     Audit(audit::Command),
     #[command(subcommand)]
     PolicyTypes(policy_types::Command),
+    #[command(subcommand)]
+    Db(db::Command),
     Completions(completions::Args),
 }
 
@@ -227,6 +230,7 @@ pub fn run(ctx: &Context, command: Command) -> Result<ExitCode> {
         Command::Status(args) => status::run(ctx, &args),
         Command::Backups(command) => backups::run(ctx, &command),
         Command::Audit(command) => audit::run(ctx, &command),
+        Command::Db(command) => db::run(ctx, &command),
         Command::PolicyTypes(command) => policy_types::run(ctx, &command),
         Command::Completions(args) => completions::run(ctx, &args),
     }

@@ -149,6 +149,32 @@ impl Locks {
         }
     }
 
+    /// What there is to say of the folder, if locks can be taken in it.
+    pub fn condition(&self) -> Result<String> {
+        let folder = self.folder.display();
+        let metadata = match fs::symlink_metadata(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok("no lock was ever taken".to_owned());
+            }
+            Err(error) => return Err(file_error("look at", &self.folder, &error)),
+            Ok(metadata) => metadata,
+        };
+        let wrong = |what: &str, way_out: String| {
+            Err(Error::new(Kind::Storage, format!("{folder} {what}")).hint(way_out))
+        };
+        if !metadata.is_dir() {
+            return wrong("is no folder", format!("remove it: rm {folder}"));
+        }
+        if metadata.mode() & 0o022 != 0 {
+            let way_out = format!("chmod 0700 {folder}");
+            return wrong(
+                "can be written by others, who could take locks away",
+                way_out,
+            );
+        }
+        Ok(format!("{folder} is private"))
+    }
+
     /// Removes the files of processes that are gone. What cannot be removed is in nobody's way.
     pub fn sweep(&self) {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();

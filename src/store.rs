@@ -10,6 +10,8 @@
 
 pub mod audit;
 pub mod backup_sets;
+pub mod census;
+pub mod check;
 pub mod contents;
 pub mod copy;
 mod file;
@@ -101,6 +103,7 @@ impl Store {
             .map_err(about)?;
         configure(&conn).map_err(about)?;
         let version = check_identity(&conn).map_err(about)?;
+        log_ahead(&conn).map_err(about)?;
         let path = path.to_owned();
         Ok((Self { conn, path }, version))
     }
@@ -245,6 +248,25 @@ fn check_identity(conn: &Connection) -> Result<i64> {
         ));
     }
     Ok(version)
+}
+
+/// Sees to it that writers write ahead into a log, so that they and readers do not wait for each
+/// other; a copy that other tools made may have lost that. Where somebody else uses the file just
+/// now, the next one sees to it.
+fn log_ahead(conn: &Connection) -> Result<()> {
+    let mode: String = conn
+        .pragma_query_value(None, "journal_mode", |row| row.get(0))
+        .map_err(failed("read its journal mode"))?;
+    if mode == "wal" {
+        return Ok(());
+    }
+    match conn
+        .pragma_update(None, "journal_mode", "WAL")
+        .map_err(failed("set its journal mode"))
+    {
+        Err(error) if error.kind() != Kind::Busy => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn version(conn: &Connection) -> Result<i64> {

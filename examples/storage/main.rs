@@ -1,4 +1,5 @@
-//! How much room backup sets take, and how long they take to store, to read and to compare.
+//! How much room backup sets take, and how long they take to store, to read, to compare, to prove
+//! intact and to let go.
 //!
 //! Stores 365 daily sets of a made-up tenant of 1,000 policies, of which 1 % change each day, in a
 //! real database file, with the run and the audit event that go with each set. Where `git` is
@@ -16,6 +17,7 @@
 #![expect(clippy::print_stdout, reason = "a program that prints figures")]
 
 mod tenant;
+mod upkeep;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -90,6 +92,7 @@ fn main() -> Outcomes<()> {
     read(&conn)?;
     compare(&conn)?;
     report(&conn, &path)?;
+    upkeep::prove(&path)?;
     if has_git {
         git(&repository, &["gc", "-q", "--aggressive", "--prune=now"])?;
         let packed = folder_size(&repository.join(".git/objects"))?;
@@ -101,15 +104,15 @@ fn main() -> Outcomes<()> {
     } else {
         println!("git is not installed: nothing to compare with");
     }
-    Ok(())
+    upkeep::let_go(&path)
 }
 
-const OWNERS: &str = "INSERT INTO tenants (name, directory, cloud, client_id, credential_kind,
+const OWNERS: &str = r#"INSERT INTO tenants (name, directory, cloud, client_id, credential_kind,
                           credential_reference, created_at)
                       VALUES ('contoso', 'contoso.com', 'global', 'c', 'secret-env', 'V', 0);
-                      INSERT INTO schedules (tenant_id, name, frequency, timezone, policy_types,
-                          created_at, slots_begin, slots_from)
-                      VALUES (1, 'nightly', 'daily', 'UTC', '[]', 0, 0, 0);";
+                      INSERT INTO schedules (tenant_id, name, frequency, times, timezone,
+                          policy_types, created_at, slots_begin, slots_from)
+                      VALUES (1, 'nightly', 'daily', '["02:00"]', 'UTC', '[]', 0, 0, 0);"#;
 
 /// Each policy with its type, its id and its indented text.
 fn policies(tenant: &Tenant) -> impl Iterator<Item = (&'static str, &str, String)> {

@@ -39,10 +39,20 @@ pub fn of_tenant(database: &Path, tenant: TenantId) -> Result<[u8; 32]> {
     Ok(hasher.finalize().into())
 }
 
-fn beside(database: &Path) -> PathBuf {
+/// Where the key of a database is.
+pub fn beside(database: &Path) -> PathBuf {
     let mut name = database.file_name().unwrap_or_default().to_owned();
     name.push("-key");
     database.with_file_name(name)
+}
+
+/// Copies the key to where that of the database at `copy` is, where there is nothing yet; gives
+/// its path.
+pub fn copy(key: &Path, copy: &Path) -> Result<PathBuf> {
+    let content = private_file(key)?;
+    let target = beside(copy);
+    write(&target, &content)?;
+    Ok(target)
 }
 
 fn make(path: &Path) -> Result<()> {
@@ -56,19 +66,7 @@ fn make(path: &Path) -> Result<()> {
         uuid::Uuid::new_v4().simple(),
         uuid::Uuid::new_v4().simple()
     );
-    let written = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&draft)
-        .and_then(|mut file| {
-            // The mode above is what the umask leaves of it; this is what it has to be.
-            file.set_permissions(fs::Permissions::from_mode(0o600))
-                .and_then(|()| file.write_all(key.as_bytes()))
-                .and_then(|()| file.sync_all())
-        })
-        .map_err(|error| file_error("write", &draft, &error));
-    let linked = written.and_then(|()| match fs::hard_link(&draft, path) {
+    let linked = write(&draft, key.as_bytes()).and_then(|()| match fs::hard_link(&draft, path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             Err(file_error("create the key file", path, &error))
         }
@@ -76,6 +74,22 @@ fn make(path: &Path) -> Result<()> {
     });
     let _ = fs::remove_file(&draft);
     linked
+}
+
+/// Writes a new file, 0600 whatever the umask.
+fn write(path: &Path, content: &[u8]) -> Result<()> {
+    fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| {
+            // The mode above is what the umask leaves of it; this is what it has to be.
+            file.set_permissions(fs::Permissions::from_mode(0o600))
+                .and_then(|()| file.write_all(content))
+                .and_then(|()| file.sync_all())
+        })
+        .map_err(|error| file_error("write", path, &error))
 }
 
 #[cfg(test)]

@@ -301,6 +301,19 @@ pub fn list_sets(conn: &Connection, filter: &Filter) -> Result<Vec<BackupSet>> {
     Ok(sets)
 }
 
+const NEWEST: &str = "SELECT max(id) FROM backup_sets GROUP BY tenant_id, schedule_id";
+
+/// The newest set of every schedule, and of what was imported into every tenant.
+pub fn newest_sets(conn: &Connection) -> Result<BTreeSet<BackupSetId>> {
+    conn.prepare_cached(NEWEST)
+        .and_then(|mut query| {
+            query
+                .query_map([], |row| row.get(0).map(BackupSetId))?
+                .collect()
+        })
+        .map_err(failed("read the newest backup sets"))
+}
+
 /// One view of the sets and of what they reach, whoever writes meanwhile; ends when dropped.
 pub fn view(conn: &Connection) -> Result<Option<Transaction<'_>>> {
     conn.is_autocommit()

@@ -1,7 +1,7 @@
 //! Copies of a whole database: made while others use it, there whole or not at all.
 //!
-//! A copy is what `VACUUM INTO` gives: one state of the database, without its log, without free
-//! pages. It is written under another name in the folder of its own (0600 from the first byte,
+//! A copy is what `VACUUM INTO` gives: one state of the database, without free pages, and put back into
+//! WAL mode, which `VACUUM INTO` forgets. It is written under another name in the folder of its own (0600 from the first byte,
 //! whatever the umask), synced, checked, and only then gets its name; then the folder is synced. A
 //! process that dies in between leaves the other name, which ends in `.new`, and the next copy of
 //! that name removes it.
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{configure, failed, file};
+use super::{configure, failed, file, log_ahead};
 use crate::error::{Error, Kind, Result, file_error};
 
 /// What to do where the name of the copy is taken.
@@ -38,9 +38,13 @@ pub fn make(
         .and_then(|()| vacuum_into(source, &draft))
         .and_then(|()| {
             let copy = open(&draft)?;
+            log_ahead(&copy)?;
             sound(&copy)?;
-            check(&copy)
+            check(&copy)?;
+            copy.close()
+                .map_err(|(_, error)| failed("close the copy")(error))
         })
+        .and_then(|()| sync(&draft))
         .and_then(|()| name(&draft, target, taken));
     // Where it has its name the draft is another name of it, or gone.
     let removed = remove(&draft);
@@ -67,7 +71,11 @@ fn vacuum_into(source: &Path, draft: &Path) -> Result<()> {
     })?;
     let conn = open(source)?;
     conn.execute(VACUUM_INTO, [name])
-        .map_err(failed(&format!("copy it to {}", draft.display())))?;
+        .map(drop)
+        .map_err(failed(&format!("copy it to {}", draft.display())))
+}
+
+fn sync(draft: &Path) -> Result<()> {
     File::open(draft)
         .and_then(|file| file.sync_all())
         .map_err(|error| file_error("sync", draft, &error))
@@ -115,13 +123,18 @@ pub fn exists(target: &Path) -> Error {
     Error::usage(format!("{} is there already", target.display()))
 }
 
-fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(file_error("remove", path, &error))
+/// Removes a draft and what SQLite keeps beside one, as far as they are there.
+fn remove(draft: &Path) -> Result<()> {
+    for end in ["", "-wal", "-shm", "-journal"] {
+        let path = file::beside(draft, end);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(file_error("remove", &path, &error));
+            }
+            _ => {}
         }
-        _ => Ok(()),
     }
+    Ok(())
 }
 
 /// How many bytes can be written on the disk of the file at `path`, where the system says.

@@ -188,10 +188,27 @@ fn reclaim(
     tenant: TenantId,
     reached: &HashSet<ContentHash>,
 ) -> rusqlite::Result<(u64, u64)> {
-    // By row, what is not known to stay: its base and its length.
+    let going = unreached(tx, tenant, reached)?;
+    tx.execute_batch(CHECK_BASES_AT_THE_END)?;
+    let mut remove = tx.prepare_cached(REMOVE_CONTENT)?;
+    let (mut contents, mut bytes) = (0, 0);
+    for (id, (_, length)) in going {
+        remove.execute([id])?;
+        contents += 1;
+        bytes += length.unsigned_abs();
+    }
+    Ok((contents, bytes))
+}
+
+/// What is neither reached nor a base of what is: by row, its base and its length.
+fn unreached(
+    conn: &Connection,
+    tenant: TenantId,
+    reached: &HashSet<ContentHash>,
+) -> rusqlite::Result<HashMap<i64, (Option<i64>, i64)>> {
     let mut going: HashMap<i64, (Option<i64>, i64)> = HashMap::new();
     let mut staying: Vec<i64> = Vec::new();
-    let mut query = tx.prepare_cached(CONTENTS)?;
+    let mut query = conn.prepare_cached(CONTENTS)?;
     let mut rows = query.query([tenant.0])?;
     while let Some(row) = rows.next()? {
         let id: i64 = row.get(0)?;
@@ -205,15 +222,22 @@ fn reclaim(
             staying.extend(base);
         }
     }
-    tx.execute_batch(CHECK_BASES_AT_THE_END)?;
-    let mut remove = tx.prepare_cached(REMOVE_CONTENT)?;
-    let (mut contents, mut bytes) = (0, 0);
-    for (id, (_, length)) in going {
-        remove.execute([id])?;
-        contents += 1;
-        bytes += length.unsigned_abs();
-    }
-    Ok((contents, bytes))
+    Ok(going)
+}
+
+/// The rows of contents that no set of the tenant needs, oldest first: what failed runs left. None
+/// where a set cannot be read, so that nobody can say.
+pub fn orphans(conn: &Connection, tenant: TenantId) -> Result<Option<Vec<i64>>> {
+    let view = super::view(conn)?;
+    let mark = mark(conn, tenant, &BTreeSet::new())?;
+    let Reached::Contents(reached) = &mark.reached else {
+        return Ok(None);
+    };
+    let going = unreached(conn, tenant, reached).map_err(failed("read the contents"))?;
+    drop(view);
+    let mut rows: Vec<i64> = going.into_keys().collect();
+    rows.sort_unstable();
+    Ok(Some(rows))
 }
 
 #[cfg(test)]

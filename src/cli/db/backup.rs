@@ -1,0 +1,127 @@
+//! `db backup`: a whole, consistent, checked copy of the database while it is in use.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args as ClapArgs;
+use serde_json::json;
+
+use crate::audit::{Event, Outcome};
+use crate::context::Context;
+use crate::error::{Error, ExitCode, Kind, Result, file_error};
+use crate::secret::database_key;
+use crate::store::backup_sets::verify::{Scope, Verification, verify};
+use crate::store::copy::{self, Taken};
+use crate::store::{self, Store};
+
+/// Copy the whole database to a new file, also while it is in use
+///
+/// The copy is one state of the database. Before it gets its name it is read back: SQLite finds it
+/// sound, and the newest backup set of every schedule is intact. It is private (0600), and a file
+/// that is there is never written over.
+///
+/// The key file NAME-key is not copied unless asked for. It turns secrets that Graph shows in clear
+/// into digests; whoever has a copy of the database without it cannot try out weak ones. Keep a copy
+/// of it in another place. If it is lost, such values show as changed once, and nothing else.
+///
+/// To go back, put the copy in place of the database while nothing uses it.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantpilot db backup /backup/tenantpilot-$(date +%F).db
+  tenantpilot db backup /backup/tenantpilot.db --with-key --quiet")]
+pub struct Args {
+    /// The file to make
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// Copy the key file too, to FILE-key
+    #[arg(long)]
+    with_key: bool,
+}
+
+pub(super) fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
+    let target = &args.file;
+    let store = ctx.store()?;
+    refuse_taken(target)?;
+    if args.with_key {
+        refuse_taken(&database_key::beside(target))?;
+    }
+    let mut checked = Verification::default();
+    copy::make(store.path(), target, Taken::Refuse, |copy| {
+        checked = check(copy)?;
+        Ok(())
+    })
+    .map_err(|error| error.during(format!("cannot copy the database to {}", target.display())))?;
+    let key = database_key::beside(store.path());
+    let copied_key = if args.with_key && key.exists() {
+        Some(database_key::copy(&key, target)?)
+    } else {
+        None
+    };
+    record(ctx, &store, target, copied_key.is_some())?;
+    let bytes = fs::metadata(target)
+        .map_err(|error| file_error("look at", target, &error))?
+        .len();
+    ctx.ui.document(&json!({
+        "file": target.display().to_string(),
+        "bytes": bytes,
+        "schema_version": store::SCHEMA_VERSION,
+        "sets_checked": checked.sets,
+        "contents_checked": checked.contents,
+        "key": copied_key.as_ref().map(|key| key.display().to_string()),
+    }))?;
+    ctx.ui.line(format!(
+        "copied the database to {}: {bytes} bytes; it is sound, and the newest {} backup sets in it \
+         are intact",
+        target.display(),
+        checked.sets
+    ))?;
+    match copied_key {
+        Some(copied) => ctx.ui.line(format!("its key is in {}", copied.display()))?,
+        None if key.exists() => ctx.ui.line(format!(
+            "its key {} is not copied; keep a copy of it in another place",
+            key.display()
+        ))?,
+        None => {}
+    }
+    Ok(ExitCode::Ok)
+}
+
+fn refuse_taken(path: &Path) -> Result<()> {
+    if fs::symlink_metadata(path).is_ok() {
+        return Err(copy::exists(path)
+            .hint("name another file; what is there is never written over, remove it first"));
+    }
+    Ok(())
+}
+
+/// That the newest set of every schedule reads, to the last byte.
+fn check(copy: &rusqlite::Connection) -> Result<Verification> {
+    let sets = store::backup_sets::newest_sets(copy)?;
+    let scope = Scope { sets, sample: None };
+    if scope.sets.is_empty() {
+        return Ok(Verification::default());
+    }
+    let found = verify(copy, &scope)?;
+    match found.damaged.len() {
+        0 => Ok(found),
+        n => Err(Error::new(
+            Kind::Integrity,
+            format!("{n} things in the newest backup sets are damaged"),
+        )
+        .hint("tenantpilot backups verify")),
+    }
+}
+
+fn record(ctx: &Context, store: &Store, target: &Path, with_key: bool) -> Result<()> {
+    let event = Event {
+        at: ctx.now(),
+        actor: ctx.actor.name(),
+        action: "database.backup",
+        tenant: None,
+        object: "database".to_owned(),
+        outcome: Outcome::Ok,
+        details: json!({ "file": target.display().to_string(), "with_key": with_key }),
+    };
+    store.write(|tx| store::audit::append(tx, &event)).map(drop)
+}
