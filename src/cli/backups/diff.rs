@@ -32,7 +32,7 @@ use crate::store::{self, Store, backup_sets};
   tenantpilot backups diff --schedule nightly --since 7d
   tenantpilot backups diff --tenant contoso --latest --format markdown
   tenantpilot backups diff 12 --live --exit-code
-  tenantpilot backups diff 12 13 --policy 'settingsCatalogPolicy/Windows baseline'")]
+  tenantpilot backups diff 12 13 --policy 'settingsCatalogPolicy/Edge baseline'")]
 pub struct Args {
     /// The ids of the backup sets, the earlier one first; one with --live, none with --since or
     /// --latest
