@@ -20,12 +20,14 @@ use crate::tenant::{self, Settings, Tenant, address};
   tenantpilot tenants add fabrikam --secret-env FABRIKAM_SECRET --cloud usgov \\
       --directory 66666666-7777-8888-9999-000000000000 \\
       --client-id 11111111-2222-3333-4444-555555555555
-  tenantpilot tenants add adatum --directory adatum.onmicrosoft.com --managed-identity
+  tenantpilot tenants add adatum --managed-identity \\
+      --directory adatum.onmicrosoft.com
 
 A new key and certificate, of which tenantpilot.crt is uploaded to the app registration:
   umask 077
   openssl req -x509 -newkey rsa:2048 -nodes -days 365 -subj /CN=tenantpilot \\
-      -keyout tenantpilot.pem -out tenantpilot.crt && cat tenantpilot.crt >> tenantpilot.pem")]
+      -keyout tenantpilot.pem -out tenantpilot.crt
+  cat tenantpilot.crt >> tenantpilot.pem")]
 pub struct Args {
     /// A name of 1 to 100 characters that no other tenant has, not only digits
     name: String,

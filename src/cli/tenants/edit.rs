@@ -16,7 +16,7 @@ use crate::tenant::{self, Settings, Tenant, address};
     group(clap::ArgGroup::new("changes").args(FLAGS).required(true).multiple(true)),
     override_usage = "tenantpilot tenants edit [OPTIONS] <NAME>",
     after_help = "Examples:
-  tenantpilot tenants edit contoso --certificate /etc/tenantpilot/contoso-2027.pem
+  tenantpilot tenants edit contoso --certificate /etc/tenantpilot/2027.pem
   tenantpilot tenants edit contoso --name contoso-emea --label region=emea"
 )]
 pub struct Args {
