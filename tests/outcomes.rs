@@ -103,6 +103,34 @@ fn every_type_says_why_its_collection_was_not_read() {
     });
 }
 
+/// What is in no published metadata, Graph need not know: however it refuses it, nobody has to act.
+/// What is published and refused is somebody's business.
+#[test]
+fn a_collection_that_is_not_published_may_be_refused() {
+    let (unsure, sure) = ("inventoryPolicy", "hardwareConfiguration");
+    let stage = Stage::with(Options::default(), &format!("{unsure},{sure}"));
+    let path = |key: &str| catalogue::find(key).unwrap().path;
+    for kind in [Kind::Status(400), Kind::Status(404)] {
+        let fault = Fault::on(&format!("{}$", path(unsure)), kind.clone());
+        stage.sandbox.fault(fault);
+        let run = stage.success();
+        assert_eq!(type_of(&run, unsure)["outcome"], "not_offered", "{kind:?}");
+        stage.sandbox.clear_faults();
+    }
+    stage
+        .sandbox
+        .fault(Fault::on(&format!("{}$", path(unsure)), Kind::Status(500)));
+    let run = stage.run(3);
+    assert_eq!(type_of(&run, unsure)["outcome"], "incomplete");
+    stage.sandbox.clear_faults();
+    stage
+        .sandbox
+        .fault(Fault::on(&format!("{}$", path(sure)), Kind::Status(400)));
+    let run = stage.run(3);
+    assert_eq!(type_of(&run, unsure)["outcome"], "complete");
+    assert_eq!(type_of(&run, sure)["outcome"], "incomplete");
+}
+
 /// A list below an object is read once per object; one of them that fails is not "nothing there".
 #[test]
 fn a_list_below_an_object_that_fails_is_not_empty() {

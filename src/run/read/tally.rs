@@ -193,7 +193,7 @@ impl Tally {
         let (outcome, reason, error) = match end {
             ListEnd::Whole(_) => self.of_objects(),
             ListEnd::Failed(0, error) => {
-                let outcome = of_list(error.fault);
+                let outcome = of_list(self.row, error);
                 (outcome, Some(why(self.row, error)), Some(error.clone()))
             }
             ListEnd::Failed(pages, error) => {
@@ -274,10 +274,12 @@ fn hint(row: &PolicyType, error: Option<Error>, permissions: &[String]) -> Optio
 }
 
 /// What it means for the type that its list cannot be read at all.
-fn of_list(fault: Fault) -> Outcome {
-    match fault {
+fn of_list(row: &PolicyType, error: &Error) -> Outcome {
+    match error.fault {
         Fault::Forbidden => Outcome::Forbidden,
         Fault::NotLicensed | Fault::NotFound => Outcome::NotOffered,
+        // Graph need not have heard of it, and says so in either way.
+        _ if row.unpublished && matches!(error.status, Some(400 | 404)) => Outcome::NotOffered,
         _ => Outcome::Incomplete,
     }
 }
