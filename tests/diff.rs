@@ -55,7 +55,6 @@ fn change(sandbox: &Sandbox) {
         "\"value\":30",
     );
     edit(sandbox, PROFILES, "Custom OMA-URI", "0.1000", "0.1001");
-    edit(sandbox, PROFILES, "Custom OMA-URI", "PGEvPg==", "PGIvPg==");
     edit(
         sandbox,
         PROFILES,

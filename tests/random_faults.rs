@@ -1,8 +1,8 @@
 //! Runs against a server that fails at random: whatever ends as a success holds everything, and
 //! whatever does not names what is missing.
 //!
-//! A witness, whose requests never fail, reads the same sandbox before each round: what it holds is
-//! what there is. The short form runs with all tests; the long one, fifty runs, on demand:
+//! Before each round every tenant is read by a schedule of its own whose requests never fail: what
+//! that holds, the witness, is what there is. The short form runs with all tests; the long one, fifty runs, on demand:
 //! `cargo test --release --test random_faults -- --ignored --nocapture`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use env::{CLIENT_ID, Env};
 use sandbox::server::faults::{Fault, Kind};
-use sandbox::server::{DIRECTORY, Options, Sandbox};
+use sandbox::server::{Options, Sandbox};
 use serde_json::Value;
 
 /// What a set holds of one policy type: the ids and the hashes of the documents.
@@ -37,15 +37,16 @@ struct Tally {
     struck: usize,
 }
 
-/// A sandbox, a tenant that is never disturbed, and others that always are.
+/// A sandbox, and tenants in it whose requests fail at random when they are told to.
 struct Arena {
     env: Env,
     sandbox: Sandbox,
-    disturbed: Vec<String>,
+    tenants: Vec<String>,
+    percent: u8,
 }
 
 impl Arena {
-    fn new(disturbed: usize, seed: u64, percent: u8) -> Self {
+    fn new(tenants: usize, seed: u64, percent: u8) -> Self {
         let arena = Self {
             env: Env::new(),
             sandbox: Sandbox::start(Options {
@@ -53,20 +54,24 @@ impl Arena {
                 seed,
                 ..Options::default()
             }),
-            disturbed: (1..=disturbed).map(|n| format!("tenant-{n}")).collect(),
+            tenants: (1..=tenants).map(|n| format!("tenant-{n}")).collect(),
+            percent,
         };
         let secret = Options::default().client_secret;
         let secret = arena.env.file("client-secret", &secret, 0o600);
-        arena.add("witness", DIRECTORY, &secret);
-        for (number, name) in (1..).zip(&arena.disturbed) {
+        for (number, name) in (1..).zip(&arena.tenants) {
             let directory = format!("22222222-2222-4333-8444-{number:012}");
             arena.add(name, &directory, &secret);
-            for path in ["", "token"] {
-                let fault = Fault::on(path, Kind::Random).percent(percent);
-                arena.sandbox.fault(fault.directory(&directory));
-            }
         }
         arena
+    }
+
+    /// From now on requests fail.
+    fn disturb(&self) {
+        for path in ["", "token"] {
+            let fault = Fault::on(path, Kind::Random).percent(self.percent);
+            self.sandbox.fault(fault);
+        }
     }
 
     fn add(&self, tenant: &str, directory: &str, secret: &str) {
@@ -77,17 +82,21 @@ impl Arena {
             &["--graph-url", url, "--authority-url", url, "--quiet"],
         ];
         self.env.run(&args.concat()).warned();
-        let args = [
-            &["schedules", "add", "nightly", "--tenant", tenant, "--quiet"][..],
-            &["--at", "02:00", "--timezone", "UTC", "--types", "all"],
-        ];
-        self.env.run(&args.concat()).ok();
+        for schedule in ["witness", "nightly"] {
+            let args = [
+                &["schedules", "add", schedule, "--tenant", tenant, "--quiet"][..],
+                &["--at", "02:00", "--timezone", "UTC", "--types", "all"],
+            ];
+            self.env.run(&args.concat()).ok();
+        }
     }
 
-    /// The runs of these tenants, begun together; the exit code must fit what they say of themselves.
-    fn run(&self, tenants: &[String]) -> Vec<Value> {
+    /// That schedule of all tenants, begun together; the exit code must fit what the runs say of
+    /// themselves.
+    fn run(&self, schedule: &str) -> Vec<Value> {
         let mut args = vec!["run".to_owned()];
-        args.extend(tenants.iter().map(|name| format!("{name}/nightly")));
+        let tenants = self.tenants.iter();
+        args.extend(tenants.map(|name| format!("{name}/{schedule}")));
         args.push("--json".to_owned());
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let ended = self.env.run(&args);
@@ -179,14 +188,18 @@ fn rounds(rounds: usize, tenants: usize, seed: u64, percent: u8) -> Tally {
     let arena = Arena::new(tenants, seed, percent);
     let mut tally = Tally::default();
     for _ in 0..rounds {
-        let witness = arena.run(&["witness".to_owned()]).remove(0);
-        assert_eq!(witness["status"], "success", "{witness}");
-        let mut truth = arena.held(&witness);
-        let breakdown = &witness["summary"]["type_breakdown"];
-        truth.retain(|key, _| breakdown[key]["outcome"] == "complete");
-        let runs = arena.run(&arena.disturbed);
+        arena.sandbox.clear_faults();
+        let witnesses = arena.run("witness");
+        arena.disturb();
+        let runs = arena.run("nightly");
         assert_eq!(runs.len(), tenants);
         for run in &runs {
+            let own = |witness: &&Value| witness["tenant"] == run["tenant"];
+            let witness = witnesses.iter().find(own).unwrap();
+            assert_eq!(witness["status"], "success", "{witness}");
+            let mut truth = arena.held(witness);
+            let breakdown = &witness["summary"]["type_breakdown"];
+            truth.retain(|key, _| breakdown[key]["outcome"] == "complete");
             judge(&arena, run, &truth, &mut tally);
         }
         arena.change();

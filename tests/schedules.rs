@@ -445,7 +445,7 @@ fn show_prints_whole_values_on_a_narrow_terminal() {
     env.set("COLUMNS", "40");
     let shown = env.run(&["schedules", "show", "nightly"]).ok();
     assert!(
-        shown.contains("settingsCatalogPolicy, deviceConfiguration, "),
+        shown.contains("settingsCatalogPolicy, groupPolicyConfiguration, "),
         "{shown}"
     );
     assert!(!shown.contains('…'), "{shown}");
