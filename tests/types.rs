@@ -335,6 +335,74 @@ fn pictures_are_kept_and_their_absence_is_no_failure() {
 }
 
 #[test]
+fn profiles_below_tokens_are_told_apart_and_looked_for_there() {
+    let key = "depEnrollmentProfile";
+    let tokens = "deviceManagement/depOnboardingSettings";
+    let stage = Stage::with(Options::default(), key);
+    assert_eq!(changes(&stage.success(), key), [6, 0, 0, 0]);
+    let mut ids = stage.sandbox.ids(tokens);
+    ids.sort_unstable();
+    let list = |token: &str| format!("{tokens}/{token}/enrollmentProfiles");
+    let outcome = |run: &Value| {
+        let of = type_of(run, key);
+        let error = of["error"].as_str().unwrap_or_default();
+        (of["outcome"].as_str().unwrap().to_owned(), error.to_owned())
+    };
+    let held = |token: &str| {
+        let mut held = Vec::new();
+        stage.sandbox.write(|tenant| {
+            let token = tenant.get_mut(tokens, token).unwrap();
+            held = token.below_mut("enrollmentProfiles").clone();
+        });
+        held
+    };
+
+    // One token that Graph does not find the list of is not a tenant without any.
+    for token in &ids {
+        let fault = Fault::on(&format!("{}$", list(token)), Kind::Status(404));
+        stage.sandbox.fault(fault);
+        let (outcome, error) = outcome(&stage.run(3));
+        assert_eq!(outcome, "incomplete", "{error}");
+        assert!(error.contains(token.as_str()), "{error}");
+        stage.sandbox.clear_faults();
+    }
+
+    // A list that leaves its profiles out is found out below its own token.
+    let last = ids.iter().rfind(|token| !held(token).is_empty()).unwrap();
+    let empty = Kind::Body(br#"{"value":[]}"#.to_vec());
+    stage
+        .sandbox
+        .fault(Fault::on(&format!("{}$", list(last)), empty));
+    let (left_out, error) = outcome(&stage.run(3));
+    assert_eq!(left_out, "incomplete");
+    assert!(error.contains("left out 3 policies"), "{error}");
+    stage.sandbox.clear_faults();
+
+    // Of two with one id both are kept.
+    let first = ids.iter().find(|token| !held(token).is_empty()).unwrap();
+    let mut twin = held(first).remove(0);
+    let id = twin.id.clone();
+    twin.set("displayName", r#""Twin""#);
+    stage.sandbox.write(|tenant| {
+        let token = tenant.get_mut(tokens, last).unwrap();
+        token.below_mut("enrollmentProfiles").push(twin);
+    });
+    let run = stage.success();
+    assert_eq!(changes(&run, key), [1, 0, 0, 6]);
+    let set = run["backup_set_id"].as_u64().unwrap();
+    let name = |id: &str| document(&stage, set, &format!("{key}/{id}"))["displayName"].clone();
+    assert_eq!(name(&format!("{last}/{id}")), "Twin");
+    assert_ne!(name(&id), "Twin");
+
+    // It is gone when it is gone there, though the other is still to be had.
+    stage.sandbox.write(|tenant| {
+        let token = tenant.get_mut(tokens, last).unwrap();
+        token.below_mut("enrollmentProfiles").pop();
+    });
+    assert_eq!(changes(&stage.success(), key), [0, 0, 1, 6]);
+}
+
+#[test]
 fn conditional_access_is_asked_once_a_second() {
     let options = Options {
         conditional_access_limit: true,

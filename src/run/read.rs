@@ -38,6 +38,7 @@ use crate::policy::catalogue::PolicyType;
 use crate::policy::document::redaction::RedactionKey;
 use crate::policy::{Document, Outcome, Unread};
 
+pub(crate) use collection::parent_ids;
 pub use counted::Extra;
 
 use collection::{Collection, Found, Listed, collections};
@@ -483,6 +484,7 @@ impl<'a> Collector<'a> {
         };
         for mut tally in std::mem::take(&mut progress.tallies) {
             tally.left_out(listed.left_out);
+            tally.parents_gone(&listed.parents_gone);
             (self.sink)(Event::Reading(tally.conclude(end)))?;
         }
         self.queue.close_one();

@@ -19,6 +19,7 @@ use crate::graph::{self, Fault, Graph};
 use crate::policy::Outcome;
 use crate::policy::catalogue::{Members, PolicyType, Shape};
 use crate::policy::document::{Object, is_left_out};
+use crate::run::read::parent_ids;
 
 /// So many policies of a type are asked for: a list that leaves some out shows by them.
 const MAX_PROBES: usize = 50;
@@ -134,13 +135,45 @@ fn unclear(error: &graph::Error) -> Found {
     Found::Unclear(error.message.clone())
 }
 
-/// Asks for one policy by its id.
+/// Asks for one policy by its id. Where its path goes through a parent, below each one that may be
+/// its own: which one that was, is not kept.
 pub(crate) fn look_for(
     graph: &dyn Graph,
     row: &PolicyType,
     id: &str,
 ) -> Result<Found, graph::Error> {
-    let Some(request) = row.object(None, id, false) else {
+    let parents = match row.parents() {
+        Some(parents) if row.object_path.is_none() || id.contains('/') => {
+            parent_ids(graph, &parents)?
+        }
+        _ => return look_at(graph, row, None, id),
+    };
+    // An id that several parents' objects have begins with the parent's.
+    let own = parents.iter().find_map(|parent| {
+        let id = id.strip_prefix(parent.as_str())?.strip_prefix('/')?;
+        Some((parent, id))
+    });
+    if let Some((parent, id)) = own {
+        return look_at(graph, row, Some(parent), id);
+    }
+    let mut last = Found::Gone;
+    for parent in &parents {
+        match look_at(graph, row, Some(parent), id)? {
+            Found::Gone => {}
+            Found::There => return Ok(Found::There),
+            other => last = other,
+        }
+    }
+    Ok(last)
+}
+
+fn look_at(
+    graph: &dyn Graph,
+    row: &PolicyType,
+    parent: Option<&str>,
+    id: &str,
+) -> Result<Found, graph::Error> {
+    let Some(request) = row.object(parent, id, false) else {
         let why = "it has no path of its own".to_owned();
         return Ok(Found::Unclear(why));
     };

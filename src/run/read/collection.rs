@@ -1,4 +1,13 @@
-//! One list of Graph and the policy types that share it.
+//! One list of Graph and the policy types that share it; or one list per parent, where a path has
+//! `{parent}`.
+//!
+//! Of lists below parents:
+//! - They are read in the order of the parents' ids. An object has Graph's id; if a parent before
+//!   has one of the same id, its policy's id is the parent's id, `/` and Graph's. So both are kept,
+//!   and who has which does not depend on the order of Graph's answers.
+//! - A parent below which Graph finds nothing to read is gone if the parents' list, read once more,
+//!   does not name it: a warning. If it does, the type is not read to the end; not offered it is
+//!   only if that is so below every parent.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -40,6 +49,8 @@ pub(super) struct Listed {
     pub(super) again: Vec<Pending>,
     /// How many objects are nobody's policies.
     pub(super) left_out: u64,
+    /// Parents that were deleted before the list below them was read.
+    pub(super) parents_gone: Vec<String>,
 }
 
 /// What takes over the things a list gives; says whether it wants more.
@@ -74,6 +85,7 @@ impl Collection {
             seen: HashMap::new(),
             again: HashMap::new(),
             left_out: HashSet::new(),
+            parents_gone: Vec::new(),
             pages: 0,
             halted: false,
             on_found,
@@ -84,6 +96,7 @@ impl Collection {
             error,
             again: listing.again.into_values().collect(),
             left_out: listing.left_out.len() as u64,
+            parents_gone: listing.parents_gone,
         })
     }
 
@@ -139,13 +152,20 @@ impl Collection {
 /// A list that is being read.
 struct Listing<'a, 'b> {
     collection: &'a Collection,
-    /// The ids so far, each with a fingerprint of its content.
-    seen: HashMap<String, u64>,
+    /// The policies so far, by id.
+    seen: HashMap<String, Seen>,
     again: HashMap<String, Pending>,
     left_out: HashSet<String>,
+    parents_gone: Vec<String>,
     pages: u64,
     halted: bool,
     on_found: &'a mut OnFound<'b>,
+}
+
+/// What is remembered of an object.
+struct Seen {
+    parent: Option<String>,
+    fingerprint: u64,
 }
 
 impl Listing<'_, '_> {
@@ -156,17 +176,36 @@ impl Listing<'_, '_> {
         let Some(parents) = row.parents() else {
             return self.read_below(graph, row, None);
         };
-        let mut ids = Vec::new();
-        page::read_all(graph, &parents, |items| {
-            for item in items {
-                ids.push(parent_id(&parents, item)?);
+        let ids = parent_ids(graph, &parents)?;
+        let mut lacking = Vec::new();
+        for id in &ids {
+            let before = self.pages;
+            match self.read_below(graph, row, Some(id)) {
+                Err(error) if is_not_offered(&error) && before == self.pages => {
+                    lacking.push((id, error));
+                }
+                other => other?,
             }
-            Ok(())
-        })?;
-        for id in ids {
-            self.read_below(graph, row, Some(&id))?;
         }
-        Ok(())
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        let now = parent_ids(graph, &parents)?;
+        let (lacking, gone): (Vec<_>, Vec<_>) = lacking
+            .into_iter()
+            .partition(|(id, _)| now.binary_search(id).is_ok());
+        let gone = gone
+            .into_iter()
+            .map(|(id, _)| format!("{}/{id}", parents.path));
+        self.parents_gone.extend(gone);
+        let Some((id, mut error)) = lacking.into_iter().next() else {
+            return Ok(());
+        };
+        if self.pages > 0 {
+            let parent = format!("{}/{id}", parents.path);
+            error.message = format!("nothing below {parent}, which is there: {error}");
+        }
+        Err(error)
     }
 
     /// The list, or the single object, below one parent or below none. Where Graph refuses it as it
@@ -249,28 +288,39 @@ impl Listing<'_, '_> {
         if is_left_out(row, &object)
             && let Ok(id) = object.id()
         {
-            self.left_out.insert(id.clone());
+            self.left_out.insert(below_parent(parent, &id));
             return Ok(Some(Found::Elsewhere(id)));
         }
         let mut pending = Pending {
             collection: self.collection.place,
             row,
             parent: parent.map(str::to_owned),
+            shared_id: false,
             item: text.to_owned(),
             warnings: warning.into_iter().collect(),
             again: false,
         };
-        let Ok(id) = object.id() else {
+        let Ok(mut id) = object.id() else {
             return Ok(Some(Found::Object(pending)));
         };
+        let first = self.seen.get(&id);
+        if first.is_some_and(|first| first.parent.as_deref() != parent) {
+            pending.shared_id = true;
+            id = below_parent(parent, &id);
+        }
+        let fingerprint = fingerprint(text);
         match self.seen.entry(id) {
             Entry::Vacant(new) => {
-                new.insert(fingerprint(text));
+                let parent = pending.parent.clone();
+                new.insert(Seen {
+                    parent,
+                    fingerprint,
+                });
                 Ok(Some(Found::Object(pending)))
             }
-            Entry::Occupied(old) if *old.get() == fingerprint(text) => Ok(None),
+            Entry::Occupied(old) if old.get().fingerprint == fingerprint => Ok(None),
             Entry::Occupied(mut old) => {
-                old.insert(fingerprint(text));
+                old.get_mut().fingerprint = fingerprint;
                 pending.again = true;
                 let warning = "its list gave it twice with different content; this is the last";
                 pending.warnings.push(warning.to_owned());
@@ -287,6 +337,33 @@ impl Listing<'_, '_> {
             name,
             reason,
         })
+    }
+}
+
+/// The ids of the objects below which lists are, in order and each once.
+pub(crate) fn parent_ids(graph: &dyn Graph, parents: &Request) -> Result<Vec<String>, Error> {
+    let mut ids = Vec::new();
+    page::read_all(graph, parents, |items| {
+        for item in items {
+            ids.push(parent_id(parents, item)?);
+        }
+        Ok(())
+    })?;
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(ids)
+}
+
+/// Whether a list is refused as if the tenant had no such thing.
+pub(super) fn is_not_offered(error: &Error) -> bool {
+    matches!(error.fault, Fault::NotFound | Fault::NotLicensed)
+}
+
+/// The id of a policy whose Graph id another parent's object has too.
+pub(super) fn below_parent(parent: Option<&str>, id: &str) -> String {
+    match parent {
+        Some(parent) => format!("{parent}/{id}"),
+        None => id.to_owned(),
     }
 }
 

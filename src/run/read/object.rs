@@ -1,5 +1,6 @@
 //! One object: the reads that its list left open, put together into its document.
 
+use super::collection::below_parent;
 use super::counted::{Counted, Extra};
 use super::parts::{self, Trouble};
 use super::references;
@@ -19,6 +20,8 @@ pub(super) struct Pending {
     pub(super) row: &'static PolicyType,
     /// The id of the object below which its list is.
     pub(super) parent: Option<String>,
+    /// Whether an object of another parent has its id.
+    pub(super) shared_id: bool,
     /// What the list gave.
     pub(super) item: String,
     /// What came up so far.
@@ -122,7 +125,10 @@ impl Reader<'_> {
         let mut warnings = pending.warnings.clone();
         warnings.extend(flaw.clone());
         warnings.extend(asked.warning);
-        let document = document::finish(row, text, &asked.unsealed, warnings, self.key)?;
+        let mut document = document::finish(row, text, &asked.unsealed, warnings, self.key)?;
+        if pending.shared_id {
+            document.id = below_parent(own.parent, &document.id);
+        }
         Ok((document, flaw, counts))
     }
 
@@ -214,7 +220,11 @@ pub(super) fn labels(pending: &Pending) -> (String, String) {
         let label = || pending.row.label.to_owned();
         return (id, name.unwrap_or_else(label));
     }
-    (object.id().unwrap_or_default(), name.unwrap_or_default())
+    let id = match object.id() {
+        Ok(id) if pending.shared_id => below_parent(pending.parent.as_deref(), &id),
+        other => other.unwrap_or_default(),
+    };
+    (id, name.unwrap_or_default())
 }
 
 /// Why Graph did not give an object or a list, with the permissions of which one is needed.

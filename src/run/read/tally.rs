@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::Reading;
+use super::collection::is_not_offered;
 use super::counted::Extra;
 use super::object::{missing_permissions, why};
 use crate::graph::{Error, Fault};
@@ -179,6 +180,12 @@ impl Tally {
         }
     }
 
+    /// These objects, below which lists of it are, were deleted before those were read.
+    pub(super) fn parents_gone(&mut self, parents: &[String]) {
+        let warning = |parent| format!("{parent} was deleted while its list was read");
+        self.warnings.extend(parents.iter().map(warning));
+    }
+
     /// What became of the type.
     pub(super) fn conclude(self, end: ListEnd<'_>) -> Reading {
         let pages = match end {
@@ -277,7 +284,7 @@ fn hint(row: &PolicyType, error: Option<Error>, permissions: &[String]) -> Optio
 fn of_list(row: &PolicyType, error: &Error) -> Outcome {
     match error.fault {
         Fault::Forbidden => Outcome::Forbidden,
-        Fault::NotLicensed | Fault::NotFound => Outcome::NotOffered,
+        _ if is_not_offered(error) => Outcome::NotOffered,
         // Graph need not have heard of it, and says so in either way.
         _ if row.unpublished && matches!(error.status, Some(400 | 404)) => Outcome::NotOffered,
         _ => Outcome::Incomplete,

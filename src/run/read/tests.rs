@@ -1,6 +1,7 @@
 mod faults;
 mod forms;
 mod lists;
+mod parents;
 mod references;
 mod script;
 mod trials;

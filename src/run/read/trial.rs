@@ -11,7 +11,7 @@
 use std::thread;
 
 use super::Reading;
-use super::collection::{Collection, collections, parent_id};
+use super::collection::{Collection, collections, is_not_offered, parent_id, parent_ids};
 use super::parts;
 use super::tally::{ListEnd, Tally};
 use crate::graph::page::{self, Item};
@@ -63,19 +63,30 @@ fn conclude(collection: &Collection, end: ListEnd<'_>) -> Vec<Reading> {
     rows.map(|row| Tally::new(row).conclude(end)).collect()
 }
 
-/// One item of the row's list. Below a collection, of the first list there: where that collection
-/// is empty, there is none to try.
+/// One item of the row's list. Below a collection, of the first list there that is offered: where
+/// that collection is empty, there is none to try.
 fn try_list(graph: &dyn Graph, row: &'static PolicyType) -> Result<(), Error> {
     let Some(parents) = row.parents() else {
         return try_below(graph, row, None);
     };
-    match page::read_one(graph, &parents)? {
-        Some(item) => {
-            let id = parent_id(&parents, &Item::of(&item))?;
-            try_below(graph, row, Some(&id))
-        }
-        None => Ok(()),
+    let Some(item) = page::read_one(graph, &parents)? else {
+        return Ok(());
+    };
+    let first = parent_id(&parents, &Item::of(&item))?;
+    let answer = try_below(graph, row, Some(&first));
+    if !answer.as_ref().is_err_and(is_not_offered) {
+        return answer;
     }
+    // It may be gone by now, or the only one without.
+    let others = parent_ids(graph, &parents)?;
+    if others.is_empty() {
+        return Ok(());
+    }
+    let others = others.iter().filter(|id| **id != first);
+    others
+        .map(|id| try_below(graph, row, Some(id)))
+        .find(|other| !other.as_ref().is_err_and(is_not_offered))
+        .unwrap_or(answer)
 }
 
 fn try_below(
