@@ -1,15 +1,15 @@
 //! Directory objects by their ids: `POST directoryObjects/getByIds`.
 //!
 //! As live: at most 1,000 ids, each a GUID; what is not there, or of another type, is left out; an
-//! id that is given twice is answered once; the answer goes on behind next links, which are asked
-//! for with GET.
+//! id that is given twice is answered once; it takes no query options; the answer goes on behind next
+//! links, which are asked for with GET.
 
 use serde_json::Value;
 
 use super::graph::Graph;
 use super::http::{Answer, Request};
 use super::json::{self, Members};
-use super::query::{Query, decode, encode};
+use super::query::{decode, encode};
 use super::refusal;
 
 /// Where it is, below the version.
@@ -31,26 +31,20 @@ struct Wanted {
 
 /// The answer to a request for objects by their ids.
 pub fn answer(graph: Graph<'_>, request: &Request, version: &str) -> Answer {
-    let wanted = match (request.method.as_str(), request.query().contains(TOKEN)) {
-        ("POST", false) => posted(&request.body),
-        ("GET", true) => Ok(continued(request.query())),
+    let wanted = match (request.method.as_str(), request.query()) {
+        ("POST", "") => posted(&request.body),
+        ("GET", query) if query.contains(TOKEN) => Ok(continued(query)),
         _ => Err("The OData request is not supported."),
     };
     let wanted = match wanted {
         Ok(wanted) => wanted,
         Err(why) => return refusal::plain(request, 400, "Request_BadRequest", why),
     };
-    let query = Query::parse(request.query());
     let size = graph.page_size.max(1);
     let found: Vec<(&str, String)> = wanted
         .ids
         .iter()
-        .filter_map(|id| {
-            Some((
-                id.as_str(),
-                object(graph, &wanted.types, id, &query.select)?,
-            ))
-        })
+        .filter_map(|id| Some((id.as_str(), object(graph, &wanted.types, id)?)))
         .collect();
     let (page, rest) = found.split_at(found.len().min(size));
     let values: Vec<&str> = page.iter().map(|(_, text)| text.as_str()).collect();
@@ -62,11 +56,7 @@ pub fn answer(graph: Graph<'_>, request: &Request, version: &str) -> Answer {
     if !rest.is_empty() {
         let ids: Vec<&str> = rest.iter().map(|(id, _)| *id).collect();
         let token = encode(&format!("{};{}", wanted.types.join(","), ids.join(",")));
-        let select = match query.select.as_slice() {
-            [] => String::new(),
-            names => format!("$select={}&", names.join(",")),
-        };
-        let next = format!("{}/{version}/{PATH}?{select}{TOKEN}{token}", graph.root);
+        let next = format!("{}/{version}/{PATH}?{TOKEN}{token}", graph.root);
         body.push_str(&format!(",\"@odata.nextLink\":{}", json::quote(&next)));
     }
     body.push_str(&format!(",\"value\":[{}]}}", values.join(",")));
@@ -118,18 +108,14 @@ fn place_of(type_name: &str) -> Option<&'static (&'static str, &'static str)> {
         .find(|(name, _)| name.eq_ignore_ascii_case(type_name))
 }
 
-fn object(graph: Graph<'_>, types: &[String], id: &str, select: &[String]) -> Option<String> {
+fn object(graph: Graph<'_>, types: &[String], id: &str) -> Option<String> {
     types
         .iter()
         .filter_map(|name| place_of(name))
         .find_map(|(name, path)| {
             let all = graph.tenant.list(path).iter();
             let found = all.clone().find(|item| item.id.eq_ignore_ascii_case(id))?;
-            let mut members = Members::parse(&found.text)?;
-            if !select.is_empty() {
-                members.retain(|member| select.iter().any(|name| name == member));
-            }
-            let text = members.text();
+            let text = Members::parse(&found.text)?.text();
             let odata_type = json::quote(&format!("#microsoft.graph.{name}"));
             let comma = if text == "{}" { "" } else { "," };
             Some(format!(

@@ -19,7 +19,8 @@ pub struct Metadata {
 pub struct Operation {
     pub segments: Vec<String>,
     pub options: BTreeSet<String>,
-    /// What each verb answers with: a class, where it is one.
+    /// What each verb answers with: a class, where it is one; of an action or a function that gives a
+    /// collection, the class of its objects.
     pub verbs: BTreeMap<String, Option<String>>,
 }
 
@@ -225,12 +226,12 @@ fn read_operations(folder: &Path, operations: &mut Vec<Operation>) {
             read_operations(&path, operations);
         } else if path.to_string_lossy().ends_with("_request_builder.py") {
             let text = fs::read_to_string(&path).unwrap();
-            operations.extend(operation(&text));
+            operations.extend(operation(folder, &text));
         }
     }
 }
 
-fn operation(text: &str) -> Option<Operation> {
+fn operation(folder: &Path, text: &str) -> Option<Operation> {
     let template = between(text, "super().__init__(request_adapter, \"", "\"")?;
     let template = template.strip_prefix("{+baseurl}/")?;
     let (path, options) = template.split_once("{?").unwrap_or((template, ""));
@@ -241,7 +242,7 @@ fn operation(text: &str) -> Option<Operation> {
     let verbs = text
         .lines()
         .filter_map(|line| between(line.trim(), "async def ", "("))
-        .map(|verb| (verb.to_ascii_uppercase(), answer_of(text, verb)));
+        .map(|verb| (verb.to_ascii_uppercase(), answer_of(folder, text, verb)));
     Some(Operation {
         segments: segments.collect(),
         options: options
@@ -254,12 +255,21 @@ fn operation(text: &str) -> Option<Operation> {
     })
 }
 
-fn answer_of(text: &str, verb: &str) -> Option<String> {
+fn answer_of(folder: &Path, text: &str, verb: &str) -> Option<String> {
     let line = text
         .lines()
         .find(|line| line.contains(&format!("async def {verb}(")))?;
     let answer = line.rsplit("-> ").next()?.trim_end_matches(':');
-    between(answer, "Optional[", "]").map(str::to_owned)
+    let class = between(answer, "Optional[", "]")?;
+    // What wraps the answer of an action or a function is beside it, not among the models.
+    let beside = folder.join(format!("{}.py", snake(class).trim_start_matches('_')));
+    let Ok(wrapper) = fs::read_to_string(beside) else {
+        return Some(class.to_owned());
+    };
+    match wrapper.lines().find_map(field_line) {
+        Some((_, Field::Object(class))) => Some(class),
+        _ => None,
+    }
 }
 
 fn class_line(line: &str) -> Option<(String, &str)> {

@@ -147,12 +147,11 @@ impl DirectoryKind {
     }
 
     fn by_ids(&self, of: &str, ids: &[String]) -> Question {
-        let select = format!("{},{}", self.id, self.name);
-        let query = [("$select", select.as_str())];
+        // This action takes no query options.
         let path = "directoryObjects/getByIds";
         let body = serde_json::json!({ "ids": ids, "types": [of] });
         Question {
-            request: self.request(path, ServiceGroup::Directory, &query),
+            request: self.request(path, ServiceGroup::Directory, &[]),
             body: Some(body.to_string()),
             ids: ids.to_vec(),
         }
@@ -212,7 +211,7 @@ mod tests {
 
     #[test]
     fn names_cost_few_requests() {
-        let url = "directoryObjects/getByIds $select=id,displayName".to_owned();
+        let url = "directoryObjects/getByIds".to_owned();
         assert_eq!(
             asked("group", 2001),
             [(url.clone(), 1000), (url.clone(), 1000), (url, 1)]

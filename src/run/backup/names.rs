@@ -212,15 +212,7 @@ fn ask_directory(
     answers: &mut Answers,
 ) -> Result<(), graph::Error> {
     for question in row.questions(ids) {
-        match put(graph, row, &question, answers) {
-            // Not every version of the service selects properties of what is looked up by id.
-            Err(error) if error.fault == Fault::Refused && question.body.is_some() => {
-                let mut plain = question.clone();
-                plain.request.query.clear();
-                put(graph, row, &plain, answers)?;
-            }
-            other => other?,
-        }
+        put(graph, row, &question, answers)?;
         answers.answered(&question.ids);
     }
     Ok(())
