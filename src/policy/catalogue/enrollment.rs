@@ -149,6 +149,14 @@ pub(super) static ROWS: [PolicyType; 16] = [
         label: "Android work profile enrollment profiles (legacy)",
         path: "deviceManagement/androidForWorkEnrollmentProfiles",
         default: false,
+        volatile: &[
+            "tokenValue",
+            "qrCodeContent",
+            "qrCodeImage",
+            "enrolledDeviceCount",
+            "tokenExpirationDateTime",
+        ],
+        redacted: &["tokenValue", "qrCodeContent", "qrCodeImage"],
         ..ANDROID
     },
     PolicyType {
