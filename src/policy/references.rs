@@ -357,17 +357,8 @@ mod tests {
     fn every_kind_is_a_policy_type_or_of_the_directory() {
         let kinds = RULES.iter().map(|rule| rule.kind);
         for kind in kinds.chain(BY_TYPE.iter().map(|(.., kind)| *kind)) {
-            let known = catalogue::find(kind).is_some()
-                || catalogue::directory::find(kind).is_some()
-                // Rows that are yet to come.
-                || [
-                    APP,
-                    "deviceComplianceScript",
-                    "authenticationContextClassReference",
-                    "targetedManagedAppConfiguration",
-                    "mobileAppConfiguration",
-                ]
-                .contains(&kind);
+            let known =
+                catalogue::find(kind).is_some() || catalogue::directory::find(kind).is_some();
             assert!(known, "{kind}");
         }
     }
