@@ -4,8 +4,12 @@
 //! finds is judged as a run would judge it (`run/read/trial.rs`), so a tenant that passes has
 //! everything that the next run needs, as far as that can be told without reading all of it.
 
+mod optional;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
+
+pub use self::optional::Optional;
 
 use crate::error::{Error, ExitCode, Kind};
 use crate::graph::{self, Fault};
@@ -72,6 +76,8 @@ pub struct Checked {
     pub tried: Vec<Tried>,
     /// The permissions that the token names, where it does.
     pub granted: Option<Vec<String>>,
+    /// The permissions that no policy needs and that add something.
+    pub optional: Vec<Optional>,
     /// What will be in the way soon.
     pub warnings: Vec<String>,
 }
@@ -145,6 +151,7 @@ pub fn check(
     tried.sort_by(|one, other| one.policy_type.cmp(&other.policy_type));
     Ok(Checked {
         tried,
+        optional: optional::optional(&selection.types, granted.as_deref()),
         granted,
         warnings: warning.into_iter().collect(),
     })

@@ -67,11 +67,8 @@ fn of<'a>(document: &'a Value, key: &str) -> &'a Value {
 fn a_tenant_that_grants_everything_passes() {
     let (env, sandbox) = place();
     let stdout = env.run(&CHECK).ok();
-    let last = stdout.lines().last().unwrap();
-    assert!(
-        last.starts_with("tenant contoso (id 1): signed in, "),
-        "{stdout}"
-    );
+    let summary = "\ntenant contoso (id 1): signed in, ";
+    assert!(stdout.contains(summary), "{stdout}");
     let document = document(&env, 0);
     assert_eq!(document["ok"], true);
     assert_eq!(document["tenant"], "contoso");
@@ -121,7 +118,7 @@ fn what_is_forbidden_comes_with_the_permission_to_grant() {
         .lines()
         .skip_while(|line| !line.starts_with("application permissions"))
         .skip(1)
-        .map(str::trim)
+        .map_while(|line| line.strip_prefix("  "))
         .collect();
     assert_eq!(
         granted,
@@ -142,6 +139,65 @@ fn what_is_forbidden_comes_with_the_permission_to_grant() {
     assert_eq!(scripts["result"], "forbidden");
     assert_eq!(scripts["permission"], "DeviceManagementScripts.Read.All");
     assert_eq!(of(&document, "deviceShellScript")["result"], "ok");
+}
+
+#[test]
+fn what_is_optional_is_told_and_no_failure() {
+    let (env, sandbox) = place();
+    let optional = |document: &Value| -> Vec<(String, Value)> {
+        let all = document["permissions_optional"].as_array().unwrap().iter();
+        all.map(|one| {
+            let name = one["permission"].as_str().unwrap();
+            (name.to_owned(), one["held"].clone())
+        })
+        .collect()
+    };
+    let names = [
+        "GroupMember.Read.All",
+        "User.ReadBasic.All",
+        "Application.Read.All",
+        "RoleManagement.Read.Directory",
+        "DeviceManagementConfiguration.ReadWrite.All",
+    ];
+    let unknown = names.map(|name| (name.to_owned(), Value::Null));
+    assert_eq!(optional(&document(&env, 0)), unknown);
+    let stdout = env.run(&CHECK).ok();
+    let told: Vec<&str> = stdout
+        .lines()
+        .skip_while(|line| !line.starts_with("optional application permissions"))
+        .skip(1)
+        .collect();
+    assert_eq!(told.len(), names.len(), "{stdout}");
+    assert_eq!(told[0], "  GroupMember.Read.All: names of groups");
+    assert!(told[4].contains("encrypted omaSettings of deviceConfiguration"));
+    // What the token holds, or does as much, is not told to people.
+    sandbox.set_roles(&["Group.Read.All", "Directory.Read.All"]);
+    let held = optional(&document(&env, 0));
+    let expected = names.map(|name| (name.to_owned(), Value::from(!name.contains("Write"))));
+    assert_eq!(held, expected);
+    let stdout = env.run(&CHECK).ok();
+    assert!(!stdout.contains("GroupMember"), "{stdout}");
+    assert!(stdout.contains("  DeviceManagementConfiguration.ReadWrite.All: "));
+    // A schedule that cannot use it is not told of it.
+    let add = [
+        "schedules",
+        "add",
+        "a",
+        "--tenant",
+        "contoso",
+        "--at",
+        "02:00",
+    ];
+    env.run(
+        &[
+            &add[..],
+            &["--types", "deviceShellScript", "--no-foundations"],
+        ]
+        .concat(),
+    )
+    .ok();
+    let one = document(&env, 0);
+    assert_eq!(optional(&one), [(names[0].to_owned(), Value::Bool(true))]);
 }
 
 #[test]

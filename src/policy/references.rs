@@ -187,6 +187,14 @@ pub fn kind_of(policy_type: &str, property: &str) -> Option<&'static str> {
         .map(|rule| rule.kind)
 }
 
+/// The kinds of what documents of this policy type can refer to by properties whose name tells it.
+pub fn kinds(policy_type: &str) -> impl Iterator<Item = &'static str> {
+    RULES
+        .iter()
+        .filter(move |rule| rule.only.is_empty() || rule.only.contains(&policy_type))
+        .map(|rule| rule.kind)
+}
+
 /// Everything that a document of this policy type refers to, each once.
 pub fn find(policy_type: &str, document: &Value) -> BTreeSet<Referred> {
     let mut found = BTreeSet::new();

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{described, find};
-use crate::check::{self, Checked, Tried, Verdict};
+use crate::check::{self, Checked, Optional, Tried, Verdict};
 use crate::context::Context;
 use crate::error::Result;
 use crate::store;
@@ -13,7 +13,8 @@ use crate::ui::table::Table;
 /// Sign in to a tenant and try whether what its schedules select can be read
 ///
 /// Reads one object of each list and changes nothing. Without a schedule it tries the default
-/// policy types. Exits with 12 when the sign-in is refused or a permission is missing, with 13 when
+/// policy types. Names the permissions to grant, and those that are optional: nothing fails without
+/// them. Exits with 12 when the sign-in is refused or a permission is missing, with 13 when
 /// something else failed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -88,14 +89,29 @@ fn show(ctx: &Context, tenant: &Tenant, checked: &Checked) -> Result<()> {
     match &checked.granted {
         Some(granted) if !missing.is_empty() && granted.is_empty() => ctx.ui.line(
             "the token holds no application permission at all: were delegated ones added, or is admin consent missing?",
-        ),
+        )?,
         Some(granted) if !missing.is_empty() => {
             ctx.ui.line("application permissions that the token holds:")?;
             let mut names = granted.iter();
-            names.try_for_each(|name| ctx.ui.line(format_args!("  {name}")))
+            names.try_for_each(|name| ctx.ui.line(format_args!("  {name}")))?;
         }
-        _ => Ok(()),
+        _ => {}
     }
+    show_optional(ctx, checked)
+}
+
+/// What could be granted beside. What is known to be held needs no word.
+fn show_optional(ctx: &Context, checked: &Checked) -> Result<()> {
+    let open = |one: &&Optional| one.held != Some(true);
+    let mut optional = checked.optional.iter().filter(open).peekable();
+    if optional.peek().is_some() {
+        ctx.ui
+            .line("optional application permissions, which no policy needs:")?;
+    }
+    optional.try_for_each(|one| {
+        ctx.ui
+            .line(format_args!("  {}: {}", one.permission, one.adds))
+    })
 }
 
 /// What to do about it, else why it is so. What Graph says about a missing permission is long and
@@ -126,12 +142,18 @@ fn json(tenant: &Tenant, ok: bool, checked: Option<&Checked>) -> Value {
             })
         })
         .collect();
+    let optional = checked.map_or(&[][..], |checked| &checked.optional);
+    let optional: Vec<Value> = optional
+        .iter()
+        .map(|one| json!({ "permission": one.permission, "adds": one.adds, "held": one.held }))
+        .collect();
     json!({
         "ok": ok,
         "tenant": tenant.name(),
         "signed_in": checked.is_some(),
         "permissions_granted": checked.and_then(|checked| checked.granted.as_ref()),
         "permissions_to_grant": check::permissions_to_grant(tried),
+        "permissions_optional": optional,
         "warnings": checked.map_or(&[][..], |checked| &checked.warnings),
         "types": types,
     })
