@@ -71,6 +71,9 @@ pub struct Document {
     pub policy_type: &'static str,
     /// Graph's id of the object.
     pub id: String,
+    /// Where its list is below a parent: the parent's id, `/` and Graph's id of the object. It has
+    /// this id in a set in which another parent's object has Graph's.
+    pub below: Option<String>,
     /// Its label at the time; may be empty.
     pub name: String,
     /// The platform it is for, where the object says so.

@@ -395,12 +395,19 @@ fn profiles_below_tokens_are_told_apart_and_looked_for_there() {
     assert_eq!(name(&format!("{last}/{id}")), "Twin");
     assert_ne!(name(&id), "Twin");
 
-    // It is gone when it is gone there, though the other is still to be had.
+    // Without the first the second has the id to itself: changed, and not left out.
+    stage.sandbox.write(|tenant| {
+        let token = tenant.get_mut(tokens, first).unwrap();
+        token.below_mut("enrollmentProfiles").remove(0);
+    });
+    assert_eq!(changes(&stage.success(), key), [0, 1, 1, 5]);
+
+    // It is gone when it is not found below any token.
     stage.sandbox.write(|tenant| {
         let token = tenant.get_mut(tokens, last).unwrap();
         token.below_mut("enrollmentProfiles").pop();
     });
-    assert_eq!(changes(&stage.success(), key), [0, 0, 1, 6]);
+    assert_eq!(changes(&stage.success(), key), [0, 0, 1, 5]);
 }
 
 #[test]

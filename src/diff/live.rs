@@ -40,6 +40,8 @@ const MAX_LOOKS: usize = 50;
 struct Taken {
     entries: BTreeMap<String, ListEntry>,
     unread: Vec<UnreadPolicy>,
+    /// What policies are called where another parent's has their id.
+    below: Vec<String>,
 }
 
 /// Reads what `set` holds of the policy types in `scope` once more, from the tenant itself.
@@ -78,6 +80,7 @@ pub fn read(
             of.entries
                 .keys()
                 .chain(of.unread.iter().map(|unread| &unread.id))
+                .chain(&of.below)
         })
         .cloned()
         .collect();
@@ -112,10 +115,12 @@ fn take(
     event: Event,
 ) {
     match event {
-        Event::Document(document) => {
+        Event::Document(mut document) => {
+            let below = document.below.take();
             let (key, entry, bytes) = kept(document);
             documents.insert(entry.hash, bytes);
             let of = taken.entry(key).or_default();
+            of.below.extend(below);
             of.entries.insert(entry.id.clone(), entry);
         }
         Event::Unread(unread) => {

@@ -298,6 +298,7 @@ pub fn finish(
     Ok(Document {
         policy_type: row.key,
         id,
+        below: None,
         name,
         platform,
         bytes: text.into_bytes(),

@@ -98,12 +98,15 @@ pub(super) fn absent(collected: &Collected, baselines: &Baselines) -> Vec<Absent
         .collect()
 }
 
-/// Every id that is known of a type, read or not.
+/// Every id that is known of a type, read or not; of what a parent's list gave, both that it may
+/// have.
 fn ids<'a>(collected: &'a Collected, key: &str) -> impl Iterator<Item = &'a str> {
+    let below = collected.below.get(key).into_iter().flatten();
     let read = collected.entries.get(key).into_iter().flatten();
     let unread = collected.unread.get(key).into_iter().flatten();
     read.map(|(id, _)| id.as_str())
         .chain(unread.map(|unread| unread.id.as_str()))
+        .chain(below.map(String::as_str))
 }
 
 /// Asks for each of them. An error that ends the run ends the asking and comes too.

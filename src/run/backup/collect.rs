@@ -28,6 +28,8 @@ pub(super) struct Collected {
     pub referred: BTreeMap<&'static str, BTreeMap<String, BTreeSet<Referred>>>,
     /// By id, what tells an app from others of its name.
     pub apps: BTreeMap<String, AppIdentity>,
+    /// By policy type, what policies are called where another parent's has their id.
+    pub below: BTreeMap<&'static str, BTreeSet<String>>,
     /// By policy type and id, how many secrets were not captured.
     pub not_captured: BTreeMap<&'static str, BTreeMap<String, u64>>,
     /// By policy type, what could not be read.
@@ -62,6 +64,10 @@ impl Collected {
 
     /// Remembers what is known of a document alone. One that comes again takes its own place.
     fn note(&mut self, document: &mut Document) {
+        if let Some(below) = document.below.take() {
+            let of_type = self.below.entry(document.policy_type).or_default();
+            of_type.insert(below);
+        }
         let id = || document.id.clone();
         if let Some(app) = document.app.take() {
             self.apps.insert(id(), app);

@@ -126,6 +126,8 @@ impl Reader<'_> {
         warnings.extend(flaw.clone());
         warnings.extend(asked.warning);
         let mut document = document::finish(row, text, &asked.unsealed, warnings, self.key)?;
+        let below = |parent| below_parent(Some(parent), &document.id);
+        document.below = own.parent.map(below);
         if pending.shared_id {
             document.id = below_parent(own.parent, &document.id);
         }
