@@ -38,7 +38,7 @@ use crate::tenant::TenantId;
 pub use manifest::{Manifest, ManifestType, UnreadPolicy};
 pub use proof::Proof;
 pub use references::{Reference, References, Unresolved};
-pub use type_list::{ListEntry, TypeList};
+pub use type_list::{ListEntry, Succession, TypeList};
 
 /// The id of a backup set in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

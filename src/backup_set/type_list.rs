@@ -9,6 +9,8 @@
 //! there is none. What changes from one version of a policy to the next stands together at the end
 //! of its line, so that two versions of a list differ in little.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -160,6 +162,63 @@ impl TypeList {
     }
 }
 
+/// Lists of one policy type, read one after the other: a line that a list shares with the one read
+/// before it is read once. Two neighbouring versions differ in few lines, and reading those costs
+/// most.
+#[derive(Debug, Default)]
+pub struct Succession {
+    entries: Vec<ListEntry>,
+    bytes: Arc<[u8]>,
+    /// Which entry each line of `bytes` is.
+    lines: Vec<usize>,
+}
+
+impl Succession {
+    /// Everything that the lists read so far said of a policy, each once or more often.
+    pub fn entries(&self) -> &[ListEntry] {
+        &self.entries
+    }
+
+    /// Reads a list as [`TypeList::parse`] does: its policy type, and which of
+    /// [`entries`](Self::entries) it holds. A malformed one is as if it had not been there.
+    pub fn read(&mut self, bytes: Arc<[u8]>) -> Result<(String, Vec<usize>), Malformed> {
+        let (header, lines) = line::split(&bytes)?;
+        let header: Header = line::parse(1, header)?;
+        line::check_format(header.format, FORMAT)?;
+        let before = Arc::clone(&self.bytes);
+        let mut before = known_lines(&before, &self.lines).peekable();
+        let mut found: Vec<usize> = Vec::with_capacity(self.lines.len());
+        for (number, text) in lines {
+            let at = match before.next_if(|(known, _)| *known == text) {
+                Some((_, at)) => at,
+                None => {
+                    let entry = parse_entry(number, text)?;
+                    let passed = |at: usize| self.entries.get(at).is_some_and(|e| e.id <= entry.id);
+                    while before.next_if(|(_, at)| passed(*at)).is_some() {}
+                    self.entries.push(entry);
+                    self.entries.len() - 1
+                }
+            };
+            let id = |at: usize| self.entries.get(at).map(|entry| &entry.id);
+            if found.last().is_some_and(|last| id(*last) >= id(at)) {
+                return Err(Malformed::new(number, "not in the order of ids"));
+            }
+            found.push(at);
+        }
+        drop(before);
+        self.bytes = bytes;
+        self.lines.clone_from(&found);
+        Ok((header.policy_type, found))
+    }
+}
+
+/// The lines of a list that was read before, each with its entry.
+fn known_lines<'b>(bytes: &'b [u8], lines: &[usize]) -> impl Iterator<Item = (&'b str, usize)> {
+    let texts = line::split(bytes).ok().map(|(_, texts)| texts);
+    let texts = texts.into_iter().flatten().map(|(_, text)| text);
+    texts.zip(lines.to_vec())
+}
+
 fn parse_entry(number: usize, text: &str) -> Result<ListEntry, Malformed> {
     let entry: Entry = line::parse(number, text)?;
     let hash =
@@ -282,5 +341,47 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn lists_read_in_succession_say_what_they_say_alone() {
+        let entry = |id: &str, version: u64| ListEntry {
+            id: id.to_owned(),
+            name: format!("name of {id}"),
+            platform: None,
+            bytes: version,
+            hash: ContentHash::of(&version.to_be_bytes()),
+            warnings: Vec::new(),
+        };
+        let mut succession = Succession::default();
+        for (versions, read_anew) in [
+            (&[("a", 0), ("b", 0), ("d", 0), ("e", 0)][..], 4),
+            (&[("a", 0), ("b", 1), ("d", 0), ("e", 0)], 1),
+            // After a line that went, the next is read anew.
+            (&[("b", 1), ("c", 0), ("e", 0), ("f", 0)], 4),
+            (&[], 0),
+            (&[("c", 0)], 1),
+        ] {
+            let entries = versions.iter().map(|(id, version)| entry(id, *version));
+            let list = TypeList::new("t", entries.collect()).unwrap();
+            let before = succession.entries().len();
+            let (policy_type, found) = succession.read(list.encode().into()).unwrap();
+            let found: Vec<ListEntry> = found
+                .into_iter()
+                .map(|at| succession.entries()[at].clone())
+                .collect();
+            assert_eq!((policy_type.as_str(), &found[..]), ("t", list.entries()));
+            assert_eq!(
+                succession.entries().len() - before,
+                read_anew,
+                "{versions:?}"
+            );
+            let twice = [list.encode(), b"{}\n".to_vec()].concat();
+            assert!(succession.read(twice.into()).is_err());
+        }
+        // A line that is known stands where it must not.
+        let known = TypeList::new("t", vec![entry("c", 0)]).unwrap().encode();
+        let line = known.split_inclusive(|byte| *byte == b'\n').nth(1).unwrap();
+        assert!(succession.read([&known[..], line].concat().into()).is_err());
     }
 }

@@ -31,9 +31,10 @@
 //!   `contents_do_not_change`).
 
 mod frame;
+pub mod order;
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
@@ -253,8 +254,8 @@ pub struct Reader<'c> {
     conn: &'c Connection,
     tenant: TenantId,
     cache: RefCell<Cache>,
-    /// Rows in which, and below which, [`examine`](Self::examine) found nothing.
-    examined: RefCell<HashSet<i64>>,
+    /// Rows in which, and below which, [`examine`](Self::examine) found nothing; their depths.
+    examined: RefCell<HashMap<i64, i64>>,
 }
 
 impl<'c> Reader<'c> {
@@ -292,11 +293,11 @@ impl<'c> Reader<'c> {
     }
 
     /// As [`read`](Self::read), and fails as well where its row, or one below it, has changed in a
-    /// way that does not show yet.
+    /// way that does not show yet. Costs least where the base was examined just before.
     pub fn examine(&self, hash: &ContentHash) -> Result<Arc<[u8]>> {
         let (mut row, bytes) = self.read_row(hash)?;
         let mut passed = Vec::new();
-        while !self.examined.borrow().contains(&row.id) {
+        loop {
             let latent = |what: &str| {
                 let reason = format!("{what} of row {} changed, though it still reads", row.id);
                 damaged(hash, &reason)
@@ -304,19 +305,21 @@ impl<'c> Reader<'c> {
             if !frame::is_sealed(&row.data) {
                 return Err(latent("the stored bytes"));
             }
-            let base = match row.base_id {
-                None if row.depth == 0 => None,
-                None => return Err(latent("the depth")),
-                Some(id) => match self.row(hash, BY_ID, &id)? {
-                    Some(base) if base.depth < row.depth => Some(base),
-                    _ => return Err(latent("the depth or base")),
-                },
+            passed.push((row.id, row.depth));
+            let Some(id) = row.base_id else {
+                if row.depth == 0 {
+                    break;
+                }
+                return Err(latent("the depth"));
             };
-            passed.push(row.id);
-            match base {
-                Some(base) => row = base,
-                None => break,
+            let known = self.examined.borrow().get(&id).copied();
+            if known.is_some_and(|depth| depth < row.depth) {
+                break;
             }
+            row = match self.row(hash, BY_ID, &id)? {
+                Some(base) if base.depth < row.depth => base,
+                _ => return Err(latent("the depth or base")),
+            };
         }
         self.examined.borrow_mut().extend(passed);
         Ok(bytes)
