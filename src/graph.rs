@@ -64,6 +64,8 @@ pub enum ServiceGroup {
     Enrollment,
     /// Roles and scope tags.
     Rbac,
+    /// Intune's audit events.
+    Auditing,
     /// Conditional Access: one request a second for all apps of a tenant.
     ConditionalAccess,
     /// Directory objects.

@@ -7,7 +7,8 @@
 //! - [`dispatch`] decides what starts, between many processes; [`run::backup`] carries one run out;
 //!   [`lock`] says who lives.
 //! - [`check`] tries whether a tenant can be backed up at all.
-//! - [`export`] makes files of a backup set, [`import`] a backup set of files; [`life`] tells what became of one policy.
+//! - [`export`] makes files of a backup set, [`import`] a backup set of files; [`life`] tells what became of one policy,
+//!   [`authors`] who changed it.
 //! - [`diff`] says what changed between two backup sets, or since one.
 //! - [`graph`] speaks to Microsoft Graph; [`store`] keeps everything in one SQLite file; they do not
 //!   know each other.
@@ -17,6 +18,7 @@
 
 pub mod actor;
 pub mod audit;
+pub mod authors;
 pub mod backup_set;
 pub mod check;
 pub mod cli;

@@ -24,13 +24,14 @@ mod stage;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::DateTime;
 use metadata::{Field, Metadata};
 use sandbox::server::tenant::Resource;
 use sandbox::server::{Options, paths};
 use serde_json::Value;
 use stage::Stage;
 use tenantpilot::graph::{Request, Version};
-use tenantpilot::policy::catalogue::{self, Part, PolicyType, Shape};
+use tenantpilot::policy::catalogue::{self, Part, PolicyType, Shape, authors};
 
 /// What the metadata does not have though it is right: a path, with `*` for any segment, and why.
 const ALLOWED: &[(&str, &str)] = &[
@@ -182,6 +183,9 @@ fn every_request_of_the_catalogue_is_one_of_graphs() {
             }
         }
     }
+    let events = authors::request(DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH);
+    let version = metadata.get_mut(events.version.segment()).unwrap();
+    wrong.extend(request::wrong(version, "GET", &target(&events)));
     assert!(checked > 300, "{checked} requests");
     assert!(
         wrong.is_empty(),
@@ -379,6 +383,9 @@ fn the_sandbox_sends_nothing_that_graph_could_not() {
         return;
     };
     let stage = Stage::with(Options::default(), "all");
+    // Audit events tell of what was done to it.
+    let changed = stage.sandbox.change(stage::FILTERS.1, 1).remove(0);
+    stage.sandbox.remove(stage::FILTERS.1, &changed.0);
     let mut wrong = Vec::new();
     for path in paths() {
         let version = metadata.get_mut(Version::Beta.segment()).unwrap();

@@ -140,3 +140,136 @@ fn what_cannot_be_told_apart_is_asked_for() {
     let log = ["backups", "log", &policy, "--tenant", "contoso", "--json"];
     stage.env.run(&log).fails_as_json(14);
 }
+
+fn event_words(event: &Value) -> [&str; 2] {
+    ["activity", "actor"].map(|name| event[name].as_str().unwrap())
+}
+
+/// What is told of who made a change: activity and actor of each event.
+fn events(change: &Value) -> Option<Vec<[&str; 2]>> {
+    let events = change["changed_by"].as_array()?.iter();
+    Some(events.map(event_words).collect())
+}
+
+/// The changes of a log, newest first, with that.
+fn authors(log: &Value) -> Vec<(&str, Option<Vec<[&str; 2]>>)> {
+    let items = log["items"].as_array().unwrap().iter();
+    items
+        .map(|item| (item["change"].as_str().unwrap(), events(item)))
+        .collect()
+}
+
+const ADMIN: &str = "admin@contoso.onmicrosoft.com";
+const PATCH: &str = "Patch DeviceAndAppManagementAssignmentFilter";
+const DELETE: &str = "Delete DeviceAndAppManagementAssignmentFilter";
+const EVENTS: &str = "deviceManagement/auditEvents";
+
+/// A filter that was there, was changed and was removed, and `TYPE/ID` of it.
+fn changed_and_removed() -> (Stage, String) {
+    let stage = Stage::of(&[FILTERS]);
+    let id = stage.sandbox.ids(FILTERS.1).remove(0);
+    stage.success();
+    // Others are changed at the same time, and are nobody's business here.
+    assert!(stage.sandbox.change(FILTERS.1, 3).len() > 1);
+    stage.success();
+    stage.sandbox.remove(FILTERS.1, &id);
+    stage.success();
+    stage.sandbox.forget_requests();
+    let policy = format!("{}/{id}", FILTERS.0);
+    (stage, policy)
+}
+
+#[test]
+fn who_made_a_change_is_asked_for_and_told() {
+    let (stage, policy) = changed_and_removed();
+    let log = stage.env.json(&["backups", "log", &policy]);
+    assert!(log["items"][0].get("changed_by").is_none(), "{log}");
+    stage.env.run(&["backups", "log", &policy, "--patch"]).ok();
+    assert!(stage.sandbox.requests().is_empty(), "nobody asked for it");
+    let log = stage.env.json(&["backups", "log", &policy, "--who"]);
+    let told = authors(&log);
+    let [
+        ("removed", Some(removed)),
+        ("changed", Some(changed)),
+        ("added", None),
+    ] = &told[..]
+    else {
+        panic!("{log}");
+    };
+    assert_eq!(removed[0], [DELETE, "Clean-up"], "the newest first: {log}");
+    assert_eq!(changed.last(), Some(&[PATCH, ADMIN]), "{log}");
+    let patches = changed.iter().filter(|event| **event == [PATCH, ADMIN]);
+    assert_eq!(patches.count(), 1, "one of three: {log}");
+    assert!(log["items"][1]["changed_by"][0]["at"].is_string());
+    for request in stage.sandbox.requests() {
+        let reads = request.method == "GET" || request.url.contains("/token");
+        assert!(reads, "{} {}", request.method, request.url);
+    }
+    let human = stage.env.run(&["backups", "log", &policy, "--who"]).ok();
+    assert!(human.contains(&format!("  by {ADMIN} at 20")), "{human}");
+    assert!(human.contains(&format!("Z: {PATCH}\n")), "{human}");
+    assert!(human.contains("\n  description\n"), "{human}");
+    let args = ["backups", "log", &policy, "--who", "--patch"];
+    let patch = stage.env.run(&args).ok();
+    assert!(patch.contains("~ description: "), "{patch}");
+    assert!(patch.contains(&format!("Z: {DELETE}\n")), "{patch}");
+    // What happened outside the spans of the changes is not told.
+    stage.sandbox.write(|tenant| {
+        tenant.each(EVENTS, |event| {
+            event.set("activityDateTime", r#""2026-01-02T03:04:05Z""#);
+        });
+    });
+    let log = stage.env.json(&["backups", "log", &policy, "--who"]);
+    let none = Some(Vec::new());
+    let expected = [
+        ("removed", none.clone()),
+        ("changed", none),
+        ("added", None),
+    ];
+    assert_eq!(authors(&log), expected);
+}
+
+#[test]
+fn a_log_is_shown_whoever_cannot_be_asked() {
+    let (stage, policy) = changed_and_removed();
+    let args = ["backups", "log", &policy, "--who", "--json"];
+    let unknown = [("removed", None), ("changed", None), ("added", None)];
+    for (kind, why) in [
+        (
+            Kind::Forbidden,
+            "lacks the permission DeviceManagementApps.Read.All\n",
+        ),
+        (Kind::NoValue, EVENTS),
+        (Kind::NextItself, EVENTS),
+    ] {
+        stage.sandbox.fault(Fault::on(EVENTS, kind));
+        let (stdout, stderr) = stage.env.run(&args).warned();
+        let log: Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!(authors(&log), unknown);
+        assert!(stderr.contains("who changed it is not known"), "{stderr}");
+        assert!(stderr.contains(why), "{stderr}");
+        stage.sandbox.clear_faults();
+    }
+    stage.sandbox.set_secret("another");
+    let (stdout, stderr) = stage.env.run(&args).warned();
+    assert_eq!(authors(&serde_json::from_str(&stdout).unwrap()), unknown);
+    assert!(stderr.contains("sign-in"), "{stderr}");
+}
+
+#[test]
+fn entra_is_not_asked_for_who_changed_what() {
+    let named = ("namedLocation", "identity/conditionalAccess/namedLocations");
+    let stage = Stage::of(&[named]);
+    let id = stage.sandbox.ids(named.1).remove(0);
+    stage.success();
+    stage.sandbox.rename(named.1, &id, "another place");
+    stage.success();
+    stage.sandbox.forget_requests();
+    let (stdout, stderr) = stage
+        .env
+        .run(&["backups", "log", "another place", "--who"])
+        .warned();
+    assert!(stdout.contains("renamed from"), "{stdout}");
+    assert!(stderr.contains("do not tell of namedLocation"), "{stderr}");
+    assert!(stage.sandbox.requests().is_empty());
+}

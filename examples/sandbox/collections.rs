@@ -58,6 +58,8 @@ pub struct Row {
     pub filters: &'static [(&'static str, &'static str)],
     /// Properties that it filters by with `in`.
     pub filter_in: &'static [&'static str],
+    /// Times that it filters by: at or after one, and at or before another.
+    pub filter_between: &'static [&'static str],
     /// Evolvable enumerations: member, and values hidden without the `Prefer` header.
     pub newer: &'static [(&'static str, &'static [&'static str])],
     /// Permissions that a refusal names.

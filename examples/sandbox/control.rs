@@ -50,19 +50,18 @@ fn deed(
         "put" => {
             let (collection, id) = arguments.object()?;
             let text = String::from_utf8_lossy(&request.body).into_owned();
-            found(
-                shared.write(|tenant| tenant.get_mut(collection, id).map(|item| item.text = text)),
-            )?;
+            let put = shared.edit(collection, id, |item| item.text = text);
+            found(put.then_some(()))?;
         }
         "remove" => {
             let (collection, id) = arguments.object()?;
-            let removed = shared.write(|tenant| tenant.remove(collection, id));
+            let removed = shared.remove(collection, id);
             found(removed.then_some(()))?;
         }
         "rename" => {
             let (collection, id) = arguments.object()?;
             let name = arguments.get("name").ok_or("no name")?;
-            let renamed = shared.write(|tenant| tenant.rename(collection, id, name));
+            let renamed = shared.rename(collection, id, name);
             found(renamed.then_some(()))?;
         }
         "reorder" => shared.write(Tenant::reorder),
@@ -128,12 +127,10 @@ fn add(
         Resource::new(String::from_utf8_lossy(&request.body))
     };
     let id = resource.id.clone();
-    shared.write(|tenant| {
-        tenant.add(collection, resource);
-        if let Some(name) = arguments.get("name") {
-            tenant.rename(collection, &id, name);
-        }
-    });
+    shared.add(collection, resource);
+    if let Some(name) = arguments.get("name") {
+        shared.rename(collection, &id, name);
+    }
     Ok(format!("{{\"id\":{}}}", quote(&id)))
 }
 

@@ -11,7 +11,7 @@ use super::http::{Answer, Delivery, Request};
 use super::json::{self, Members};
 use super::navigation;
 use super::paging::{self, Place};
-use super::query::{Expand, Query, decode, encode};
+use super::query::{self, Expand, Query, decode, encode};
 use super::refusal;
 use super::shape::{self, Shape, Standing};
 use super::tenant::{IN_CLEAR, Resource, Tenant};
@@ -191,7 +191,7 @@ impl Call<'_> {
             let code = "Request_UnsupportedQuery";
             Box::new(refusal::plain(self.request, 400, code, message))
         };
-        if let Some((property, values)) = one_of(filter)
+        if let Some((property, values)) = query::one_of(filter)
             && self.row.filter_in.contains(&property)
         {
             if values.len() > MOST_IN_FILTER {
@@ -203,6 +203,16 @@ impl Call<'_> {
             return Ok(Box::new(move |item| {
                 let value = Members::parse(&item.text).and_then(|all| all.string(&property));
                 value.is_some_and(|value| values.contains(&value))
+            }));
+        }
+        if let Some((property, from, to)) = query::between(filter)
+            && self.row.filter_between.contains(&property)
+        {
+            let property = property.to_owned();
+            return Ok(Box::new(move |item| {
+                let value = Members::parse(&item.text).and_then(|all| all.string(&property));
+                let at = value.and_then(|value| query::time(&value));
+                at.is_some_and(|at| from <= at && at <= to)
             }));
         }
         let known = self.row.filters.iter().find(|(text, _)| text == filter);
@@ -444,18 +454,6 @@ fn with_context(context: &str, object: &str) -> String {
         Some(rest) => format!("{{{context},{rest}"),
         None => object.to_owned(),
     }
-}
-
-/// Property and values of a filter `property in ('a','b')`.
-fn one_of(filter: &str) -> Option<(&str, Vec<String>)> {
-    let (property, list) = filter.split_once(" in (")?;
-    let literals = list.strip_suffix(')')?.split(',');
-    let value = |literal: &str| {
-        let inner = literal.trim().strip_prefix('\'')?.strip_suffix('\'')?;
-        Some(inner.replace("''", "'"))
-    };
-    let values: Option<Vec<String>> = literals.map(value).collect();
-    Some((property, values?))
 }
 
 fn is_false(item: &Resource, member: &str) -> bool {

@@ -1,5 +1,7 @@
 //! The query options of a Graph request.
 
+use chrono::{DateTime, Utc};
+
 /// What a request asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Query {
@@ -86,6 +88,32 @@ pub fn encode(text: &str) -> String {
             _ => format!("%{byte:02X}"),
         })
         .collect()
+}
+
+/// Property and values of a filter `property in ('a','b')`.
+pub fn one_of(filter: &str) -> Option<(&str, Vec<String>)> {
+    let (property, list) = filter.split_once(" in (")?;
+    let literals = list.strip_suffix(')')?.split(',');
+    let value = |literal: &str| {
+        let inner = literal.trim().strip_prefix('\'')?.strip_suffix('\'')?;
+        Some(inner.replace("''", "'"))
+    };
+    let values: Option<Vec<String>> = literals.map(value).collect();
+    Some((property, values?))
+}
+
+/// Property and ends of a filter `property ge TIME and property le TIME`.
+pub fn between(filter: &str) -> Option<(&str, DateTime<Utc>, DateTime<Utc>)> {
+    let (from, to) = filter.split_once(" and ")?;
+    let (property, from) = from.split_once(" ge ")?;
+    let (same, to) = to.split_once(" le ")?;
+    Some((property, time(from)?, time(to)?)).filter(|_| same == property)
+}
+
+/// A time as Graph writes it.
+pub fn time(text: &str) -> Option<DateTime<Utc>> {
+    let time = DateTime::parse_from_rfc3339(text.trim()).ok()?;
+    Some(time.to_utc())
 }
 
 fn names(list: &str) -> Vec<String> {

@@ -37,6 +37,7 @@ const LIST: Row = Row {
     below_type: &[],
     filters: &[],
     filter_in: &[],
+    filter_between: &[],
     newer: &[],
     scopes: CONFIG,
 };
@@ -486,6 +487,14 @@ pub const ROWS: &[Row] = &[
         ],
         scopes: APPS,
         ..LIST
+    },
+    Row {
+        path: super::events::PATH,
+        versions: Versions::Both,
+        declared: "microsoft.graph.auditEvent",
+        filter_between: &["activityDateTime"],
+        scopes: APPS,
+        ..PLAIN
     },
     Row {
         path: "deviceManagement/settings",

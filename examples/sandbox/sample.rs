@@ -57,6 +57,7 @@ const CONTEXT: &[&str] = &[
     "organization",
     "deviceManagement/settings",
     "deviceManagement/templates",
+    super::events::PATH,
 ];
 
 /// Collections whose assignments tell where they come from.

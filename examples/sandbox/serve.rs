@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use super::budget::Budget;
+use super::events::{self, Deed};
 use super::faults::{Faults, Kind, Subject};
 use super::graph::{self, Graph};
 use super::http::{Answer, Connection, Delivery, Request};
@@ -18,7 +19,7 @@ use super::issuers::Issuer;
 use super::record::{self, Recorded};
 use super::rest::Rest;
 use super::sign_in::SignIn;
-use super::tenant::Tenant;
+use super::tenant::{Resource, Tenant};
 use super::{batch, collections, control, refusal};
 
 /// Everything the threads of one sandbox share.
@@ -232,7 +233,52 @@ impl Shared {
     /// Changes some descriptions, see [`Tenant::change`].
     pub fn change(&self, collection: &str, count: usize) -> Vec<(String, String)> {
         let mark = self.changes.fetch_add(1, Ordering::SeqCst) + 1;
-        self.write(|tenant| tenant.change(collection, count, mark))
+        self.write(|tenant| {
+            let changed = tenant.change(collection, count, mark);
+            for (id, _) in &changed {
+                events::note(tenant, Deed::Patch, collection, id);
+            }
+            changed
+        })
+    }
+
+    /// Adds an object.
+    pub fn add(&self, collection: &str, resource: Resource) {
+        self.write(|tenant| {
+            let id = resource.id.clone();
+            tenant.add(collection, resource);
+            events::note(tenant, Deed::Create, collection, &id);
+        });
+    }
+
+    /// Changes an object in any way. `false` when it is not there.
+    pub fn edit(&self, collection: &str, id: &str, edit: impl FnOnce(&mut Resource)) -> bool {
+        self.write(|tenant| {
+            let found = tenant.get_mut(collection, id).map(edit).is_some();
+            if found {
+                events::note(tenant, Deed::Patch, collection, id);
+            }
+            found
+        })
+    }
+
+    /// Gives an object another name. `false` when it is not there.
+    pub fn rename(&self, collection: &str, id: &str, name: &str) -> bool {
+        self.write(|tenant| {
+            let renamed = tenant.rename(collection, id, name);
+            if renamed {
+                events::note(tenant, Deed::Patch, collection, id);
+            }
+            renamed
+        })
+    }
+
+    /// Removes an object. `false` when it was not there.
+    pub fn remove(&self, collection: &str, id: &str) -> bool {
+        self.write(|tenant| {
+            events::note(tenant, Deed::Delete, collection, id);
+            tenant.remove(collection, id)
+        })
     }
 
     /// Forgets the requests so far.

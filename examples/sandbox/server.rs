@@ -20,6 +20,7 @@ mod budget;
 mod collections;
 mod control;
 mod directory;
+mod events;
 pub mod faults;
 mod graph;
 mod http;
@@ -291,13 +292,8 @@ impl Sandbox {
 
     /// Gives an object another text. `false` when it is not there.
     pub fn update(&self, collection: &str, id: &str, edit: impl FnOnce(&str) -> String) -> bool {
-        self.write(|tenant| match tenant.get_mut(collection, id) {
-            Some(item) => {
-                item.text = edit(&item.text);
-                true
-            }
-            None => false,
-        })
+        self.shared
+            .edit(collection, id, |item| item.text = edit(&item.text))
     }
 
     /// Changes what hangs below an object: `assignments`, `settings`, … `false` when it is not there.
@@ -308,13 +304,8 @@ impl Sandbox {
         name: &str,
         edit: impl FnOnce(&mut Vec<Resource>),
     ) -> bool {
-        self.write(|tenant| match tenant.get_mut(collection, id) {
-            Some(item) => {
-                edit(item.below_mut(name));
-                true
-            }
-            None => false,
-        })
+        self.shared
+            .edit(collection, id, |item| edit(item.below_mut(name)))
     }
 
     /// Adds an object of that text and returns its id.
@@ -325,18 +316,18 @@ impl Sandbox {
     /// Adds an object with what hangs below it and returns its id.
     pub fn add_resource(&self, collection: &str, resource: Resource) -> String {
         let id = resource.id.clone();
-        self.write(|tenant| tenant.add(collection, resource));
+        self.shared.add(collection, resource);
         id
     }
 
     /// Removes an object. `false` when it is not there.
     pub fn remove(&self, collection: &str, id: &str) -> bool {
-        self.write(|tenant| tenant.remove(collection, id))
+        self.shared.remove(collection, id)
     }
 
     /// Renames an object. `false` when it is not there.
     pub fn rename(&self, collection: &str, id: &str, name: &str) -> bool {
-        self.write(|tenant| tenant.rename(collection, id, name))
+        self.shared.rename(collection, id, name)
     }
 
     /// Changes the description of the first `count` objects; returns their ids and names.

@@ -53,7 +53,8 @@ fn documented(group: ServiceGroup) -> Window {
         | ServiceGroup::DeviceConfigurationV2
         | ServiceGroup::Applications
         | ServiceGroup::Enrollment
-        | ServiceGroup::Rbac => (800, 20_000),
+        | ServiceGroup::Rbac
+        | ServiceGroup::Auditing => (800, 20_000),
         ServiceGroup::Devices => (1600, 20_000),
         ServiceGroup::ConditionalAccess => (1, 1250),
         ServiceGroup::Directory => (2800, 10_000),

@@ -22,6 +22,7 @@
 //! permission is one that exists.
 
 mod apps;
+pub mod authors;
 mod cloud_pc;
 mod compliance;
 mod configuration;

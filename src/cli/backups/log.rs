@@ -1,10 +1,13 @@
 //! `backups log`: the life of one policy over all backup sets of its tenant.
 
+mod json;
+mod who;
+
 use clap::Args as ClapArgs;
 use rusqlite::Connection;
-use serde_json::{Map, Value, json};
 
 use super::policy;
+use crate::authors::Author;
 use crate::backup_set::{BackupSet, ListEntry};
 use crate::cli::history::time;
 use crate::cli::{self, told};
@@ -32,6 +35,7 @@ const FIELDS: usize = 3;
 #[command(after_help = "Examples:
   tenantpilot backups log 'Windows baseline'
   tenantpilot backups log 'Windows baseline' --tenant contoso --patch
+  tenantpilot backups log 'Windows baseline' --who
   tenantpilot backups log namedLocation/5c4b1d0e-0b6c-4f7e-9d51-0c9c4f7e9d51")]
 pub struct Args {
     /// The policy: its policy type and its id, or its name
@@ -45,6 +49,11 @@ pub struct Args {
     /// Show what changed each time
     #[arg(long)]
     patch: bool,
+
+    /// Ask the tenant who made each change, as far as Intune's audit events of the last year tell;
+    /// reads it and writes nothing
+    #[arg(long)]
+    who: bool,
 
     /// Show at most this many changes
     #[arg(
@@ -78,20 +87,26 @@ struct Change<'f> {
     event: Event<'f>,
     changes: Changes,
     row: &'static PolicyType,
+    /// Who made it, where that was asked and is known.
+    by: Option<Vec<Author>>,
 }
 
 /// Carries it out.
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let store = ctx.store()?;
     let found = find(store.read(), args)?;
-    let changes = changes(&found, args, args.patch || ctx.ui.json())?;
+    let mut changes = changes(&found, args, args.patch || ctx.ui.json())?;
+    if args.who {
+        who::ask(ctx, store.read(), &found, &mut changes)?;
+    }
     if ctx.ui.json() {
-        ctx.ui.document(&json(&found, &changes))?;
+        ctx.ui
+            .document(&json::document(&found, &changes, args.who))?;
         return Ok(ExitCode::Ok);
     }
     head(ctx, &found)?;
-    if args.patch {
-        return patches(ctx, &changes);
+    if args.patch || args.who {
+        return one_by_one(ctx, &changes, args.patch);
     }
     let mut table = Table::new(&["TIME", "SET", "SCHEDULE", "CHANGE", "WHAT"])
         .whole(&["TIME", "SET", "CHANGE"]);
@@ -290,6 +305,7 @@ fn changes<'f>(found: &'f Found<'_>, args: &Args, named: bool) -> Result<Vec<Cha
             event,
             changes,
             row,
+            by: None,
         });
     }
     Ok(told)
@@ -406,7 +422,8 @@ fn head(ctx: &Context, found: &Found<'_>) -> Result<()> {
     ctx.ui.line("")
 }
 
-fn patches(ctx: &Context, changes: &[Change<'_>]) -> Result<ExitCode> {
+/// Each change with who made it; with what changed in full, or in a few words.
+fn one_by_one(ctx: &Context, changes: &[Change<'_>], patch: bool) -> Result<ExitCode> {
     for (at, change) in changes.iter().enumerate() {
         if at > 0 {
             ctx.ui.line("")?;
@@ -420,54 +437,17 @@ fn patches(ctx: &Context, changes: &[Change<'_>]) -> Result<ExitCode> {
             change.event.turn.as_str(),
             name.map(|entry| told(&entry.name)).unwrap_or_default(),
         ))?;
-        for line in lines(&change.changes, Limits::SHORT) {
-            ctx.ui.line(line.text)?;
+        for line in who::lines(change.by.as_deref()) {
+            ctx.ui.line(line)?;
+        }
+        let words = summary(change);
+        if patch {
+            for line in lines(&change.changes, Limits::SHORT) {
+                ctx.ui.line(line.text)?;
+            }
+        } else if !words.is_empty() {
+            ctx.ui.line(format_args!("  {words}"))?;
         }
     }
     Ok(ExitCode::Ok)
-}
-
-fn json(found: &Found<'_>, changes: &[Change<'_>]) -> Value {
-    let [first, last, gone] = span(found);
-    let at = |set: Option<&BackupSet>| set.map(|set| time(set.time));
-    json!({
-        "schema_version": 1,
-        "tenant": found.within.tenant,
-        "policy_type": found.policy_type,
-        "policy_id": found.id,
-        "name": newest(found).map(|entry| entry.name.as_str()),
-        "first_seen": at(first),
-        "last_seen": at(last),
-        "gone_since": at(gone),
-        "sets": found.sightings.len(),
-        "unread_sets": unread(found),
-        "items": changes.iter().map(change_json).collect::<Vec<_>>(),
-    })
-}
-
-fn change_json(change: &Change<'_>) -> Value {
-    let mut item = Map::new();
-    let after = change.event.after;
-    let mut add = |name: &str, value: Value| item.insert(name.to_owned(), value);
-    add("backup_set_id", change.set.id.0.into());
-    add("time", time(change.set.time).into());
-    add("schedule", json!(change.set.schedule));
-    add("change", change.event.turn.as_str().into());
-    add("since", json!(change.since.map(|set| time(set.time))));
-    add(
-        "since_backup_set_id",
-        json!(change.since.map(|set| set.id.0)),
-    );
-    add(
-        "name",
-        json!(after.or(change.event.before).map(|entry| &entry.name)),
-    );
-    add("hash", json!(after.map(|entry| entry.hash.to_string())));
-    let renamed = change.changes.renamed.as_ref();
-    add(
-        "renamed",
-        json!(renamed.map(|(before, after)| json!({ "before": before, "after": after }))),
-    );
-    item.extend(diff::json::changes(&change.changes));
-    item.into()
 }
