@@ -39,6 +39,10 @@ struct Serve {
     /// About how many policies the tenant has [default: what comes with it; 0: none]
     #[arg(long, value_name = "N")]
     policies: Option<usize>,
+
+    /// Give the most frequent policies descriptions of this many bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 0)]
+    padding: usize,
     /// PEM file with the certificates that the application may sign in with
     #[arg(long, value_name = "FILE")]
     certificate: Option<PathBuf>,
@@ -215,6 +219,7 @@ fn serve(args: &Serve) -> anyhow::Result<()> {
         latency: Duration::from_millis(args.latency),
         page_size: args.page_size,
         policies: args.policies,
+        padding: args.padding,
         token_lifetime: args.token_lifetime,
         seed: args.seed,
         budget: args.budget.map(|most| (most, Duration::from_secs(20))),

@@ -108,6 +108,29 @@ pub fn tenant(policies: Option<usize>, seed: u64) -> Tenant {
     tenant
 }
 
+/// Collections whose objects can be made larger.
+const PADDED: &[&str] = &[
+    "deviceManagement/configurationPolicies",
+    "deviceManagement/deviceConfigurations",
+    "deviceManagement/deviceCompliancePolicies",
+    "deviceManagement/groupPolicyConfigurations",
+    "deviceManagement/deviceManagementScripts",
+    "deviceManagement/deviceShellScripts",
+];
+
+/// Gives the most frequent policies descriptions of that many bytes, which do not compress well.
+pub fn pad(tenant: &mut Tenant, bytes: usize, seed: u64) {
+    let mut dice = Dice(seed);
+    for path in PADDED {
+        tenant.each(path, |object| {
+            let words = (0..bytes.div_ceil(16)).map(|_| format!("{:016x}", dice.roll(u64::MAX)));
+            let mut text: String = words.collect();
+            text.truncate(bytes);
+            object.set("description", &quote(&text));
+        });
+    }
+}
+
 /// Has the assignments of an object say that somebody made them there.
 fn tell_source(object: &mut Resource) {
     let id = object.id.clone();

@@ -86,6 +86,8 @@ pub struct Options {
     pub page_size: usize,
     /// About how many policies; `None` is the default tenant, `Some(0)` an empty one.
     pub policies: Option<usize>,
+    /// Bytes of the descriptions of the most frequent policies; 0 leaves them as they are.
+    pub padding: usize,
     /// The right client secret.
     pub client_secret: String,
     /// Seconds that a token is good for.
@@ -107,6 +109,7 @@ impl Default for Options {
             latency: Duration::ZERO,
             page_size: 25,
             policies: None,
+            padding: 0,
             client_secret: "sandbox~Secret+1".to_owned(),
             token_lifetime: 3599,
             seed: 1,
@@ -139,6 +142,10 @@ impl Sandbox {
     pub fn try_start(options: &Options) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
         let address = listener.local_addr()?;
+        let mut tenant = sample::tenant(options.policies, options.seed);
+        if options.padding > 0 {
+            sample::pad(&mut tenant, options.padding, options.seed);
+        }
         let shared = Arc::new(Shared {
             root: format!("http://{address}"),
             page_size: options.page_size.max(1),
@@ -146,7 +153,7 @@ impl Sandbox {
             latency_ms: AtomicU64::new(milliseconds(options.latency)),
             batches: AtomicU64::new(0),
             changes: AtomicU64::new(0),
-            tenant: RwLock::new(sample::tenant(options.policies, options.seed)),
+            tenant: RwLock::new(tenant),
             faults: Mutex::new(Faults::new(options.seed)),
             sign_in: Mutex::new(SignIn::new(&options.client_secret, options.token_lifetime)),
             budget: Mutex::new(Budget::new(

@@ -150,7 +150,7 @@ impl Tenant {
     }
 
     /// Does something to each object of a collection.
-    pub fn each(&mut self, collection: &str, change: impl Fn(&mut Resource)) {
+    pub fn each(&mut self, collection: &str, change: impl FnMut(&mut Resource)) {
         let items = self.collections.get_mut(collection);
         items.into_iter().flatten().for_each(change);
     }
