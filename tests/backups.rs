@@ -237,7 +237,15 @@ fn what_is_intact_is_proved_so() {
     let verified = stage.env.json(&["backups", "verify"]);
     assert_eq!(
         names(&verified),
-        ["bytes", "contents", "damaged", "ok", "sets"]
+        [
+            "bytes",
+            "contents",
+            "damaged",
+            "documents",
+            "documents_read",
+            "ok",
+            "sets"
+        ]
     );
     assert_eq!(
         (&verified["ok"], &verified["sets"]),
@@ -250,8 +258,13 @@ fn what_is_intact_is_proved_so() {
     assert_eq!(verified["contents"], policies + 1 + 3 + 1 + 2);
     assert!(verified["bytes"].as_u64().unwrap() > 10_000);
     assert_eq!(stage.env.json(&["backups", "verify", "2"])["sets"], 1);
+    let documents = verified["documents"].as_u64().unwrap();
+    assert_eq!(documents, policies + 1);
+    assert_eq!(verified["documents_read"], documents);
     let text = stage.env.run(&["backups", "verify", "--sample", "5%"]).ok();
-    assert!(text.ends_with("intact\n"), "{text}");
+    let read = documents.div_ceil(20);
+    let told = format!("intact\n{read} of {documents} documents were read, a sample of 5 %");
+    assert!(text.contains(&told), "{text}");
 }
 
 #[test]

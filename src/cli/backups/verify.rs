@@ -26,8 +26,8 @@ pub struct Args {
     #[arg(value_name = "SET", value_parser = cli::parse_id)]
     sets: Vec<i64>,
 
-    /// Check this share of the policies, e.g. 5%, others each day; manifests and lists are always
-    /// checked
+    /// Check this share of the policies' documents, e.g. 5%, drawn at random each time and at least
+    /// one; manifests and lists are always checked
     #[arg(long, value_name = "P%", allow_hyphen_values = true, value_parser = parse_percent)]
     sample: Option<u8>,
 }
@@ -46,13 +46,17 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     for id in &args.sets {
         sets.insert(find(store.read(), *id)?.id);
     }
-    let seed = u64::try_from(ctx.now().timestamp() / 86_400).unwrap_or(0);
-    let sample = args.sample.map(|percent| Sample { percent, seed });
+    let sample = args.sample.map(|percent| Sample {
+        percent,
+        seed: uuid::Uuid::new_v4().as_u64_pair().1,
+    });
     let found = verify(store.read(), &Scope { sets, sample })?;
     ctx.ui.document(&json!({
         "sets": found.sets,
         "contents": found.contents,
         "bytes": found.bytes,
+        "documents": found.documents,
+        "documents_read": found.documents_read,
         "ok": found.damaged.is_empty(),
         "damaged": found.damaged.iter().map(damage_json).collect::<Vec<_>>(),
     }))?;
@@ -66,6 +70,12 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
             n => format!("{n} damaged"),
         }
     ))?;
+    if let Some(percent) = args.sample {
+        ctx.ui.line(format!(
+            "{} of {} documents were read, a sample of {percent} %; the others were not looked at",
+            found.documents_read, found.documents
+        ))?;
+    }
     for damage in &found.damaged {
         ctx.ui
             .problem(&Error::new(Kind::Integrity, damage_line(damage)));

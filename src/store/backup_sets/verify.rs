@@ -10,7 +10,7 @@
 
 mod examination;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use rusqlite::{Connection, Row};
 
@@ -33,18 +33,25 @@ pub struct Scope {
 /// A part of the documents, the same ones for the same seed.
 #[derive(Debug, Clone, Copy)]
 pub struct Sample {
-    /// How many in a hundred.
+    /// How many in a hundred, rounded up: of a few documents it is one at least.
     pub percent: u8,
     /// Chooses which; another seed, other ones.
     pub seed: u64,
 }
 
 impl Sample {
-    fn includes(self, hash: &ContentHash) -> bool {
-        let [a, b, c, d, e, f, g, h, ..] = hash.0;
-        let scattered = (u64::from_be_bytes([a, b, c, d, e, f, g, h]) ^ self.seed)
-            .wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        (scattered >> 32) % 100 < u64::from(self.percent)
+    /// Those of the documents that are in it.
+    pub(super) fn of(self, documents: HashSet<ContentHash>) -> HashSet<ContentHash> {
+        let count = (documents.len() * usize::from(self.percent)).div_ceil(100);
+        let mut scattered: Vec<ContentHash> = documents.into_iter().collect();
+        scattered.sort_unstable_by_key(|hash| self.place_of(hash));
+        scattered.truncate(count);
+        scattered.into_iter().collect()
+    }
+
+    fn place_of(self, hash: &ContentHash) -> [u8; 32] {
+        let seeded = [&self.seed.to_be_bytes()[..], &hash.0].concat();
+        ContentHash::of(&seeded).0
     }
 }
 
@@ -57,6 +64,10 @@ pub struct Verification {
     pub contents: u64,
     /// How many bytes they have.
     pub bytes: u64,
+    /// How many documents the sets name, each counted once.
+    pub documents: u64,
+    /// How many of these were read: all, or those in the sample.
+    pub documents_read: u64,
     /// What is damaged; empty when all is well.
     pub damaged: Vec<Damage>,
 }
@@ -117,6 +128,8 @@ pub fn verify(conn: &Connection, scope: &Scope) -> Result<Verification> {
         }
         verification.contents += examination.contents;
         verification.bytes += examination.bytes;
+        verification.documents += examination.documents;
+        verification.documents_read += examination.documents_read;
     }
     drop(view);
     verification.damaged.sort_by_key(|damage| damage.set);

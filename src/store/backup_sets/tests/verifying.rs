@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use super::*;
 
 #[test]
@@ -226,4 +228,17 @@ fn no_flipped_bit_anywhere_in_the_file_makes_verify_panic_or_lie() {
             }
         }
     }
+}
+
+#[test]
+fn a_sample_has_its_size_and_differs_from_seed_to_seed() {
+    let documents: HashSet<ContentHash> = (0..50_u8).map(|at| ContentHash::of(&[at])).collect();
+    let sample = |percent, seed| Sample { percent, seed }.of(documents.clone());
+    for (percent, size) in [(0, 0), (1, 1), (5, 3), (50, 25), (100, 50)] {
+        assert_eq!(sample(percent, 7).len(), size, "{percent} %");
+    }
+    assert_eq!(sample(20, 7), sample(20, 7));
+    assert_ne!(sample(20, 7), sample(20, 8));
+    let drawn: HashSet<ContentHash> = (0..100).flat_map(|seed| sample(20, seed)).collect();
+    assert_eq!(drawn, documents, "each is drawn at some time");
 }

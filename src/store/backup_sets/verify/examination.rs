@@ -50,6 +50,10 @@ pub(super) struct Examination<'c> {
     pub(super) contents: u64,
     /// How many bytes they have.
     pub(super) bytes: u64,
+    /// How many documents the lists name, each counted once, and
+    pub(super) documents: u64,
+    /// how many of these were read.
+    pub(super) documents_read: u64,
 }
 
 impl<'c> Examination<'c> {
@@ -63,6 +67,8 @@ impl<'c> Examination<'c> {
             damaged: HashMap::new(),
             contents: 0,
             bytes: 0,
+            documents: 0,
+            documents_read: 0,
         }
     }
 
@@ -164,10 +170,12 @@ impl<'c> Examination<'c> {
     /// Reads the documents that the lists name, all of them or those in the sample.
     pub(super) fn read_documents(&mut self, sample: Option<Sample>) {
         let entries = self.types.values().flat_map(Succession::entries);
-        let mut wanted: HashSet<ContentHash> = entries
-            .map(|entry| entry.hash)
-            .filter(|hash| sample.is_none_or(|sample| sample.includes(hash)))
-            .collect();
+        let mut wanted: HashSet<ContentHash> = entries.map(|entry| entry.hash).collect();
+        self.documents = wanted.len() as u64;
+        if let Some(sample) = sample {
+            wanted = sample.of(wanted);
+        }
+        self.documents_read = wanted.len() as u64;
         // Where the order cannot be read, reading each will tell why.
         let order = self.reader.in_base_order().unwrap_or_default();
         let in_order: Vec<ContentHash> = order
