@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use env::{CLIENT_ID, Env};
 use sandbox::server::faults::{Fault, Kind};
-use sandbox::server::{Options, Sandbox};
+use sandbox::server::{DIRECTORY, Options, Sandbox};
 use serde_json::Value;
 use stage::{COMPLIANCE, FILTERS, Stage, changes, only_item, type_of};
 
@@ -176,6 +176,33 @@ fn a_token_that_ends_in_the_middle_of_a_run_is_renewed() {
         .iter()
         .filter(|request| request.url.contains("/token"));
     assert!(tokens.count() > 1, "one token served for all");
+}
+
+/// JSON that breaks off does not parse; of a picture only its length tells.
+#[test]
+fn a_picture_that_breaks_off_is_not_taken_for_whole() {
+    let stage = Stage::with(
+        Options::default(),
+        "organizationalBranding,assignmentFilter",
+    );
+    stage.success();
+    let pictures = format!("organization/{DIRECTORY}/branding/localizations/");
+    let cut = Fault::on(&pictures, Kind::TruncatedClose);
+    stage.sandbox.fault(cut.clone().times(1));
+    let run = stage.success();
+    assert_eq!(changes(&run, "organizationalBranding")[1], 0, "{run}");
+    stage.sandbox.clear_faults();
+    stage.sandbox.fault(cut);
+    let run = stage.run(3);
+    let of = type_of(&run, "organizationalBranding");
+    assert_eq!(of["outcome"], "incomplete", "{of}");
+    assert!(
+        of["error"]
+            .as_str()
+            .unwrap()
+            .contains("where the file ends"),
+        "{of}"
+    );
 }
 
 /// A hundred tenants that are all told to wait are asked again in their own time, not at once, and

@@ -432,6 +432,9 @@ impl Client {
         let why = match wanted {
             Wanted::ObjectOrNothing if answer.status == 204 => None,
             Wanted::Object | Wanted::ObjectOrNothing | Wanted::AnswerTo(_) => why_bad(&answer.body),
+            Wanted::Bytes if answer.headers.open_ended && answer.status != 204 => {
+                Some("nothing tells where the file ends".to_owned())
+            }
             Wanted::Bytes => why_no_file(answer.headers.content_type.as_deref(), &answer.body),
         };
         match why {

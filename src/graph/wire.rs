@@ -114,6 +114,9 @@ pub(super) struct Headers {
     pub(super) retry_after: Vec<String>,
     pub(super) challenge: Option<String>,
     pub(super) content_type: Option<String>,
+    /// Whether nothing but the end of the connection says where the body ends: then half of it looks
+    /// whole.
+    pub(super) open_ended: bool,
 }
 
 /// Why there is no whole answer.
@@ -189,6 +192,8 @@ impl Wire {
                 .prepared(agent.get(outgoing.url), outgoing)
                 .header("authorization", bearer(token)?)
                 .header("accept", "*/*")
+                // Unpacked bytes have no length to hold them against.
+                .header("accept-encoding", "identity")
                 .call(),
             Payload::Question(token, question) => self
                 .prepared(agent.post(outgoing.url), outgoing)
@@ -242,7 +247,9 @@ impl Wire {
 
     fn read(&self, mut response: Response<Body>) -> Result<Answer, ureq::Error> {
         let status = response.status().as_u16();
-        let headers = Headers::of(response.headers());
+        let mut headers = Headers::of(response.headers());
+        headers.open_ended = response.body().content_length().is_none()
+            && !response.headers().contains_key("transfer-encoding");
         let success = response.status().is_success();
         let body = if success {
             response
@@ -296,6 +303,7 @@ impl Headers {
                 .collect(),
             challenge: text("www-authenticate"),
             content_type: text("content-type"),
+            open_ended: false,
         }
     }
 }
