@@ -292,6 +292,24 @@ fn an_intent_without_settings_is_a_policy() {
     assert_eq!(empty["settings"], json!([]));
     let settings = &named(&documents, "Firewall, the old way")["settings"];
     assert_eq!(settings.as_array().unwrap().len(), 30);
+    // A deprecated template is gone one day, and its name with it.
+    let set = stage.set(&run["backup_set_id"]);
+    let references = set["references"].as_array().unwrap();
+    let templates: Vec<&Value> = references
+        .iter()
+        .filter(|one| one["kind"] == "intentTemplate")
+        .collect();
+    assert_eq!(templates.len(), documents.len(), "{references:?}");
+    assert!(
+        templates
+            .iter()
+            .all(|one| one["name"] == "Microsoft Defender Firewall")
+    );
+    let asked = stage.sandbox.requests();
+    let lists = asked
+        .iter()
+        .filter(|one| one.path().ends_with("/templates"));
+    assert_eq!(lists.count(), 1, "one list tells them all");
 }
 
 #[test]

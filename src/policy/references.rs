@@ -82,6 +82,7 @@ const fn rule_of(
 
 const ROLE: &[&str] = &["roleAssignment"];
 const CONDITIONAL: &[&str] = &["conditionalAccessPolicy"];
+const INTENT: &[&str] = &["deviceManagementIntent"];
 
 const RULES: &[Rule] = &[
     rule("groupId", "group"),
@@ -118,6 +119,7 @@ const RULES: &[Rule] = &[
         "authenticationContextClassReference",
     ),
     rule_of(CONDITIONAL, "templateId", "conditionalAccessTemplate"),
+    rule_of(INTENT, "templateId", "intentTemplate"),
 ];
 
 /// What an object of this `@odata.type` refers to by this property, where the name alone does not
@@ -325,6 +327,9 @@ mod tests {
             ("user", A),
         ]);
         assert_eq!(found("conditionalAccessPolicy", &document), expected);
+        let intent = json!({"templateId": C, "settings": [{"id": A}]});
+        let of_intent = pairs(&[("intentTemplate", C)]);
+        assert_eq!(found("deviceManagementIntent", &intent), of_intent);
         let template = json!({"templateReference": {"templateId": C}});
         assert_eq!(found("settingsCatalogPolicy", &template), []);
     }

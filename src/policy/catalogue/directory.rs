@@ -31,12 +31,13 @@ enum Lookup {
     ByIds(&'static str),
     /// In the list at this path, filtered by the ids.
     Filtered(&'static str),
-    /// In the whole list at this path; selecting its properties where it takes options.
-    Listed(
-        &'static str,
-        ServiceGroup,
-        &'static [(&'static str, &'static str)],
-    ),
+    /// In this whole list; selecting its properties where it takes options.
+    Listed {
+        version: Version,
+        path: &'static str,
+        group: ServiceGroup,
+        query: &'static [(&'static str, &'static str)],
+    },
 }
 
 /// One request that tells names.
@@ -50,7 +51,7 @@ pub struct Question {
     pub ids: Vec<String>,
 }
 
-const ROWS: [DirectoryKind; 6] = [
+const ROWS: [DirectoryKind; 7] = [
     DirectoryKind {
         kind: "group",
         label: ["group", "groups"],
@@ -94,7 +95,12 @@ const ROWS: [DirectoryKind; 6] = [
         name: "displayName",
         permissions: &["RoleManagement.Read.Directory", "Directory.Read.All"],
         // This list takes no query options.
-        lookup: Lookup::Listed("directoryRoleTemplates", ServiceGroup::Directory, &[]),
+        lookup: Lookup::Listed {
+            version: Version::V1,
+            path: "directoryRoleTemplates",
+            group: ServiceGroup::Directory,
+            query: &[],
+        },
     },
     DirectoryKind {
         kind: "conditionalAccessTemplate",
@@ -105,11 +111,25 @@ const ROWS: [DirectoryKind; 6] = [
         id: "id",
         name: "name",
         permissions: &["Policy.Read.All"],
-        lookup: Lookup::Listed(
-            "identity/conditionalAccess/templates",
-            ServiceGroup::ConditionalAccess,
-            &[("$select", "id,name")],
-        ),
+        lookup: Lookup::Listed {
+            version: Version::V1,
+            path: "identity/conditionalAccess/templates",
+            group: ServiceGroup::ConditionalAccess,
+            query: &[("$select", "id,name")],
+        },
+    },
+    DirectoryKind {
+        kind: "intentTemplate",
+        label: ["intent template", "intent templates"],
+        id: "id",
+        name: "displayName",
+        permissions: &["DeviceManagementConfiguration.Read.All"],
+        lookup: Lookup::Listed {
+            version: Version::Beta,
+            path: "deviceManagement/templates",
+            group: ServiceGroup::DeviceConfiguration,
+            query: &[("$select", "id,displayName")],
+        },
     },
 ];
 
@@ -135,10 +155,15 @@ impl DirectoryKind {
                 let chunks = ids.chunks(MOST_IN_FILTER);
                 chunks.map(|ids| self.filtered(path, ids)).collect()
             }
-            Lookup::Listed(path, group, query) => {
+            Lookup::Listed {
+                version,
+                path,
+                group,
+                query,
+            } => {
                 let request = self.request(path, group, query);
                 vec![Question {
-                    request,
+                    request: Request { version, ..request },
                     body: None,
                     ids: ids.to_vec(),
                 }]
@@ -234,7 +259,7 @@ mod tests {
         for row in all() {
             assert_eq!(
                 row.questions(&[]).len(),
-                usize::from(matches!(row.lookup, Lookup::Listed(..)))
+                usize::from(matches!(row.lookup, Lookup::Listed { .. }))
             );
         }
     }
