@@ -37,7 +37,7 @@ use crate::error::{Error, Kind, Result};
 pub const SCHEMA: &str = include_str!("../schema.sql");
 
 /// The version of [`SCHEMA`], kept in `PRAGMA user_version`.
-pub const SCHEMA_VERSION: i64 = 2;
+pub const SCHEMA_VERSION: i64 = 3;
 
 /// Marks our files in `PRAGMA application_id`: "TPlt".
 pub const APPLICATION_ID: i64 = 0x5450_6c74;

@@ -128,7 +128,7 @@ fn info_says_what_is_there_and_what_sharing_saves() {
             &info["journal_mode"],
             &info["gives_room_back"]
         ),
-        (&2.into(), &"wal".into(), &true.into())
+        (&3.into(), &"wal".into(), &true.into())
     );
     let size = fs::metadata(stage.env.database()).unwrap().len();
     assert_eq!(info["bytes"], size);

@@ -18,15 +18,25 @@ use sandbox::server::{Options, Sandbox};
 /// Made by the program of schema version 1.
 const VERSION_1: &str = include_str!("fixtures/database-1.sql");
 
+/// Made by the program of schema version 2.
+const VERSION_2: &str = include_str!("fixtures/database-2.sql");
+
+/// The schema version of this program.
+const PRESENT: i64 = 3;
+
 /// Later than every slot that was accounted for in it, and before the next one.
 const BETWEEN: &str = "2026-11-25T02:01:00Z";
 
 /// A place with a database of version 1.
 fn old() -> Env {
+    place(VERSION_1)
+}
+
+fn place(database: &str) -> Env {
     let env = Env::new();
     fs::create_dir(env.path("state")).unwrap();
     let sql = rusqlite::Connection::open(env.database()).unwrap();
-    sql.execute_batch(VERSION_1).unwrap();
+    sql.execute_batch(database).unwrap();
     env
 }
 
@@ -72,7 +82,7 @@ fn every_command_migrates_by_itself_and_says_nothing() {
             args[0] == "dispatch",
             "{args:?}: {stdout}"
         );
-        assert_eq!(version(&env), 2, "{args:?}");
+        assert_eq!(version(&env), PRESENT, "{args:?}");
         assert_eq!(mode(&copy(&env)), 0o600);
         assert_eq!(
             env.audit_actions()
@@ -83,6 +93,17 @@ fn every_command_migrates_by_itself_and_says_nothing() {
         );
         assert_whole(&env);
     }
+}
+
+#[test]
+fn a_database_of_version_2_is_migrated_too() {
+    let env = place(VERSION_2);
+    env.run(&["dispatch", "--at", BETWEEN]).ok();
+    assert_eq!(version(&env), PRESENT);
+    let sets = env.items(&["backups", "list"]);
+    assert_eq!((sets.len(), &sets[0]["id"]), (9, &11.into()));
+    assert_eq!(env.json(&["backups", "verify"])["ok"], true);
+    assert_eq!(env.json(&["db", "check"])["ok"], true);
 }
 
 #[test]
@@ -116,11 +137,11 @@ fn killed_in_a_migration_the_next_one_finds_an_old_database_or_a_new_one() {
         started.kill();
         match version(&env) {
             1 => old_ones += 1,
-            2 => new_ones += 1,
+            PRESENT => new_ones += 1,
             version => panic!("version {version}"),
         }
         env.run(&["dispatch", "--at", BETWEEN]).ok();
-        assert_eq!(version(&env), 2);
+        assert_eq!(version(&env), PRESENT);
         assert_whole(&env);
         let left = fs::read_dir(env.path("state")).unwrap();
         let drafts = left.filter(|entry| {
@@ -172,7 +193,7 @@ fn a_database_that_cannot_be_copied_stays_as_it_is() {
     assert_eq!(version(&env), 1);
     fs::remove_dir(copy(&env)).unwrap();
     env.run(&["tenants", "list"]).ok();
-    assert_eq!(version(&env), 2);
+    assert_eq!(version(&env), PRESENT);
 }
 
 #[test]

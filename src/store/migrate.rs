@@ -45,10 +45,16 @@ struct Step {
     sql: &'static str,
 }
 
-const STEPS: [Step; 1] = [Step {
-    version: 2,
-    sql: include_str!("migrations/0002_retention_and_imports.sql"),
-}];
+const STEPS: [Step; 2] = [
+    Step {
+        version: 2,
+        sql: include_str!("migrations/0002_retention_and_imports.sql"),
+    },
+    Step {
+        version: 3,
+        sql: include_str!("migrations/0003_roles_and_notifications.sql"),
+    },
+];
 
 /// How long to wait for another process's migration, which may copy gigabytes.
 const PATIENCE: Duration = Duration::from_secs(600);

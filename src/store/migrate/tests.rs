@@ -11,16 +11,21 @@ use super::*;
 
 /// Made by the program of that version.
 const VERSION_1: &str = include_str!("../../../tests/fixtures/database-1.sql");
+/// Made by the program of that version.
+const VERSION_2: &str = include_str!("../../../tests/fixtures/database-2.sql");
 
-/// A database of version 1 in a folder of its own.
-fn old() -> (TempDir, PathBuf) {
+/// A database in a folder of its own.
+fn database(sql: &str) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tp.db");
-    Connection::open(&path)
-        .unwrap()
-        .execute_batch(VERSION_1)
-        .unwrap();
+    let conn = Connection::open(&path).unwrap();
+    conn.execute_batch(sql).unwrap();
     (folder, path)
+}
+
+/// A database of version 1.
+fn old() -> (TempDir, PathBuf) {
+    database(VERSION_1)
 }
 
 fn now() -> DateTime<Utc> {
@@ -59,9 +64,16 @@ fn rows(conn: &Connection, sql: &str) -> Vec<String> {
 
 #[test]
 fn a_migrated_database_has_the_schema_of_a_new_one() {
-    let (folder, path) = migrated();
+    for sql in [VERSION_1, VERSION_2] {
+        let (folder, path) = database(sql);
+        migrate(&path, "anna", now()).unwrap();
+        assert_is_as_new(&folder, &path);
+    }
+}
+
+fn assert_is_as_new(folder: &TempDir, path: &Path) {
     let new = Store::open_or_create(&folder.path().join("new.db")).unwrap();
-    let store = Store::open(&path).unwrap();
+    let store = Store::open(path).unwrap();
     assert_eq!(schema(store.read()), schema(new.read()));
     for pragma in [
         "user_version",
@@ -76,7 +88,7 @@ fn a_migrated_database_has_the_schema_of_a_new_one() {
         };
         assert_eq!(value(&store), value(&new), "{pragma}");
     }
-    let defaults = "SELECT * FROM retention_defaults";
+    let defaults = "SELECT id FROM retention_defaults";
     assert_eq!(number(store.read(), defaults), number(new.read(), defaults));
     let mode = "SELECT journal_mode = 'wal' FROM pragma_journal_mode";
     assert_eq!(number(store.read(), mode), 1);
@@ -151,7 +163,7 @@ fn nothing_that_was_kept_is_lost_or_changed() {
         (
             "anna",
             "database.migrate",
-            r#"{"copy":"tp.db-schema-1","from":1,"to":2}"#
+            r#"{"copy":"tp.db-schema-1","from":1,"to":3}"#
         )
     );
     let schedules = super::super::schedules::list(new.read(), None, true).unwrap();
@@ -160,6 +172,29 @@ fn nothing_that_was_kept_is_lost_or_changed() {
         .map(|one| one.schedule.rules.last)
         .collect();
     assert_eq!(last, [7, 30, 30, 30]);
+}
+
+#[test]
+fn what_version_2_brought_stays_as_it_was() {
+    let (_folder, path) = database(VERSION_2);
+    let tables = [
+        ("schedules", "keep_weekly, keep_last, name"),
+        ("retention_defaults", "keep_last, keep_monthly"),
+        ("backup_sets", "run_id, imported, shrunk, hex(root_hash)"),
+    ];
+    let read = |conn: &Connection, (table, columns): (&str, &str)| {
+        let sql = format!("SELECT json_array({columns}) FROM {table} ORDER BY id");
+        rows(conn, &sql)
+    };
+    let before = tables.map(|table| read(&Connection::open(&path).unwrap(), table));
+    assert_eq!(before[1], ["[30,12]"]);
+    migrate(&path, "anna", now()).unwrap();
+    let store = Store::open(&path).unwrap();
+    assert_eq!(tables.map(|table| read(store.read(), table)), before);
+    let found = verify(store.read(), &Scope::default()).unwrap();
+    assert_eq!((found.sets, found.damaged), (10, Vec::new()));
+    let (last, _) = audit::newest(store.read(), None, 1).unwrap().remove(0);
+    assert_eq!(last.details, r#"{"copy":"tp.db-schema-2","from":2,"to":3}"#);
 }
 
 #[test]
