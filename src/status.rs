@@ -120,8 +120,7 @@ impl Standing {
             None => Trouble::NeverSucceeded(since(self.schedule.created_at, now)),
         });
         let last = self.record.last.and_then(|(id, status, code)| {
-            let well = matches!(status, Status::Success | Status::Skipped);
-            (!well).then_some(Trouble::LastRun(id, status, code))
+            (status != Status::Success).then_some(Trouble::LastRun(id, status, code))
         });
         let missed = (self.record.missed > 0).then_some(Trouble::Missed(self.record.missed));
         let mut all: Vec<Trouble> = [overdue, stale, last, missed]

@@ -88,6 +88,8 @@ fn unknown_types_alone_are_skipped() {
         json!(["fromTheFuture", "andAnother"])
     );
     assert_eq!(stage.sets(), 0);
+    let (status, _) = stage.env.run(&["status"]).ends(19);
+    assert!(status.contains("UNKNOWN_POLICY_TYPE"), "{status}");
     assert_eq!(stage.sandbox.requests(), [], "nobody was asked");
 }
 

@@ -183,8 +183,8 @@ fn a_slot_that_nobody_dispatches_is_told_without_a_dispatch() {
         "the first minute has not come"
     );
     let sql = fleet.env.sql();
-    sql.execute("UPDATE schedules SET slots_from = slots_from - 600", [])
-        .unwrap();
+    let earlier = "UPDATE schedules SET slots_from = slots_from - 600, next_slot = next_slot - 600";
+    sql.execute(earlier, []).unwrap();
     let told = attention(&status(&fleet, &[], 19));
     assert!(told.ends_with("was not dispatched"), "{told}");
 }

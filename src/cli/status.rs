@@ -113,9 +113,9 @@ fn survey(ctx: &Context, args: &Args) -> Result<Overview> {
             .of(&schedule)
             .ok()
             .filter(|_| schedule.settings.enabled);
-        let first_from = |from| zone.and_then(|zone| rule.next(zone, from));
-        let undecided = first_from(schedule.slots_from);
-        let next = first_from(schedule.slots_from.max(Slot::containing(ctx.now())));
+        let from = schedule.slots_from.max(Slot::containing(ctx.now()));
+        let next = zone.and_then(|zone| rule.next(zone, from));
+        let undecided = schedule.next_slot;
         let standing = Standing {
             schedule,
             record,

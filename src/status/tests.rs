@@ -60,8 +60,12 @@ fn a_schedule_that_runs_is_in_no_trouble() {
         Some(Duration::ZERO),
         "the clock went back"
     );
-    let held = standing(Status::Skipped, 0, Some(-3));
-    assert_eq!(held.troubles(at(0), None), [], "another run had the lock");
+    let skipped = standing(Status::Skipped, 0, Some(-3));
+    assert_eq!(
+        skipped.troubles(at(0), None),
+        [Trouble::LastRun(RunId(7), Status::Skipped, None)],
+        "a run that was skipped has backed nothing up"
+    );
 }
 
 #[test]
