@@ -1,5 +1,6 @@
 //! `dispatch`: what cron starts each minute. Silent when all is well.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args as ClapArgs;
 use serde_json::{Value, json};
 
@@ -43,7 +44,7 @@ pub struct Args {
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let now = match &args.at {
         Some(at) => crate::cli::parse_time(at).map_err(|error| error.during("--at"))?,
-        None => ctx.now(),
+        None => begin(ctx)?,
     };
     let now = Slot::containing(now);
     let means = ctx.means_within(args.pace.max_requests);
@@ -67,6 +68,19 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         .iter()
         .for_each(|problem| ctx.ui.problem(problem));
     Ok(code)
+}
+
+/// The time that counts: when the process began, or when the database could be opened if that took
+/// long, because it was migrated or another process was migrating it. A minute that is long past
+/// starts nothing.
+fn begin(ctx: &Context) -> Result<DateTime<Utc>> {
+    drop(ctx.store()?);
+    let now = ctx.clock.now();
+    Ok(if now - ctx.now() > TimeDelta::minutes(1) {
+        now
+    } else {
+        ctx.now()
+    })
 }
 
 fn log_report(now: Slot, report: &Report) {
