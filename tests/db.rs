@@ -115,7 +115,54 @@ fn a_copy_of_what_is_damaged_is_not_made() {
         stderr.contains("in the newest backup sets are damaged"),
         "{stderr}"
     );
-    assert!(!target.exists() && !stage.env.path("copy.db.new").exists());
+    let left = files(stage.env.path("x").parent().unwrap());
+    assert!(
+        left.iter().all(|name| !name.contains("copy.db")),
+        "{left:?}"
+    );
+}
+
+#[test]
+fn a_log_that_was_left_is_not_laid_over_a_new_database() {
+    let mut stage = stage();
+    let folder = stage.env.path("copies");
+    fs::create_dir(&folder).unwrap();
+    let target = folder.join("copy.db").to_str().unwrap().to_owned();
+    let log = folder.join("copy.db-wal");
+    fs::write(&log, "of another").unwrap();
+    let stderr = stage.env.run(&["db", "backup", &target]).fails(14);
+    assert!(
+        stderr.contains("is left of a database that is gone") && stderr.contains("hint: "),
+        "{stderr}"
+    );
+    let tenant = [
+        "tenants",
+        "add",
+        "fabrikam",
+        "--directory",
+        "fabrikam.example",
+        "--client-id",
+        "7f3e3c52-6a44-4d0c-9a6e-0b1f4a5d6c7e",
+        "--secret-env",
+        "SECRET",
+    ];
+    stage.env.set("TENANTPILOT_DB", &target);
+    stage.env.run(&tenant).fails(14);
+    assert_eq!(files(&folder), ["copy.db-wal"]);
+    fs::remove_file(&log).unwrap();
+    stage.env.run(&tenant).warned();
+    stage.env.run(&["tenants", "show", "fabrikam"]).ok();
+}
+
+#[test]
+fn a_key_that_was_asked_for_and_is_not_there_is_spoken_of() {
+    let stage = Stage::of(&[FILTERS]);
+    stage.success();
+    let _ = fs::remove_file(stage.env.path("state/tenantpilot.db-key"));
+    let target = stage.env.path("copy.db");
+    let target = target.to_str().unwrap();
+    let said = stage.env.run(&["db", "backup", target, "--with-key"]).ok();
+    assert!(said.contains("there is no key yet"), "{said}");
 }
 
 #[test]

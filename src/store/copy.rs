@@ -1,18 +1,23 @@
 //! Copies of a whole database: made while others use it, there whole or not at all.
 //!
-//! A copy is what `VACUUM INTO` gives: one state of the database, without free pages, and put back into
-//! WAL mode, which `VACUUM INTO` forgets. It is written under another name in the folder of its own (0600 from the first byte,
-//! whatever the umask), synced, checked, and only then gets its name; then the folder is synced. A
-//! process that dies in between leaves the other name, which ends in `.new`, and the next copy of
-//! that name removes it.
+//! A copy is what `VACUUM INTO` gives: one state of the database, without free pages, and put back
+//! into WAL mode, which `VACUUM INTO` forgets. It is written to a [`draft`] in the same folder (0600
+//! from the first byte, whatever the umask), synced, checked, and only then gets its name; then the
+//! folder is synced. A process that dies in between leaves the draft, which the next copy of that
+//! name removes.
+//!
+//! SQLite lays a `-wal` that it finds beside a database over it, whoever wrote that log. So nothing
+//! gets a name beside which one is left of a database that is gone.
 
-use std::fs::{self, File, OpenOptions};
+mod draft;
+
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
+use self::draft::Draft;
 use super::{configure, failed, file, log_ahead};
 use crate::error::{Error, Kind, Result, file_error};
 
@@ -33,36 +38,23 @@ pub fn make(
     taken: Taken,
     check: impl FnOnce(&Connection) -> Result<()>,
 ) -> Result<()> {
-    let draft = file::beside(target, ".new");
-    let made = remove(&draft)
-        .and_then(|()| vacuum_into(source, &draft))
-        .and_then(|()| {
-            let copy = open(&draft)?;
-            log_ahead(&copy)?;
-            sound(&copy)?;
-            check(&copy)?;
-            copy.close()
-                .map_err(|(_, error)| failed("close the copy")(error))
-        })
-        .and_then(|()| sync(&draft))
-        .and_then(|()| name(&draft, target, taken));
-    // Where it has its name the draft is another name of it, or gone.
-    let removed = remove(&draft);
-    made.and(removed)?;
+    let draft = Draft::of(target)?;
+    vacuum_into(source, draft.path())?;
+    let copy = open(draft.path())?;
+    log_ahead(&copy)?;
+    sound(&copy)?;
+    check(&copy)?;
+    copy.close()
+        .map_err(|(_, error)| failed("close the copy")(error))?;
+    sync(draft.path())?;
+    name(draft.path(), target, taken)?;
+    drop(draft);
     file::sync_folder(file::folder_of(target))
 }
 
 const VACUUM_INTO: &str = "VACUUM INTO ?1";
 
 fn vacuum_into(source: &Path, draft: &Path) -> Result<()> {
-    let created = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(draft)
-        // The mode above is what the umask leaves of it; this is what it has to be.
-        .and_then(|file| file.set_permissions(fs::Permissions::from_mode(0o600)));
-    created.map_err(|error| file_error("create", draft, &error))?;
     let name = draft.to_str().ok_or_else(|| {
         Error::new(
             Kind::Storage,
@@ -107,8 +99,10 @@ fn sound(copy: &Connection) -> Result<()> {
 fn name(draft: &Path, target: &Path, taken: Taken) -> Result<()> {
     let failed = |error| file_error("create", target, &error);
     if taken == Taken::Replace {
+        draft::remove_beside(target)?;
         return fs::rename(draft, target).map_err(failed);
     }
+    file::refuse_left_log(target)?;
     match fs::hard_link(draft, target) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(exists(target)),
         // A file system without hard links.
@@ -121,20 +115,6 @@ fn name(draft: &Path, target: &Path, taken: Taken) -> Result<()> {
 /// The refusal to write over what is there.
 pub fn exists(target: &Path) -> Error {
     Error::usage(format!("{} is there already", target.display()))
-}
-
-/// Removes a draft and what SQLite keeps beside one, as far as they are there.
-fn remove(draft: &Path) -> Result<()> {
-    for end in ["", "-wal", "-shm", "-journal"] {
-        let path = file::beside(draft, end);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(file_error("remove", &path, &error));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 /// How many bytes can be written on the disk of the file at `path`, where the system says.

@@ -12,6 +12,9 @@
 //! An empty file of that name (what `touch` or `mktemp` leaves) is replaced. Whoever does that
 //! holds its advisory lock, and looks again under it whether the name still leads to that empty
 //! file: of two processes that both saw it empty, the second finds the database of the first.
+//!
+//! Where the log of another database is left beside the name, none is made: SQLite would lay that
+//! log over it.
 
 use std::fs::{self, File};
 use std::io;
@@ -116,6 +119,7 @@ pub(super) fn create(path: &Path) -> Result<()> {
     let folder = folder_of(path);
     make_folder(folder)?;
     // Looked at before the work, so that nothing is built for a name that cannot be had.
+    refuse_left_log(path)?;
     let empty = empty_file(path)?;
     let draft = folder.join(format!(
         ".tenantpilot-{}.new",
@@ -152,6 +156,30 @@ fn empty_file(path: &Path) -> Result<Option<File>> {
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(file_error("look at", path, &error)),
+    }
+}
+
+/// Refuses to have a database made at `path` where the log of one that is gone lies beside it.
+pub(super) fn refuse_left_log(path: &Path) -> Result<()> {
+    let left = ["-wal", "-journal"]
+        .map(|end| beside(path, end))
+        .into_iter()
+        .find(|log| fs::symlink_metadata(log).is_ok());
+    // In this order: whoever makes the database now makes its log after it.
+    let is_there = || fs::metadata(path).is_ok_and(|found| found.len() > 0);
+    match left {
+        Some(log) if !is_there() => Err(Error::new(
+            Kind::Integrity,
+            format!(
+                "{} is left of a database that is gone; one made beside it would be damaged by it",
+                log.display()
+            ),
+        )
+        .hint(format!(
+            "bring that database back; or, if it is not needed: rm {}",
+            log.display()
+        ))),
+        _ => Ok(()),
     }
 }
 

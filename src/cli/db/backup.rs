@@ -24,7 +24,8 @@ use crate::store::{self, Store};
 /// into digests; whoever has a copy of the database without it cannot try out weak ones. Keep a copy
 /// of it in another place. If it is lost, such values show as changed once, and nothing else.
 ///
-/// To go back, put the copy in place of the database while nothing uses it.
+/// To go back, put the copy in place of the database while nothing uses it, and first remove NAME-wal
+/// and NAME-shm: SQLite would lay a log that is left there over the copy.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   tenantpilot db backup /backup/tenantpilot-$(date +%F).db
@@ -46,18 +47,23 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     if args.with_key {
         refuse_taken(&database_key::beside(target))?;
     }
-    let mut checked = Verification::default();
-    copy::make(store.path(), target, Taken::Refuse, |copy| {
-        checked = check(copy)?;
-        Ok(())
-    })
-    .map_err(|error| error.during(format!("cannot copy the database to {}", target.display())))?;
     let key = database_key::beside(store.path());
-    let copied_key = if args.with_key && key.exists() {
-        Some(database_key::copy(&key, target)?)
-    } else {
-        None
-    };
+    let mut checked = Verification::default();
+    let mut copied_key = None;
+    let made = copy::make(store.path(), target, Taken::Refuse, |copy| {
+        checked = check(copy)?;
+        // Before the copy has its name: there is none without the key that was asked for.
+        if args.with_key && key.exists() {
+            copied_key = Some(database_key::copy(&key, target)?);
+        }
+        Ok(())
+    });
+    if let Err(error) = made {
+        if let Some(copied) = copied_key {
+            fs::remove_file(&copied).map_err(|error| file_error("remove", &copied, &error))?;
+        }
+        return Err(error.during(format!("cannot copy the database to {}", target.display())));
+    }
     record(ctx, &store, target, copied_key.is_some())?;
     let bytes = fs::metadata(target)
         .map_err(|error| file_error("look at", target, &error))?
@@ -82,6 +88,9 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
             "its key {} is not copied; keep a copy of it in another place",
             key.display()
         ))?,
+        None if args.with_key => ctx
+            .ui
+            .line("there is no key yet: no policy with a secret in it was backed up")?,
         None => {}
     }
     Ok(ExitCode::Ok)
