@@ -188,7 +188,7 @@ impl Kind {
 }
 
 /// An expected failure: what, on what, because of what, and what to type next.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     kind: Kind,
     message: String,

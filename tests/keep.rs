@@ -116,3 +116,23 @@ fn a_deleted_set_is_gone_and_the_others_are_whole() {
     }
     stage.env.run(&["audit", "verify"]).ok();
 }
+
+#[test]
+fn a_set_that_was_brought_back_meanwhile_is_not_called_deleted() {
+    let stage = with_sets(2);
+    // Somebody else, between the moment the set is hidden and the moment it would go.
+    stage
+        .env
+        .sql()
+        .execute_batch(
+            "CREATE TRIGGER somebody_else AFTER UPDATE OF expired_at ON backup_sets
+             WHEN new.expired_at IS NOT NULL
+             BEGIN UPDATE backup_sets SET expired_at = NULL WHERE id = new.id; END",
+        )
+        .unwrap();
+    let stderr = stage.env.run(&["backups", "delete", "1", "--yes"]).fails(2);
+    assert!(stderr.contains("was changed meanwhile"), "{stderr}");
+    assert_eq!(ids(&stage, &[]), [2, 1]);
+    let actions = stage.env.audit_actions();
+    assert!(!actions.contains(&"backup_set.delete".to_owned()));
+}

@@ -392,3 +392,54 @@ fn what_failed_runs_left_and_archived_schedules_is_reclaimed() {
     assert_eq!(ids(&stage, &["--expired"]), Vec::<i64>::new());
     intact(&stage);
 }
+
+#[test]
+fn a_set_that_cannot_be_read_holds_its_contents_back_and_is_told() {
+    let stage = Stage::of(&[FILTERS]);
+    stage.success();
+    stage.sandbox.change(FILTERS.1, 2);
+    stage.success();
+    stage.env.run(&["backups", "expire", "1"]).ok();
+    let sql = stage.unprotected();
+    sql.execute_batch(
+        "UPDATE contents SET data = x'00'
+         WHERE hash = (SELECT root_hash FROM backup_sets WHERE id = 2)",
+    )
+    .unwrap();
+    a_week_later(&stage);
+    let (stdout, stderr) = stage.env.run(&["retention"]).ends(14);
+    assert!(
+        stdout.contains("contents of tenant contoso wait: "),
+        "{stdout}"
+    );
+    assert_eq!(stderr.matches("backup set 2").count(), 1, "{stderr}");
+    // The night says so too, though its own set is whole.
+    stage.sandbox.change(FILTERS.1, 3);
+    stage.run(0);
+    stage.env.run(&["backups", "expire", "2"]).ok();
+    stage.env.run(&["backups", "unexpire", "2"]).ok();
+}
+
+#[test]
+fn what_a_removed_tenant_left_is_reclaimed_under_its_name() {
+    let stage = Stage::of(&[FILTERS]);
+    let sql = stage.env.sql();
+    sql.execute_batch(
+        "INSERT INTO contents (tenant_id, hash, size_bytes, data)
+         VALUES (1, zeroblob(32), 0, x'0011')",
+    )
+    .unwrap();
+    stage
+        .env
+        .run(&["schedules", "remove", "nightly", "--yes"])
+        .ok();
+    stage
+        .env
+        .run(&["tenants", "remove", "contoso", "--yes"])
+        .ok();
+    let stdout = stage.env.run(&["retention"]).ok();
+    assert!(
+        stdout.contains("reclaimed 1 contents of tenant contoso, 2 bytes\n"),
+        "{stdout}"
+    );
+}

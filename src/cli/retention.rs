@@ -11,7 +11,7 @@ use crate::error::{Error, ExitCode, Kind, Result};
 use crate::retention::rules::Rules;
 use crate::retention::{self, Applied, Hand, Item};
 use crate::schedule::Schedule;
-use crate::store::backup_sets::purge::Purged;
+use crate::store::backup_sets::purge::{Purged, Waiting};
 use crate::store::{self, Store};
 use crate::tenant::TenantId;
 use crate::ui::table::Table;
@@ -80,9 +80,15 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
                 Err(error) => told.problems.push(error),
             }
         }
-        told.given_back = retention::give_back(&store, ctx.clock.as_ref(), ctx.stop())?;
+        match retention::give_back(&store, ctx.clock.as_ref(), ctx.stop()) {
+            Ok(bytes) => told.given_back = bytes,
+            Err(error) => told.problems.push(error),
+        }
     }
     told.show(ctx, &store)?;
+    if let Some(reason) = ctx.stop().requested() {
+        return Ok(reason.exit_code());
+    }
     let codes = told
         .problems
         .iter()
@@ -178,7 +184,7 @@ fn decide(ctx: &Context, store: &Store, schedule: &Schedule, dry_run: bool) -> R
             return Err(Error::new(Kind::LockHeld, line).hint("try again when it is over"));
         }
     };
-    retention::apply(hand(ctx, store), schedule).map_err(named)
+    retention::apply(hand(ctx, store), schedule.id).map_err(named)
 }
 
 /// What there is to tell.
@@ -202,12 +208,23 @@ impl Told {
 
     /// What was removed of a tenant; nothing is told of where there was nothing to remove.
     fn add_purged(&mut self, tenant: TenantId, purged: Purged) {
+        if let Some(Waiting::Unread(error)) = &purged.waiting
+            && !self.is_unread(tenant)
+        {
+            self.problems.push(error.clone());
+        }
         if purged.contents > 0 || purged.waiting.is_some() {
             // Of what had to wait, the last word counts.
             self.purged
                 .retain(|(of, earlier)| *of != tenant || earlier.contents > 0);
             self.purged.push((tenant, purged));
         }
+    }
+
+    fn is_unread(&self, tenant: TenantId) -> bool {
+        self.purged
+            .iter()
+            .any(|(of, purged)| *of == tenant && matches!(purged.waiting, Some(Waiting::Unread(_))))
     }
 
     fn show(&self, ctx: &Context, store: &Store) -> Result<()> {
@@ -233,8 +250,7 @@ impl Told {
         ctx.ui.table(&table)?;
         let mut reclaimed = Vec::with_capacity(self.purged.len());
         for (id, purged) in &self.purged {
-            let tenant = store::tenants::get(store.read(), *id)?;
-            let tenant = tenant.name();
+            let tenant = store::tenants::name(store.read(), *id)?;
             if purged.contents > 0 {
                 ctx.ui.line(format!(
                     "reclaimed {} contents of tenant {tenant}, {} bytes",
@@ -243,13 +259,13 @@ impl Told {
             }
             if let Some(why) = &purged.waiting {
                 ctx.ui
-                    .line(format!("contents of tenant {tenant} wait: {why}"))?;
+                    .line(format!("contents of tenant {tenant} wait: {}", why.why()))?;
             }
             reclaimed.push(json!({
                 "tenant": tenant,
                 "contents": purged.contents,
                 "bytes": purged.bytes,
-                "waiting": purged.waiting,
+                "waiting": purged.waiting.as_ref().map(Waiting::why),
             }));
         }
         if self.given_back > 0 {

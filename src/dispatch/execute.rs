@@ -19,6 +19,7 @@ use crate::lock::{Owner, ScheduleLock};
 use crate::retention::{self, Hand};
 use crate::run::{Ending, ErrorCode, Means, RunId, Status, backup};
 use crate::schedule::{Schedule, spread_offset};
+use crate::store::backup_sets::purge::Waiting;
 use crate::store::runs::OpenRun;
 use crate::store::{self, Store};
 
@@ -178,24 +179,28 @@ fn attempt(
     if let Some(set) = executed.backup_set {
         executed.warnings = warnings(&claim.schedule, set, backed_up.shrunk.as_ref());
         if let Err(error) = retain(means, &store, claim) {
-            let error = error.during(format_args!("retention of {}", claim.schedule.described()));
-            executed.trouble.push(error);
+            let of = format_args!("retention of {}", claim.schedule.described());
+            executed.trouble.push(error.during(of));
         }
     }
     Ok(executed)
 }
 
-/// Applies retention, by the rules that hold now, and gives back what has become free where that
+/// Applies retention and gives back what has become free where that
 /// is much.
+///
+/// That a remaining set cannot be read is an error here: what nothing reaches stays until then.
 fn retain(means: &Means, store: &Store, claim: &Claim) -> Result<()> {
-    let schedule = store::schedules::get(store.read(), claim.schedule.id)?;
     let hand = Hand {
         store,
         zones: &means.zones,
         actor: &means.actor,
         at: means.clock.now(),
     };
-    retention::apply(hand, &schedule)?;
+    let applied = retention::apply(hand, claim.schedule.id)?;
+    if let Some(Waiting::Unread(error)) = applied.purged.and_then(|purged| purged.waiting) {
+        return Err(error);
+    }
     if store::space::pages(store.read())?.are_many_free() {
         retention::give_back(store, means.clock.as_ref(), &means.stop)?;
     }

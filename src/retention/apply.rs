@@ -11,9 +11,9 @@ use crate::audit::{Event, Outcome};
 use crate::backup_set::{BackupSet, BackupSetId};
 use crate::clock::Clock;
 use crate::error::Result;
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, ScheduleId};
 use crate::stop::Stop;
-use crate::store::backup_sets::purge::{self, Purged};
+use crate::store::backup_sets::purge::{self, Purged, Waiting};
 use crate::store::backup_sets::{self, Filter};
 use crate::store::{self, Store, space};
 use crate::tenant::TenantId;
@@ -83,19 +83,20 @@ fn candidate(set: &BackupSet) -> Candidate {
     }
 }
 
-/// Makes the plan and carries it out.
-pub fn apply(hand: Hand<'_>, schedule: &Schedule) -> Result<Applied> {
-    let items = hand.store.write(|tx| {
-        let items = preview(tx, hand.zones, schedule, hand.at)?;
+/// Makes the plan, by the rules that the schedule has now, and carries it out.
+pub fn apply(hand: Hand<'_>, schedule: ScheduleId) -> Result<Applied> {
+    let (schedule, mut items) = hand.store.write(|tx| {
+        let schedule = store::schedules::get(tx, schedule)?;
+        let items = preview(tx, hand.zones, &schedule, hand.at)?;
         let expired: BTreeSet<BackupSetId> = chosen(&items, Decision::Expire);
         for id in &expired {
             backup_sets::expire(tx, *id, hand.at)?;
         }
         if !expired.is_empty() {
             let details = json!({ "backup_sets": ids(&expired) });
-            record_of_schedule(tx, hand, schedule, "retention.expire", details)?;
+            record_of_schedule(tx, hand, &schedule, "retention.expire", details)?;
         }
-        Ok(items)
+        Ok((schedule, items))
     })?;
     let going = chosen(&items, Decision::Purge);
     if going.is_empty() {
@@ -108,10 +109,16 @@ pub fn apply(hand: Hand<'_>, schedule: &Schedule) -> Result<Applied> {
         let details = json!({
             "backup_sets": purged.sets.iter().map(|id| id.0).collect::<Vec<_>>(),
             "contents": purged.contents,
-            "waiting": purged.waiting,
+            "waiting": purged.waiting.as_ref().map(Waiting::why),
         });
-        record_of_schedule(tx, hand, schedule, "retention.purge", details)
+        record_of_schedule(tx, hand, &schedule, "retention.purge", details)
     })?;
+    for item in &mut items {
+        if item.decision == Decision::Purge && !purged.sets.contains(&item.id) {
+            item.decision = Decision::Keep;
+            "brought back or pinned meanwhile".clone_into(&mut item.reason);
+        }
+    }
     Ok(Applied {
         items,
         purged: Some(purged),
@@ -178,9 +185,7 @@ pub(super) fn remove(
         let mark = purge::mark(store.read(), tenant, going)?;
         let outcome = store.write(|tx| {
             let outcome = purge::purge(tx, &mark)?;
-            if let purge::Outcome::Purged(purged) = &outcome
-                && (!purged.sets.is_empty() || going.is_empty())
-            {
+            if let purge::Outcome::Purged(purged) = &outcome {
                 record(tx, purged)?;
             }
             Ok(outcome)

@@ -11,7 +11,7 @@ use crate::audit::{Event, Outcome};
 use crate::backup_set::BackupSet;
 use crate::error::{Error, Result};
 use crate::store::backup_sets;
-use crate::store::backup_sets::purge::Purged;
+use crate::store::backup_sets::purge::{Purged, Waiting};
 use crate::store::{self, Store};
 
 /// Who decides, and when.
@@ -118,19 +118,19 @@ pub fn delete(store: &Store, set: &BackupSet, by: Decider<'_>) -> Result<Purged>
     if set.expired_at.is_none() {
         hide(store, set, by)?;
     }
-    remove(
-        store,
-        set.tenant_id,
-        &BTreeSet::from([set.id]),
-        |tx, purged| {
-            let details = json!({
-                "root_hash": set.root_hash.to_string(),
-                "contents": purged.contents,
-                "waiting": purged.waiting,
-            });
-            record(tx, set, by, "backup_set.delete", &details)
-        },
-    )
+    let going = BTreeSet::from([set.id]);
+    remove(store, set.tenant_id, &going, |tx, purged| {
+        // Somebody brought it back or pinned it, or another deleted it, since it was hidden.
+        if purged.sets.is_empty() {
+            return Err(changed_meanwhile(set));
+        }
+        let details = json!({
+            "root_hash": set.root_hash.to_string(),
+            "contents": purged.contents,
+            "waiting": purged.waiting.as_ref().map(Waiting::why),
+        });
+        record(tx, set, by, "backup_set.delete", &details)
+    })
 }
 
 fn require_unpinned(set: &BackupSet) -> Result<()> {
@@ -153,13 +153,15 @@ fn change(
 ) -> Result<()> {
     store.write(|tx| {
         if !work(tx)? {
-            return Err(
-                Error::usage(format!("{} was changed meanwhile", set.described()))
-                    .hint(format!("tenantpilot backups show {}", set.id)),
-            );
+            return Err(changed_meanwhile(set));
         }
         record(tx, set, by, action, details)
     })
+}
+
+fn changed_meanwhile(set: &BackupSet) -> Error {
+    Error::usage(format!("{} was changed meanwhile", set.described()))
+        .hint(format!("tenantpilot backups show {}", set.id))
 }
 
 fn record(

@@ -77,8 +77,9 @@ const CLOSE_AFTER_MENDING: &str = "DELETE FROM purges WHERE tenant_id = ?1";
 /// Stores `bytes` for `tenant` unless they are there. `base` is the address of an earlier version,
 /// or of anything like it; one that is missing or damaged does no harm.
 ///
-/// Call it in an IMMEDIATE transaction, and only for a run whose row says `running`: that is what
-/// keeps a purge from taking a content that was found to be there ([`super::backup_sets`]).
+/// Call it in an IMMEDIATE transaction, and only for a run whose row says `running` or where the same
+/// transaction inserts the set that reaches it: that is what keeps a purge from taking a content that
+/// was found to be there ([`super::backup_sets`]).
 pub fn put(
     tx: &Transaction<'_>,
     tenant: TenantId,

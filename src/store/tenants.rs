@@ -67,6 +67,8 @@ pub fn insert(tx: &Transaction<'_>, settings: &Settings, now: DateTime<Utc>) -> 
     Ok(TenantId(tx.last_insert_rowid()))
 }
 
+const NAME: &str = "SELECT name FROM tenants WHERE id = ?1";
+
 /// Replaces what the user decided about the tenant `id`.
 pub fn update(tx: &Transaction<'_>, id: TenantId, settings: &Settings) -> Result<()> {
     let labels = labels_text(settings)?;
@@ -114,6 +116,13 @@ pub fn by_id(conn: &Connection, id: TenantId) -> Result<Option<Tenant>> {
 /// The tenant with that id, which must be there: something refers to it.
 pub fn get(conn: &Connection, id: TenantId) -> Result<Tenant> {
     by_id(conn, id)?.ok_or_else(|| Error::not_found(format!("there is no tenant with id {}", id.0)))
+}
+
+/// The name of the tenant with that id, also of one that was removed.
+pub fn name(conn: &Connection, id: TenantId) -> Result<String> {
+    conn.prepare_cached(NAME)
+        .and_then(|mut query| query.query_row([id.0], |row| row.get(0)))
+        .map_err(failed("read the name of a tenant"))
 }
 
 /// What still hangs on a tenant.

@@ -8,6 +8,7 @@ use crate::cli::require_yes;
 use crate::context::Context;
 use crate::error::{ExitCode, Result};
 use crate::retention::by_hand::{self, Decider};
+use crate::store::backup_sets::purge::Waiting;
 use crate::store::contents::Reader;
 use crate::store::{Store, backup_sets};
 
@@ -112,13 +113,22 @@ pub fn delete(ctx: &Context, args: &DeleteArgs) -> Result<ExitCode> {
         "id": set.id.0,
         "deleted": true,
         "contents": purged.contents,
-        "waiting": purged.waiting,
+        "waiting": purged.waiting.as_ref().map(Waiting::why),
     }))?;
     ctx.ui.line(format!("{} is deleted", set.described()))?;
-    if let Some(why) = purged.waiting {
-        ctx.ui.line(format!("what it alone held waits: {why}"))?;
+    match purged.waiting {
+        None => Ok(ExitCode::Ok),
+        Some(why @ Waiting::Run) => {
+            let why = why.why();
+            ctx.ui.line(format!("what it alone held waits: {why}"))?;
+            Ok(ExitCode::Ok)
+        }
+        Some(Waiting::Unread(error)) => {
+            let error = error.during("what it alone held waits");
+            ctx.ui.problem(&error);
+            Ok(error.kind().exit_code())
+        }
     }
-    Ok(ExitCode::Ok)
 }
 
 fn decider(ctx: &Context) -> Decider<'_> {

@@ -61,7 +61,26 @@ pub struct Purged {
     /// How many bytes of the file they held; the file keeps them for what comes next.
     pub bytes: u64,
     /// Why contents were not reclaimed, where they were not; a later purge will.
-    pub waiting: Option<String>,
+    pub waiting: Option<Waiting>,
+}
+
+/// Why nobody can say yet which contents may go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Waiting {
+    /// A run of the tenant is going on; it may reach what no set does.
+    Run,
+    /// A set that stays cannot be read: what it reaches is not known until that is mended.
+    Unread(Error),
+}
+
+impl Waiting {
+    /// The reason in words.
+    pub fn why(&self) -> &str {
+        match self {
+            Self::Run => "a run of the tenant is going on",
+            Self::Unread(error) => error.message(),
+        }
+    }
 }
 
 impl Mark {
@@ -164,10 +183,8 @@ pub fn purge(tx: &Transaction<'_>, mark: &Mark) -> Result<Outcome> {
         .query_row(RUNNING, [tenant.0], |row| row.get(0))
         .map_err(&removed)?;
     match &mark.reached {
-        Reached::Unknown(error) => purged.waiting = Some(error.message().to_owned()),
-        Reached::Contents(_) if running => {
-            purged.waiting = Some("a run of the tenant is going on".to_owned());
-        }
+        Reached::Unknown(error) => purged.waiting = Some(Waiting::Unread(error.clone())),
+        Reached::Contents(_) if running => purged.waiting = Some(Waiting::Run),
         Reached::Contents(reached) => {
             (purged.contents, purged.bytes) = reclaim(tx, tenant, reached).map_err(&removed)?;
         }

@@ -72,7 +72,7 @@ fn nothing_is_reclaimed_while_a_remaining_set_cannot_be_read() {
     let before = count(&fixture, "contents");
     let purged = run_purge(&mut fixture, 9);
     assert_eq!((purged.sets, purged.contents), (vec![old], 0));
-    assert!(purged.waiting.unwrap().contains(&root.to_string()));
+    assert!(purged.waiting.unwrap().why().contains(&root.to_string()));
     assert_eq!(count(&fixture, "contents"), before);
 }
 
