@@ -91,10 +91,10 @@ pub fn let_go(path: &Path) -> Outcomes<()> {
         let begun = Instant::now();
         let now = SystemClock.now();
         let steps = (|| -> Outcomes<_> {
-            let items = retention::apply(hand(now), &schedule)?.items.len();
+            let items = retention::apply(hand(now), schedule.id)?.items.len();
             let expired = begun.elapsed();
             let later = now + EXPIRED_FOR + TimeDelta::seconds(1);
-            let purged = retention::apply(hand(later), &schedule)?.purged;
+            let purged = retention::apply(hand(later), schedule.id)?.purged;
             let purged_after = begun.elapsed();
             let given = retention::give_back(&store, &SystemClock, &Stop::default())?;
             Ok((items, expired, purged, purged_after, given))
