@@ -3,7 +3,7 @@
 //! Where live behaviour is known to be awkward (a list that leaves fields out, an expansion that is
 //! refused or always empty) the row says so; the code that serves it is the same for all.
 
-use super::rows::ROWS;
+use super::rows::rows;
 
 /// Under which versions a path exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +68,7 @@ pub struct Row {
 
 /// The row that a path below the version leads to, and what follows its own path.
 pub fn find(path: &str) -> Option<(&'static Row, &str)> {
-    ROWS.iter()
+    rows()
         .filter_map(|row| {
             let rest = path.strip_prefix(row.path)?;
             (rest.is_empty() || rest.starts_with('/')).then(|| (row, rest.trim_start_matches('/')))

@@ -168,7 +168,7 @@ fn requests(shared: &Shared) -> String {
 }
 
 fn show(shared: &Shared) -> String {
-    let rows = super::rows::ROWS.iter();
+    let rows = super::rows::rows();
     let collections: serde_json::Map<_, _> = shared.read(|tenant| {
         rows.map(|row| (row.path.to_owned(), tenant.list(row.path).len().into()))
             .collect()

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use super::collections;
 use super::faults::Dice;
 use super::json::quote;
-use super::rows::ROWS;
+use super::rows::rows;
 use super::tenant::{Resource, Tenant};
 use super::{
     sample_admin, sample_apps, sample_catalog, sample_compliance, sample_directory,
@@ -294,7 +294,7 @@ pub fn to_numbered_group(id: &str, number: usize) -> Resource {
 /// Adds an object as it is written, with what hangs below it.
 pub fn add(tenant: &mut Tenant, collection: &str, text: &str, below: Vec<(&str, Vec<Resource>)>) {
     debug_assert!(
-        ROWS.iter().any(|row| row.path == collection),
+        rows().any(|row| row.path == collection),
         "no row for {collection}"
     );
     let object = Resource::new(text);
@@ -323,7 +323,7 @@ pub fn put(
         resource = resource.with("assignments", maker.assignments(&id));
     }
     debug_assert!(
-        ROWS.iter().any(|row| row.path == collection),
+        rows().any(|row| row.path == collection),
         "no row for {collection}"
     );
     tenant.add(collection, resource);

@@ -72,7 +72,7 @@ pub const DIRECTORY: &str = "11111111-2222-4333-8444-555555555555";
 
 /// Paths of all collections, below the version.
 pub fn paths() -> impl Iterator<Item = &'static str> {
-    rows::ROWS.iter().map(|row| row.path)
+    rows::rows().map(|row| row.path)
 }
 
 /// How a sandbox is set up.
