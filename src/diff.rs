@@ -277,14 +277,14 @@ impl Comparison<'_, '_> {
     fn pair_twins(&mut self, key: &str, paired: &mut Paired) -> Result<()> {
         for old in std::mem::take(&mut paired.gone) {
             let mut twin = None;
-            for (at, new) in paired.new.iter().enumerate().take(MOST_TWINS) {
-                if old.name == new.name {
-                    let before = self.from.document(key, &old)?;
-                    let after = self.to.document(key, new)?;
-                    if self.changes(key, &old, &before, new, &after)?.is_empty() {
-                        twin = Some(at);
-                        break;
-                    }
+            let candidates = paired.new.iter().enumerate();
+            let candidates = candidates.filter(|(_, new)| old.name == new.name);
+            for (at, new) in candidates.take(MOST_TWINS) {
+                let before = self.from.document(key, &old)?;
+                let after = self.to.document(key, new)?;
+                if self.changes(key, &old, &before, new, &after)?.is_empty() {
+                    twin = Some(at);
+                    break;
                 }
             }
             match twin {
