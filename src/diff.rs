@@ -49,8 +49,20 @@ impl Scope {
         among && of_policy
     }
 
+    /// Whether a policy type is to be read: it was asked for, or policies of one that was may have
+    /// moved there, or come from there.
+    fn reads(&self, key: &str) -> bool {
+        let of_policy = self.policy.iter().map(|(of, _)| of);
+        let mut asked = of_policy.chain(self.types.iter().flatten());
+        self.has_type(key) || asked.any(|asked| moves::related(asked, key))
+    }
+
     fn has(&self, entry: &ListEntry) -> bool {
         self.has_words(&entry.id, &entry.name)
+    }
+
+    fn has_single(&self, single: &Single) -> bool {
+        self.has_type(&single.policy_type) && self.has(&single.entry)
     }
 
     fn has_words(&self, id: &str, name: &str) -> bool {
@@ -206,7 +218,8 @@ impl Diff {
 /// Compares two sides.
 ///
 /// # Errors
-/// A content is missing or damaged; the one policy that is asked for is on neither side.
+/// A content is missing or damaged; the one policy that is asked for is on neither side, and its
+/// type was read on both.
 pub fn compare(from: &Side<'_>, to: &Side<'_>, scope: &Scope) -> Result<Diff> {
     let across = from.tenant_id() != to.tenant_id();
     let mut comparison = Comparison {
@@ -220,8 +233,13 @@ pub fn compare(from: &Side<'_>, to: &Side<'_>, scope: &Scope) -> Result<Diff> {
         new: Vec::new(),
     };
     let keys: BTreeSet<&str> = from.keys().chain(to.keys()).collect();
-    for key in keys.into_iter().filter(|key| scope.has_type(key)) {
+    let (asked, others): (Vec<&str>, Vec<&str>) =
+        keys.into_iter().partition(|key| scope.has_type(key));
+    for key in asked {
         comparison.policy_type(key)?;
+    }
+    for key in others {
+        comparison.beside(key)?;
     }
     comparison.conclude()
 }
@@ -251,24 +269,51 @@ impl Comparison<'_, '_> {
             self.diff.compared += self.to.policies(key);
             return Ok(());
         }
-        let of_scope = |entries: Vec<ListEntry>| -> Vec<ListEntry> {
-            let entries = entries.into_iter();
-            entries.filter(|entry| self.scope.has(entry)).collect()
-        };
-        let before = of_scope(self.from.entries(key)?);
-        let after = of_scope(self.to.entries(key)?);
-        let mut paired = pairing::pair(before, after, self.across);
-        if self.across {
-            self.pair_twins(key, &mut paired)?;
-        }
+        let mut paired = self.pair(key)?;
+        let labels =
+            labels((paired.gone.iter().chain(&paired.new)).filter(|entry| self.scope.has(entry)));
+        self.narrow(key, &mut paired, &labels)?;
         for (old, new) in paired.both {
-            self.diff.compared += 1;
-            self.both(key, &old, &new)?;
+            // By its name before as well as after: a policy that was renamed is still that one.
+            if self.scope.has(&old) || self.scope.has(&new) {
+                self.diff.compared += 1;
+                self.both(key, &old, &new)?;
+            }
         }
-        for (single, side) in (paired.gone.into_iter().map(|entry| (entry, Which::To)))
-            .chain(paired.new.into_iter().map(|entry| (entry, Which::From)))
-        {
-            self.single(key, single, side, complete);
+        self.singles(key, paired.gone, Which::To, complete);
+        self.singles(key, paired.new, Which::From, complete);
+        Ok(())
+    }
+
+    /// A type that was not asked for: where policies of one that was may have moved, or come from.
+    fn beside(&mut self, key: &str) -> Result<()> {
+        let singles = self.gone.iter().chain(&self.new);
+        let singles = singles.filter(|single| moves::related(&single.policy_type, key));
+        let labels = labels(singles.map(|single| &single.entry));
+        let complete = |side: &Side<'_>| side.outcome(key) == Some(Outcome::Complete);
+        let nothing = !self.across && self.from.same_list(self.to, key);
+        if labels.is_empty() || nothing || !complete(self.from) || !complete(self.to) {
+            return Ok(());
+        }
+        let mut paired = self.pair(key)?;
+        self.narrow(key, &mut paired, &labels)?;
+        self.singles(key, paired.gone, Which::To, true);
+        self.singles(key, paired.new, Which::From, true);
+        Ok(())
+    }
+
+    fn pair(&self, key: &str) -> Result<Paired> {
+        let (before, after) = (self.from.entries(key)?, self.to.entries(key)?);
+        Ok(pairing::pair(before, after, self.across))
+    }
+
+    /// Leaves of what is on one side only what has one of these ids or names.
+    fn narrow(&mut self, key: &str, paired: &mut Paired, labels: &BTreeSet<String>) -> Result<()> {
+        let told = |entry: &ListEntry| labels.contains(&entry.id) || labels.contains(&entry.name);
+        paired.gone.retain(told);
+        paired.new.retain(told);
+        if self.across {
+            self.pair_twins(key, paired)?;
         }
         Ok(())
     }
@@ -310,13 +355,7 @@ impl Comparison<'_, '_> {
         let complete = Some(Outcome::Complete);
         for (side, which) in [(self.from, Which::From), (self.to, Which::To)] {
             if outcome(side) != complete && self.scope.policy.is_none() {
-                let (word, reason) = side.why_unread(key);
-                self.diff.unread_types.push(UnreadType {
-                    policy_type: key.to_owned(),
-                    side: which,
-                    outcome: word,
-                    reason,
-                });
+                self.diff.unread_types.push(unread_type(key, side, which));
             }
             for unread in side.unread(key) {
                 if self.scope.has_words(&unread.id, &unread.name) {
@@ -333,19 +372,28 @@ impl Comparison<'_, '_> {
         (old, new) == (complete, complete)
     }
 
-    /// A policy that is not on `side`.
-    fn single(&mut self, key: &str, entry: ListEntry, side: Which, complete: bool) {
+    /// Policies that are not on `side`.
+    fn singles(&mut self, key: &str, entries: Vec<ListEntry>, side: Which, complete: bool) {
         if complete {
             let singles = match side {
                 Which::From => &mut self.new,
                 Which::To => &mut self.gone,
             };
-            singles.push(Single {
+            singles.extend(entries.into_iter().map(|entry| Single {
                 policy_type: key.to_owned(),
                 entry,
-            });
+            }));
             return;
         }
+        for entry in entries {
+            if self.scope.has(&entry) {
+                self.unknown(key, entry, side);
+            }
+        }
+    }
+
+    /// A policy that is not on `side`, whose type is not complete.
+    fn unknown(&mut self, key: &str, entry: ListEntry, side: Which) {
         let told = self.diff.unread_policies.iter().any(|unread| {
             unread.policy_type == key && unread.policy_id == entry.id && unread.side == side
         });
@@ -441,7 +489,10 @@ impl Comparison<'_, '_> {
     }
 
     fn conclude(mut self) -> Result<Diff> {
-        let moved = moves::find(&mut self.gone, &mut self.new, self.to)?;
+        let mut moved = moves::find(&mut self.gone, &mut self.new, self.to)?;
+        moved.retain(|(old, new)| self.scope.has_single(old) || self.scope.has_single(new));
+        self.gone.retain(|single| self.scope.has_single(single));
+        self.new.retain(|single| self.scope.has_single(single));
         for (old, new) in moved {
             let changes = if old.entry.id == new.entry.id && old.entry.hash != new.entry.hash {
                 let before = self.from.document(&old.policy_type, &old.entry)?;
@@ -485,14 +536,38 @@ impl Comparison<'_, '_> {
             && diff.unread_policies.is_empty()
             && let Some((key, wanted)) = &self.scope.policy
         {
-            return Err(Error::new(
-                Kind::NotFound,
-                format!("there is no {key} with the id or name {wanted:?} on either side"),
-            )
-            .hint("copy type and id from: tenantpilot backups show SET"));
+            // It is nowhere, if both sides know what there is.
+            for (side, which) in [(self.from, Which::From), (self.to, Which::To)] {
+                let known = [Some(Outcome::Complete), Some(Outcome::NotOffered)];
+                if !known.contains(&side.outcome(key)) {
+                    diff.unread_types.push(unread_type(key, side, which));
+                }
+            }
+            if diff.unread_types.is_empty() {
+                return Err(Error::new(
+                    Kind::NotFound,
+                    format!("there is no {key} with the id or name {wanted:?} on either side"),
+                )
+                .hint("copy type and id from: tenantpilot backups show SET"));
+            }
         }
         Ok(diff)
     }
+}
+
+fn unread_type(key: &str, side: &Side<'_>, which: Which) -> UnreadType {
+    let (outcome, reason) = side.why_unread(key);
+    UnreadType {
+        policy_type: key.to_owned(),
+        side: which,
+        outcome,
+        reason,
+    }
+}
+
+fn labels<'e>(entries: impl Iterator<Item = &'e ListEntry>) -> BTreeSet<String> {
+    let labels = entries.flat_map(|entry| [&entry.id, &entry.name]);
+    labels.cloned().collect()
 }
 
 fn former(key: &str, entry: &ListEntry) -> Former {

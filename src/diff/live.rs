@@ -56,7 +56,7 @@ pub fn read(
     scope: &Scope,
 ) -> Result<Side<'static>> {
     let rows: Vec<&'static PolicyType> = catalogue::all()
-        .filter(|row| row.not_app_only.is_none() && scope.has_type(row.key))
+        .filter(|row| row.not_app_only.is_none() && scope.reads(row.key))
         .filter(|row| set.keys().any(|key| key == row.key))
         .collect();
     let now = means.clock.monotonic();

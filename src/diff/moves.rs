@@ -64,6 +64,12 @@ fn successor(
     Ok(made_from_template.then_some(place))
 }
 
+/// Whether a policy may move from one of these types to the other.
+pub(super) fn related(one: &str, other: &str) -> bool {
+    let follows = |one, other| catalogue::SUCCESSORS.contains(&(one, other));
+    share_list(one, other) || follows(one, other) || follows(other, one)
+}
+
 fn share_list(one: &str, other: &str) -> bool {
     catalogue::find(one).is_some_and(|row| row.sharing().any(|row| row.key == other))
 }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+mod scope;
+
 use super::*;
 use crate::backup_set::{ContentHash, ManifestType, UnreadPolicy as ManifestUnread};
 use crate::tenant::TenantId;
