@@ -1,5 +1,7 @@
 //! Which two sides a command line means.
 
+use std::cmp::Reverse;
+
 use rusqlite::Connection;
 
 use super::Args;
@@ -8,7 +10,6 @@ use crate::cli;
 use crate::cli::history::{since_before, time};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::schedule::ScheduleId;
 use crate::store::backup_sets::{self, Filter};
 
 /// What to compare.
@@ -42,12 +43,8 @@ fn of_schedule(ctx: &Context, conn: &Connection, args: &Args) -> Result<Chosen> 
     })?;
     if let Some(since) = &args.since {
         let at = since_before(ctx.now(), since)?;
-        // By time, not by id: a set may be made later than one of a later slot.
-        let then = sets
-            .iter()
-            .filter(|set| set.time <= at)
-            .max_by_key(|set| (set.time, set.id));
-        let oldest = sets.iter().map(|set| set.time).min().unwrap_or(newest.time);
+        let then = sets.iter().find(|set| set.time <= at);
+        let oldest = sets.last().unwrap_or(newest).time;
         let then = then.ok_or_else(|| {
             Error::not_found(format!(
                 "no backup set is as old as {since}: the oldest of {} is of {}",
@@ -59,10 +56,6 @@ fn of_schedule(ctx: &Context, conn: &Connection, args: &Args) -> Result<Chosen> 
         if args.live {
             return Ok(Chosen::Live(then.id));
         }
-        let newest = sets
-            .iter()
-            .max_by_key(|set| (set.time, set.id))
-            .unwrap_or(newest);
         return Ok(Chosen::Sets(then.id, newest.id));
     }
     if args.live {
@@ -84,18 +77,22 @@ fn of_schedule(ctx: &Context, conn: &Connection, args: &Args) -> Result<Chosen> 
 
 /// The sets of the schedule that is meant, newest first. Of a tenant it is the schedule of its
 /// newest set: another one may select other policy types.
+///
+/// By time, not by id: a set may be made later than one of a later slot, and imported sets come in
+/// any order.
 fn sets(conn: &Connection, args: &Args) -> Result<Vec<BackupSet>> {
-    let of_schedule = |schedule: ScheduleId, limit| Filter {
-        schedule: Some(schedule),
-        expired: Some(false),
-        limit,
-        ..Filter::default()
+    let newest_first = |filter: Filter| {
+        let mut sets = backup_sets::list_sets(conn, &filter)?;
+        sets.sort_unstable_by_key(|set| Reverse((set.time, set.id)));
+        Ok(sets)
     };
-    // --since may reach back to any of them.
-    let limit = args.since.is_none().then_some(2);
     if let Some(given) = &args.schedule {
         let schedule = cli::schedules::find::find_any(conn, given, args.tenant.as_deref())?;
-        return backup_sets::list_sets(conn, &of_schedule(schedule.id, limit));
+        return newest_first(Filter {
+            schedule: Some(schedule.id),
+            expired: Some(false),
+            ..Filter::default()
+        });
     }
     let Some(given) = &args.tenant else {
         return Err(Error::usage(
@@ -104,12 +101,11 @@ fn sets(conn: &Connection, args: &Args) -> Result<Vec<BackupSet>> {
         .hint("add --schedule NAME or --tenant NAME"));
     };
     let tenant = cli::tenants::find(conn, given)?;
-    let of_tenant = Filter {
+    let mut sets = newest_first(Filter {
         tenant: Some(tenant.id),
         expired: Some(false),
         ..Filter::default()
-    };
-    let mut sets = backup_sets::list_sets(conn, &of_tenant)?;
+    })?;
     // What was brought in from elsewhere belongs to no schedule, and counts where there is no other.
     let newest = sets.iter().find_map(|set| set.schedule_id);
     sets.retain(|set| set.schedule_id == newest);
