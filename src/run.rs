@@ -1,5 +1,6 @@
 //! A run: one attempt to back up what a schedule selects.
 
+pub(crate) mod absent;
 pub mod backup;
 pub mod read;
 pub mod summary;

@@ -276,14 +276,57 @@ fn what_a_list_leaves_out_is_removed_only_if_it_is_gone() {
         "{why}"
     );
     assert_eq!(unread(&stage, &run, SCRIPTS.0)[0].id, there);
-    assert_eq!(changes(&run, COMPLIANCE.0), [0, 0, 1, rest(COMPLIANCE.0)]);
-    let warnings = run["summary"]["warnings"].to_string();
+    assert_eq!(changes(&run, COMPLIANCE.0), [0, 0, 0, rest(COMPLIANCE.0)]);
+    let (word, why) = outcome(&run, COMPLIANCE.0);
+    assert_eq!(word, "incomplete");
     assert!(
-        warnings.contains(&unclear) && warnings.contains("not listed any more"),
-        "{warnings}"
+        why.contains(&unclear) && why.contains("not listed any more"),
+        "{why}"
     );
+    assert_eq!(unread(&stage, &run, COMPLIANCE.0)[0].id, unclear);
     assert_eq!(changes(&run, FILTERS.0), [0, 0, 1, rest(FILTERS.0)]);
     assert_eq!(outcome(&run, FILTERS.0), ("complete", ""));
+}
+
+#[test]
+fn a_sign_in_that_fails_while_absent_policies_are_asked_for_is_no_success() {
+    let stage = Stage::of(&[SCRIPTS, FILTERS]);
+    let first = stage.success();
+    let id = stage.sandbox.ids(SCRIPTS.1).remove(0);
+    assert!(stage.sandbox.remove(SCRIPTS.1, &id));
+    let object = format!("{}/{id}", SCRIPTS.1);
+    let refused = Kind::Unauthorized { claims: false };
+    stage.sandbox.fault(Fault::on(&object, refused));
+    let run = stage.run(3);
+    assert_eq!(run["status"], "partial");
+    assert_eq!(run["error_code"], "AUTH_FAILED");
+    assert_eq!(outcome(&run, SCRIPTS.0).0, "incomplete");
+    let rest = total(&first, SCRIPTS.0) - 1;
+    assert_eq!(changes(&run, SCRIPTS.0), [0, 0, 0, rest]);
+    assert_eq!(unread(&stage, &run, SCRIPTS.0)[0].id, id);
+}
+
+#[test]
+fn however_many_are_gone_each_is_asked_for_in_a_few_round_trips() {
+    let options = Options {
+        policies: Some(1000),
+        ..Options::default()
+    };
+    let stage = Stage::with(options, CATALOG.0);
+    let held = total(&stage.success(), CATALOG.0);
+    for id in stage.sandbox.ids(CATALOG.1).iter().take(120) {
+        assert!(stage.sandbox.remove(CATALOG.1, id));
+    }
+    let before = stage.sandbox.requests().len();
+    let run = stage.success();
+    assert_eq!(changes(&run, CATALOG.0), [0, 0, 120, held - 120]);
+    let requests = stage.sandbox.requests();
+    let asked = requests.iter().skip(before);
+    let gone = asked.filter(|one| one.status == 404 && one.path().starts_with(CATALOG.1));
+    assert_eq!(gone.count(), 120);
+    let summary = &run["summary"];
+    let saved = summary["requests"].as_u64().unwrap() - summary["round_trips"].as_u64().unwrap();
+    assert!(saved > 90, "{summary}");
 }
 
 #[test]

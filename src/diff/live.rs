@@ -7,7 +7,7 @@
 //! What a list does not name any more is looked for by its id, as in a run: only what Graph does not
 //! find counts as gone.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ use super::side::{About, Side};
 use crate::backup_set::{ContentHash, ListEntry, ManifestType, UnreadPolicy};
 use crate::error::Result;
 use crate::graph::{self, Fault, Graph};
-use crate::policy::catalogue::{self, PolicyType, Shape};
+use crate::policy::Document;
+use crate::policy::catalogue::{self, PolicyType};
 use crate::policy::document::redaction::RedactionKey;
-use crate::policy::{Document, Outcome};
 use crate::run::Means;
-use crate::run::backup::absent::{Found, look_for};
+use crate::run::absent::{self, Absent, Found, Named};
 use crate::run::read::{self, Event, Reading, Width};
 use crate::secret::database_key;
 use crate::tenant::Tenant;
@@ -32,8 +32,6 @@ const WIDTH: Width = Width {
     lists: 4,
     objects: 16,
 };
-/// So many policies of a type are looked for; if there are more, the type cannot be believed.
-const MAX_LOOKS: usize = 50;
 
 /// Everything that was read of a policy type.
 #[derive(Default)]
@@ -74,31 +72,16 @@ pub fn read(
     if let Some(error) = ended {
         return Err(in_time(error).into());
     }
-    let there: BTreeSet<String> = taken
-        .values()
-        .flat_map(|of| {
-            of.entries
-                .keys()
-                .chain(of.unread.iter().map(|unread| &unread.id))
-                .chain(&of.below)
-        })
-        .cloned()
-        .collect();
+    let answers = look_for_absent(&client, set, &taken, &readings)?;
+    let mut unread = absent::believe(&mut readings, &answers);
     let mut types = BTreeMap::new();
     for reading in readings {
-        let row = reading.policy_type;
-        let mut of = taken.remove(row.key).unwrap_or_default();
-        let left_out = if reading.outcome == Outcome::Complete && row.shape == Shape::List {
-            let mut gone = set.entries(row.key)?;
-            gone.retain(|entry| !there.contains(&entry.id));
-            look(&client, row, &gone).map_err(in_time)?
-        } else {
-            Vec::new()
-        };
-        of.unread.extend(left_out);
+        let key = reading.policy_type.key;
+        let mut of = taken.remove(key).unwrap_or_default();
+        of.unread.extend(unread.remove(key).unwrap_or_default());
         let entries: Vec<ListEntry> = of.entries.into_values().collect();
-        let state = state(&reading, entries.len(), of.unread);
-        types.insert(row.key.to_owned(), (state, entries));
+        let state = state(reading, entries.len(), of.unread);
+        types.insert(key.to_owned(), (state, entries));
     }
     let about = About::Live {
         tenant_id: tenant.id,
@@ -147,55 +130,37 @@ fn kept(document: Document) -> (&'static str, ListEntry, Arc<[u8]>) {
     (document.policy_type, entry, document.bytes.into())
 }
 
-/// Looks for policies that a list does not name any more; those that may still be there.
-fn look(
+/// Asks for what the set holds and no list names any more.
+fn look_for_absent(
     graph: &dyn Graph,
-    row: &'static PolicyType,
-    gone: &[ListEntry],
-) -> Result<Vec<UnreadPolicy>, graph::Error> {
-    let mut there = Vec::new();
-    for (number, entry) in gone.iter().enumerate() {
-        let found = if number < MAX_LOOKS {
-            match look_for(graph, row, &entry.id) {
-                Err(error) if error.fault.ends_run() => return Err(error),
-                Err(error) => Found::Unclear(error.message),
-                Ok(found) => found,
-            }
-        } else {
-            Found::Unclear(format!("more than {MAX_LOOKS} are not listed any more"))
-        };
-        let reason = match found {
-            Found::Gone | Found::Moved => continue,
-            Found::There => "Graph's list left it out, and it is still there".to_owned(),
-            Found::Unclear(why) => {
-                format!(
-                    "it is not listed any more; whether it was deleted could not be seen: {why}"
-                )
-            }
-        };
-        there.push(UnreadPolicy {
-            id: entry.id.clone(),
-            name: entry.name.clone(),
-            reason,
-        });
+    set: &Side<'_>,
+    taken: &BTreeMap<&'static str, Taken>,
+    readings: &[Reading],
+) -> Result<Vec<(Absent, Found)>> {
+    let mut named = Named::default();
+    for (key, of) in taken {
+        named.add(key, of.entries.keys());
+        named.add(key, of.unread.iter().map(|unread| &unread.id));
+        named.add(key, &of.below);
     }
-    Ok(there)
+    let mut gone = Vec::new();
+    for reading in readings {
+        let before = set.entries(reading.policy_type.key)?;
+        gone.extend(absent::absent(reading, &before, &named));
+    }
+    let (answers, ended) = absent::probe(graph, WIDTH.objects, gone);
+    match ended {
+        Some(error) => Err(in_time(error).into()),
+        None => Ok(answers),
+    }
 }
 
 /// What became of a type, in the words of a set.
-fn state(reading: &Reading, policies: usize, unread: Vec<UnreadPolicy>) -> ManifestType {
-    let doubtful = reading.outcome == Outcome::Complete && !unread.is_empty();
-    let (outcome, reason) = if doubtful {
-        let count = unread.len();
-        let why = format!("{count} policies that are not listed may still be there");
-        (Outcome::Incomplete, Some(why))
-    } else {
-        (reading.outcome, reading.reason.clone())
-    };
+fn state(reading: Reading, policies: usize, unread: Vec<UnreadPolicy>) -> ManifestType {
     ManifestType {
         policy_type: reading.policy_type.key.to_owned(),
-        outcome,
-        reason,
+        outcome: reading.outcome,
+        reason: reading.reason,
         error_code: None,
         pages: reading.pages,
         listed: reading.listed,

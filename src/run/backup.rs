@@ -8,13 +8,13 @@
 //! - What changed is counted against the newest backup set of the schedule in which the policy type
 //!   was complete; "removed" is said only of a type that is complete in both.
 //! - A list is not believed about what it leaves out: before anything counts as removed, Graph is
-//!   asked for the policy itself (`absent`). What it still gives makes the type incomplete.
+//!   asked for the policy itself (`absent`). What it does not call gone makes the type incomplete.
 //!   So does a whole type that is not offered any more.
 
-pub(crate) mod absent;
 mod changes;
 mod collect;
 mod names;
+mod not_offered;
 mod prove;
 mod shrunk;
 mod verdict;
@@ -28,6 +28,7 @@ use serde_json::json;
 use self::changes::Baselines;
 use self::collect::{Collected, Collector};
 use self::verdict::Verdict;
+use super::absent;
 use super::read::{self, Width};
 use super::summary::{Summary, TypeSummary};
 use super::{Ending, ErrorCode, Means, Status};
@@ -37,7 +38,7 @@ use crate::backup_set::{
 };
 use crate::dispatch::{Claim, finish, lost};
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Traffic};
+use crate::graph::{self, Graph, Traffic};
 use crate::lock::Owner;
 use crate::policy::Outcome;
 use crate::policy::document::redaction::RedactionKey;
@@ -110,10 +111,8 @@ pub fn back_up(
     })?;
     let mut collected = collector.finish()?;
     let baselines = run.baselines(&wanted)?;
-    absent::doubt_not_offered(&mut collected, &baselines, claim.schedule.name());
-    let absent = absent::absent(&collected, &baselines);
-    let (answers, stopped) = absent::probe(&client, absent);
-    absent::believe(&mut collected, &answers);
+    not_offered::doubt(&mut collected, &baselines, claim.schedule.name());
+    let stopped = look_for_absent(&client, &mut collected, &baselines);
     prove::doubt(&mut collected);
     let ended = ended.or(stopped);
     let summarize = || {
@@ -142,6 +141,24 @@ pub fn back_up(
             run.end_with_set(collected, &references, &selection, shrunk, ending)
         }
     }
+}
+
+/// Asks for what is not listed any more, and takes the answers into account. Gives the error that
+/// ended the asking, if one did.
+fn look_for_absent(
+    graph: &dyn Graph,
+    collected: &mut Collected,
+    baselines: &Baselines,
+) -> Option<graph::Error> {
+    let named = collected.named();
+    let absent = collected.readings.iter().flat_map(|reading| {
+        absent::absent(reading, baselines.before(reading.policy_type.key), &named)
+    });
+    let (answers, ended) = absent::probe(graph, WIDTH.objects, absent.collect());
+    for (key, unread) in absent::believe(&mut collected.readings, &answers) {
+        collected.unread.entry(key).or_default().extend(unread);
+    }
+    ended
 }
 
 fn nothing_known(claim: &Claim, selection: Selection) -> Ending {

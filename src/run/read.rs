@@ -38,8 +38,10 @@ use crate::policy::catalogue::PolicyType;
 use crate::policy::document::redaction::RedactionKey;
 use crate::policy::{Document, Outcome, Unread};
 
-pub(crate) use collection::parent_ids;
+pub(super) use collection::parent_ids;
 pub use counted::Extra;
+pub(super) use object::is_gone;
+pub(super) use parts::unusable;
 
 use collection::{Collection, Found, Listed, collections};
 use object::{Done, Pending, Reader, needs_nothing};
@@ -519,4 +521,4 @@ fn prove(tallies: &mut [Tally], now: std::result::Result<&HashSet<String>, &str>
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

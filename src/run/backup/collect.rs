@@ -6,6 +6,7 @@ use crate::backup_set::{ContentHash, ListEntry, TypeList, UnreadPolicy};
 use crate::error::Result;
 use crate::policy::Document;
 use crate::policy::references::{AppIdentity, Referred};
+use crate::run::absent::Named;
 use crate::run::read::{Event, Reading};
 use crate::store::Store;
 use crate::store::backup_sets;
@@ -48,6 +49,21 @@ impl Collected {
     /// Whether any policy was read.
     pub fn has_policies(&self) -> bool {
         self.entries.values().any(|entries| !entries.is_empty())
+    }
+
+    /// Every id that is known, read or not; of what a parent's list gave, both that it may have.
+    pub fn named(&self) -> Named<'_> {
+        let mut named = Named::default();
+        for (key, entries) in &self.entries {
+            named.add(key, entries.keys());
+        }
+        for (key, unread) in &self.unread {
+            named.add(key, unread.iter().map(|unread| &unread.id));
+        }
+        for (key, below) in &self.below {
+            named.add(key, below);
+        }
+        named
     }
 
     /// Everything that policies refer to, each once.

@@ -88,6 +88,17 @@ pub(super) fn judge(
             .filter(|reading| !matches!(reading.outcome, Outcome::Complete | Outcome::NotOffered))
     };
     let missing = lacking().count() + unknown.len();
+    if let (0, Some(error)) = (missing, ended) {
+        // What ended the reading kept something from being asked, whatever the types say.
+        return Verdict::Set(Ending {
+            hint: error.hint.clone(),
+            ..Ending::because(
+                Status::Partial,
+                ErrorCode::from(error.fault.kind()),
+                &error.message,
+            )
+        });
+    }
     if missing == 0 {
         return Verdict::Set(Ending {
             status: Status::Success,
@@ -230,6 +241,36 @@ mod tests {
             status: None,
             warnings: Vec::new(),
         }
+    }
+
+    #[test]
+    fn what_ended_the_reading_keeps_a_run_from_being_a_success() {
+        let collected = Collected {
+            readings: vec![Reading {
+                outcome: Outcome::Complete,
+                reason: None,
+                fault: None,
+                ..failed("assignmentFilter", "")
+            }],
+            ..Collected::default()
+        };
+        for (fault, code) in [
+            (Fault::Auth, ErrorCode::AuthFailed),
+            (Fault::Credential, ErrorCode::CredentialUnusable),
+        ] {
+            let ended = graph::Error::new(fault, "sign-in: no").hint("look");
+            let Verdict::Set(ending) = judge(&collected, &[], Some(&ended)) else {
+                panic!("what was read is kept");
+            };
+            assert_eq!(ending.status, Status::Partial);
+            assert_eq!(ending.error_code, Some(code));
+            assert_eq!(ending.error_message.as_deref(), Some("sign-in: no"));
+            assert_eq!(ending.hint.as_deref(), Some("look"));
+        }
+        let Verdict::Set(ending) = judge(&collected, &[], None) else {
+            panic!("nothing is wrong");
+        };
+        assert_eq!(ending.status, Status::Success);
     }
 
     #[test]

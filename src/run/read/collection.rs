@@ -341,7 +341,10 @@ impl Listing<'_, '_> {
 }
 
 /// The ids of the objects below which lists are, in order and each once.
-pub(crate) fn parent_ids(graph: &dyn Graph, parents: &Request) -> Result<Vec<String>, Error> {
+pub(in crate::run) fn parent_ids(
+    graph: &dyn Graph,
+    parents: &Request,
+) -> Result<Vec<String>, Error> {
     let mut ids = Vec::new();
     page::read_all(graph, parents, |items| {
         for item in items {

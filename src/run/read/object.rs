@@ -267,6 +267,7 @@ fn short(row: &PolicyType, text: &str) -> Result<Option<String>, Flaw> {
     Ok(wrong.map(|(property, said, read)| format!("{read} of {said} {property} were read")))
 }
 
-fn is_gone(error: &Error) -> bool {
+/// Whether Graph says that there is no such object.
+pub(in crate::run) fn is_gone(error: &Error) -> bool {
     error.fault == Fault::NotFound && error.status == Some(404)
 }

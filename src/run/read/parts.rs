@@ -244,6 +244,6 @@ fn is_whole(object: &Object<'_>, part: &Part) -> Result<bool, Flaw> {
 }
 
 /// The flaw of an id that would not stay one path segment.
-pub(super) fn unusable(id: &str) -> Flaw {
+pub(in crate::run) fn unusable(id: &str) -> Flaw {
     Flaw(format!("its id {id:?} cannot be part of a path"))
 }

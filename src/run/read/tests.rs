@@ -3,7 +3,7 @@ mod forms;
 mod lists;
 mod parents;
 mod references;
-mod script;
+pub(in crate::run) mod script;
 mod trials;
 
 use std::collections::BTreeMap;

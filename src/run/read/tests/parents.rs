@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::policy::catalogue::Shape;
-use crate::run::backup::absent::{Found, look_for};
 use crate::run::read::trial::try_types;
 
 const PARENTS: &str = "beta/a/parents";
@@ -115,30 +114,6 @@ fn two_parents_with_objects_of_one_id_keep_both() {
         assert_eq!(out.documents["p2/0"].warnings.len(), 1, "twice below p2");
         assert_eq!(out.of(KEY), (Outcome::Complete, 3, 3, 0));
     }
-}
-
-#[test]
-fn a_policy_that_is_absent_is_looked_for_below_its_parent() {
-    let graph = Script::default()
-        .parents(&["p1", "p2"])
-        .fails(&format!("{}/gone", below("p1")), Fault::NotFound)
-        .fails(&format!("{}/gone", below("p2")), Fault::NotFound)
-        .fails(&format!("{}/here", below("p1")), Fault::NotFound)
-        .on(&format!("{}/here", below("p2")), r#"{"id":"here"}"#)
-        .on(&format!("{}/0", below("p2")), r#"{"id":"0"}"#)
-        .fails(&format!("{}/hidden", below("p1")), Fault::Unavailable);
-    let look = |id: &str| look_for(&graph, things(), id);
-    assert_eq!(look("gone").unwrap(), Found::Gone);
-    assert_eq!(look("here").unwrap(), Found::There);
-    assert_eq!(look("p2/0").unwrap(), Found::There);
-    assert_eq!(look("hidden").unwrap_err().fault, Fault::Unavailable);
-    // Where an object has a path of its own, no parent is asked for.
-    let own = Script::default().on("beta/a/things/x", r#"{"id":"x"}"#);
-    let row: &'static PolicyType = Box::leak(Box::new(PolicyType {
-        object_path: Some("a/things"),
-        ..*things()
-    }));
-    assert_eq!(look_for(&own, row, "x").unwrap(), Found::There);
 }
 
 #[test]

@@ -10,7 +10,7 @@ type Answer = Result<Vec<u8>, Error>;
 
 /// Answers by URL; of several to one URL each in turn, the last for ever. Panics at anything else.
 #[derive(Default)]
-pub(super) struct Script {
+pub(in crate::run) struct Script {
     answers: Mutex<HashMap<String, VecDeque<Answer>>>,
     asked: Mutex<Vec<String>>,
     now: AtomicUsize,
@@ -18,18 +18,18 @@ pub(super) struct Script {
 }
 
 impl Script {
-    pub(super) fn on(self, url: &str, body: impl Into<Vec<u8>>) -> Self {
+    pub(in crate::run) fn on(self, url: &str, body: impl Into<Vec<u8>>) -> Self {
         self.answer(url, Ok(body.into()))
     }
 
     /// A list of one page.
-    pub(super) fn list(self, url: &str, items: &[&str]) -> Self {
+    pub(in crate::run) fn list(self, url: &str, items: &[&str]) -> Self {
         let body = format!(r#"{{"@odata.context":"c","value":[{}]}}"#, items.join(","));
         self.on(url, body)
     }
 
     /// A page that goes on at another URL.
-    pub(super) fn page(self, url: &str, items: &[&str], next: &str) -> Self {
+    pub(in crate::run) fn page(self, url: &str, items: &[&str], next: &str) -> Self {
         let items = items.join(",");
         self.on(
             url,
@@ -37,7 +37,7 @@ impl Script {
         )
     }
 
-    pub(super) fn fails(self, url: &str, fault: Fault) -> Self {
+    pub(in crate::run) fn fails(self, url: &str, fault: Fault) -> Self {
         let status = match fault {
             Fault::Forbidden => Some(403),
             Fault::NotFound => Some(404),
@@ -49,7 +49,7 @@ impl Script {
         self.answer(url, Err(error))
     }
 
-    pub(super) fn answer(self, url: &str, answer: Answer) -> Self {
+    pub(in crate::run) fn answer(self, url: &str, answer: Answer) -> Self {
         let mut answers = self.answers.lock().unwrap();
         answers.entry(url.to_owned()).or_default().push_back(answer);
         drop(answers);
@@ -57,13 +57,13 @@ impl Script {
     }
 
     /// How often a URL was asked for.
-    pub(super) fn times(&self, url: &str) -> usize {
+    pub(in crate::run) fn times(&self, url: &str) -> usize {
         let asked = self.asked.lock().unwrap();
         asked.iter().filter(|one| *one == url).count()
     }
 
     /// The most requests there were at one time.
-    pub(super) fn most_in_flight(&self) -> usize {
+    pub(in crate::run) fn most_in_flight(&self) -> usize {
         self.most.load(Ordering::SeqCst)
     }
 
