@@ -105,12 +105,16 @@ impl PolicyType {
         Some(self.request(path, Vec::new()))
     }
 
-    /// The value in clear that the object at `place` names so.
+    /// The value in clear that the object at `place` names so. Its endpoint is the function: values
+    /// that Graph fails to give say nothing about policies.
     pub fn unsealed(&self, place: &str, sealed: &Sealed, name: &str) -> Request {
         // In a literal a quote is written twice.
         let literal = segment(&name.replace('\'', "''"));
         let call = format!("{}({}='{literal}')", sealed.function, sealed.reference);
-        self.request(format!("{place}/{call}"), Vec::new())
+        Request {
+            endpoint: sealed.function,
+            ..self.request(format!("{place}/{call}"), Vec::new())
+        }
     }
 
     fn place(&self, parent: Option<&str>) -> Option<String> {

@@ -361,3 +361,14 @@ fn platforms_have_one_word_each() {
         assert_eq!(platform_word(graph), word, "{graph}");
     }
 }
+
+#[test]
+fn values_that_are_not_given_do_not_take_their_profiles_with_them() {
+    let rows: Vec<_> = all().filter(|row| row.sealed.is_some()).collect();
+    assert!(!rows.is_empty());
+    for row in rows {
+        let value = row.unsealed("a/b", &row.sealed.unwrap(), "x");
+        let policies = row.list(None, false).unwrap();
+        assert_ne!(value.endpoint, policies.endpoint, "{}", row.key);
+    }
+}

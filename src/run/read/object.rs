@@ -125,6 +125,8 @@ impl Reader<'_> {
         let mut warnings = pending.warnings.clone();
         warnings.extend(flaw.clone());
         warnings.extend(asked.warning);
+        warnings.extend(asked.flaw.clone());
+        let flaw = flaw.or(asked.flaw);
         let mut document = document::finish(row, text, &asked.unsealed, warnings, self.key)?;
         let below = |parent| below_parent(Some(parent), &document.id);
         document.below = own.parent.map(below);
@@ -157,16 +159,29 @@ impl Reader<'_> {
     /// The object with every part and reference in place. A part that is not found is a failure,
     /// unless the object itself is gone.
     fn assembled(&self, row: &PolicyType, own: &Own<'_>, text: String) -> Result<String, Trouble> {
-        let assembled = parts::in_place(self.graph, row, &own.place, text)
-            .and_then(|text| references::in_place(self.graph, row, &own.place, text));
-        match assembled {
+        match parts::in_place(self.graph, row, &own.place, text) {
             Err(Trouble::Graph(error)) if is_gone(&error) => match self.whole(row, own) {
                 Err(Trouble::Gone) => Err(Trouble::Gone),
                 Err(Trouble::Graph(other)) if other.fault.ends_run() => Err(other.into()),
                 _ => Err(error.into()),
             },
-            other => other,
+            Err(other) => Err(other),
+            Ok(text) => self.with_references(row, own, text),
         }
+    }
+
+    /// Where Graph says that something is not referred to, the object itself must be there.
+    fn with_references(
+        &self,
+        row: &PolicyType,
+        own: &Own<'_>,
+        text: String,
+    ) -> Result<String, Trouble> {
+        let done = references::in_place(self.graph, row, &own.place, text)?;
+        if done.to_prove {
+            self.whole(row, own)?;
+        }
+        Ok(done.text)
     }
 }
 

@@ -87,7 +87,7 @@ impl Parts<'_> {
         match content {
             Content::Object => {
                 let text = object_text(&body)?;
-                let null = Object::parse(&text)?.get("@odata.null") == Some("true");
+                let null = is_null(&Object::parse(&text)?);
                 Ok((!null).then_some(text))
             }
             Content::Bytes if body.len() > MAX_FILE => {
@@ -191,6 +191,11 @@ pub(super) fn take(
         return Err(Error::new(Fault::BadResponse, message));
     }
     Ok(())
+}
+
+/// Whether it is how Graph writes that there is no object.
+pub(super) fn is_null(object: &Object<'_>) -> bool {
+    object.get("@odata.null") == Some("true")
 }
 
 /// The body of an answer, byte for byte.

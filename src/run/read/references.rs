@@ -1,9 +1,11 @@
 //! What an object refers to at paths of their own only, put into it.
 //!
 //! Graph answers 404 or 400 where an object refers to nothing by a property, so neither is a
-//! failure.
+//! failure. It answers the same where the object itself is gone, so who asked has to see that it is
+//! still there ([`InPlace::to_prove`]). A list that begins and then breaks off says no such thing,
+//! and neither does an object without an id that is not null in Graph's own words.
 
-use super::parts::{Trouble, take};
+use super::parts::{Trouble, is_null, take};
 use crate::graph::{Content, Error, Fault, Graph, Request, page};
 use crate::policy::catalogue::{PolicyType, Reference};
 use crate::policy::document::{Flaw, Object};
@@ -11,13 +13,22 @@ use crate::policy::document::{Flaw, Object};
 /// What is kept of an object that is only referred to.
 const IDENTITY: [&str; 3] = ["@odata.type", "id", "displayName"];
 
+/// An object with all that it refers to.
+pub(super) struct InPlace {
+    /// It.
+    pub(super) text: String,
+    /// Whether an answer would have been the same if the object were gone.
+    pub(super) to_prove: bool,
+}
+
 /// The object at `place` with all that it refers to in place.
 pub(super) fn in_place(
     graph: &dyn Graph,
     row: &PolicyType,
     place: &str,
     mut text: String,
-) -> Result<String, Trouble> {
+) -> Result<InPlace, Trouble> {
+    let mut to_prove = false;
     let odata_type = Object::parse(&text)?.string("@odata.type")?;
     for reference in row.references {
         let Some(request) = row.reference(place, odata_type.as_deref(), reference) else {
@@ -28,9 +39,12 @@ pub(super) fn in_place(
         } else {
             one(graph, reference, &request)?
         };
-        text = Object::parse(&text)?.with(reference.property, &value);
+        to_prove |= value.is_none();
+        let nothing = if reference.many { "[]" } else { "null" };
+        let value = value.as_deref().unwrap_or(nothing);
+        text = Object::parse(&text)?.with(reference.property, value);
     }
-    Ok(text)
+    Ok(InPlace { text, to_prove })
 }
 
 /// Whether an object may refer to something that its list cannot give.
@@ -40,31 +54,43 @@ pub(super) fn are_open(row: &PolicyType, object: &Object<'_>) -> bool {
     references.any(|one| row.reference("", odata_type.as_deref(), one).is_some())
 }
 
-fn one(graph: &dyn Graph, reference: &Reference, request: &Request) -> Result<String, Trouble> {
-    let nothing = || Ok("null".to_owned());
+/// What it refers to, or null; nothing where Graph does not find it.
+fn one(
+    graph: &dyn Graph,
+    reference: &Reference,
+    request: &Request,
+) -> Result<Option<String>, Trouble> {
     let body = match graph.find(request, Content::Object) {
         Ok(Some(body)) => body,
-        Ok(None) => return nothing(),
-        Err(error) if says_nothing(&error) => return nothing(),
+        Ok(None) => return Ok(None),
+        Err(error) if says_nothing(&error) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
     let text = std::str::from_utf8(&body).map_err(|error| Flaw(error.to_string()))?;
-    match Object::parse(text)?.get("id") {
-        Some(_) => Ok(kept(reference, text)?),
-        None => nothing(),
+    if is_null(&Object::parse(text)?) {
+        return Ok(Some("null".to_owned()));
     }
+    Ok(Some(kept(reference, text)?))
 }
 
-fn several(graph: &dyn Graph, reference: &Reference, request: &Request) -> Result<String, Trouble> {
-    let mut elements = Vec::new();
-    let read = page::read_all(graph, request, |items| take(&mut elements, request, items));
+/// All that it refers to; nothing where Graph does not find the list.
+fn several(
+    graph: &dyn Graph,
+    reference: &Reference,
+    request: &Request,
+) -> Result<Option<String>, Trouble> {
+    let (mut elements, mut begun) = (Vec::new(), false);
+    let read = page::read_all(graph, request, |items| {
+        begun = true;
+        take(&mut elements, request, items)
+    });
     match read {
         Ok(_) => {}
-        Err(error) if says_nothing(&error) => elements.clear(),
+        Err(error) if says_nothing(&error) && !begun => return Ok(None),
         Err(error) => return Err(error.into()),
     }
     let kept: Result<Vec<String>, Flaw> = elements.iter().map(|one| kept(reference, one)).collect();
-    Ok(format!("[{}]", kept?.join(",")))
+    Ok(Some(format!("[{}]", kept?.join(","))))
 }
 
 fn kept(reference: &Reference, text: &str) -> Result<String, Flaw> {
@@ -72,7 +98,8 @@ fn kept(reference: &Reference, text: &str) -> Result<String, Flaw> {
         return Ok(text.to_owned());
     }
     let object = Object::parse(text)?;
-    object.id()?;
+    let unidentified = |flaw: Flaw| Flaw(format!("{}: {}", reference.property, flaw.0));
+    object.id().map_err(unidentified)?;
     let members: Vec<String> = IDENTITY
         .iter()
         .filter_map(|name| Some(format!("\"{name}\":{}", object.get(name)?)))

@@ -2,7 +2,9 @@
 //!
 //! Most tenants are read without it. So the first value of a policy type is asked for by one thread
 //! while the others wait; a refusal of it stands for all, and none is asked for any more in this
-//! reading. A value that is not given costs a warning and never its policy.
+//! reading. A value that Graph does not give for good costs a warning, and never its policy. One
+//! that it fails to give, by an error that may pass, makes the type incomplete: else the same
+//! value would count as changed when it comes again.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -20,8 +22,10 @@ pub(super) struct Rights(Mutex<HashMap<&'static str, bool>>);
 /// What Graph gave of an object's values.
 pub(super) struct Asked {
     pub(super) unsealed: Unsealed,
-    /// Why it did not give one, unless it gives none at all.
+    /// Why it does not give one, unless it gives none at all.
     pub(super) warning: Option<String>,
+    /// Why it failed to give one.
+    pub(super) flaw: Option<String>,
 }
 
 impl Rights {
@@ -36,6 +40,7 @@ impl Rights {
         let mut asked = Asked {
             unsealed: Unsealed::default(),
             warning: None,
+            flaw: None,
         };
         let Some(sealed) = &row.sealed else {
             return Ok(asked);
@@ -47,10 +52,11 @@ impl Rights {
                 Ok(None) => break,
                 Err(Trouble::Graph(error)) if error.fault.ends_run() => return Err(error.into()),
                 Err(trouble) => {
-                    let why = why(&trouble);
-                    asked
-                        .warning
-                        .get_or_insert(format!("a secret was not given: {why}"));
+                    let told = match is_final(&trouble) {
+                        true => &mut asked.warning,
+                        false => &mut asked.flaw,
+                    };
+                    told.get_or_insert(format!("a secret was not given: {}", why(&trouble)));
                 }
             }
         }
@@ -98,6 +104,18 @@ fn value(body: &[u8]) -> Result<String, Flaw> {
     let text = std::str::from_utf8(body).map_err(|_| flaw())?;
     let object = Object::parse(text).map_err(|_| flaw())?;
     object.get("value").map(str::to_owned).ok_or_else(flaw)
+}
+
+/// Whether asking again would be answered alike.
+fn is_final(trouble: &Trouble) -> bool {
+    match trouble {
+        Trouble::Graph(error) => matches!(
+            error.fault,
+            Fault::Forbidden | Fault::NotLicensed | Fault::NotFound | Fault::Refused
+        ),
+        Trouble::Flaw(_) => false,
+        Trouble::Gone => true,
+    }
 }
 
 /// Without the path, which holds the name of the value.
