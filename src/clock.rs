@@ -1,12 +1,35 @@
 //! The only place that reads the time.
 //!
 //! "Now" is read once per command and passed down; durations come from the monotonic clock.
+//!
+//! A wall clock may be wrong, and may be put right at any moment. What it says decides about slots and
+//! is recorded; nothing waits by it. A time before this program existed is refused: by a clock that
+//! begins in 1970, as one with a dead battery does, a new backup set would be older than all others,
+//! and no certificate would be valid.
 
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 
+use crate::error::{Error, Kind, Result};
 use crate::stop::Stop;
+
+/// 2026-01-01T00:00:00Z: there was no such program before.
+const EARLIEST: i64 = 1_767_225_600;
+
+/// Refuses a time that cannot be the present.
+///
+/// # Errors
+/// The time is before this program existed.
+pub fn require_plausible(now: DateTime<Utc>) -> Result<()> {
+    if now.timestamp() >= EARLIEST {
+        return Ok(());
+    }
+    let said = now.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let line = format!("the machine's clock says {said}, which is long past: nothing is started");
+    Err(Error::new(Kind::ClockWrong, line)
+        .hint("set the clock, and let it be kept right: timedatectl set-ntp true"))
+}
 
 /// The time, and waiting for it to pass.
 pub trait Clock: Send + Sync {

@@ -73,6 +73,7 @@ pub(crate) use execute::{finish, lost};
 
 use std::time::Duration;
 
+use crate::clock;
 use crate::error::Result;
 use crate::lock::Owner;
 use crate::run::Means;
@@ -92,9 +93,14 @@ pub struct Report {
 }
 
 /// Does what is due in the minute `now`; `jobs` runs execute at once.
+///
+/// # Errors
+/// The database cannot be used, or the machine's clock is wrong beyond doubt.
 pub fn dispatch(means: &Means, now: Slot, jobs: usize) -> Result<Report> {
     let store = means.store()?;
-    means.locks.note_dispatch(means.clock.now());
+    let at = means.clock.now();
+    clock::require_plausible(at)?;
+    means.locks.note_dispatch(at);
     if is_idle(means, &store, now)? {
         return Ok(Report::default());
     }

@@ -142,6 +142,8 @@ pub enum Kind {
     Schema,
     /// A setting cannot be used.
     Config,
+    /// The machine's clock says what cannot be.
+    ClockWrong,
     /// No such object.
     NotFound,
     /// None of the policy types is known to this program.
@@ -182,7 +184,7 @@ impl Kind {
             Self::Canceled => ExitCode::Interrupted,
             Self::Attention => ExitCode::Attention,
             Self::Partial => ExitCode::Partial,
-            Self::Interrupted | Self::Mixed | Self::Internal => ExitCode::Failed,
+            Self::ClockWrong | Self::Interrupted | Self::Mixed | Self::Internal => ExitCode::Failed,
         }
     }
 }

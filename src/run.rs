@@ -265,6 +265,7 @@ impl From<Kind> for ErrorCode {
             | Kind::Attention
             | Kind::Partial
             | Kind::Mixed
+            | Kind::ClockWrong
             | Kind::Internal => Self::Internal,
         }
     }

@@ -117,6 +117,7 @@ pub(crate) fn start(
         ctx.ui.items(&[])?;
         return Ok(ExitCode::Ok);
     }
+    crate::clock::require_plausible(ctx.now())?;
     let means = ctx.means_within(pace.max_requests);
     let process = means.locks.process()?;
     means.locks.sweep();
