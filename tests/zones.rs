@@ -8,11 +8,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::{IANA_TZDB_VERSION, TZ_VARIANTS};
+use tenantpilot::recurrence::Recurrence;
+use tenantpilot::slot::Slot;
 use tenantpilot::zone::{Local, Source, Zone};
 
 const ORACLE: &str = include_str!("fixtures/zones.txt");
@@ -20,7 +22,8 @@ const ORACLE: &str = include_str!("fixtures/zones.txt");
 const EDITION: &str = "2025b";
 const FROM: i64 = 1_577_836_800;
 const TO: i64 = 2_240_611_200;
-const WEEK: i64 = 7 * 86_400;
+const DAY: i64 = 86_400;
+const WEEK: i64 = 7 * DAY;
 
 /// What was compared.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -164,4 +167,92 @@ fn the_reader_of_system_files_agrees_with_the_oracle() {
         "{compared:?}"
     );
     println!("{compared:?}");
+}
+
+/// The instants of the clock changes that skip this time of day, by the name of the zone.
+fn skipped_by_zone(time_of_day: i64) -> BTreeMap<&'static str, Vec<i64>> {
+    let mut skipped: BTreeMap<_, Vec<i64>> = BTreeMap::new();
+    for line in ORACLE.lines() {
+        let (names, changes) = line.split_once('|').unwrap();
+        let spans = spans(changes);
+        let gaps = spans.windows(2).filter_map(|pair| {
+            let [(_, instant, before), (_, _, after)] = pair else {
+                unreachable!()
+            };
+            // The first such time of day that the clock has not yet shown.
+            let shown = instant + before;
+            let next = shown + (time_of_day - shown).rem_euclid(DAY);
+            (next < instant + after).then_some(*instant)
+        });
+        let gaps: Vec<i64> = gaps.collect();
+        for name in names.split_whitespace().filter(|_| !gaps.is_empty()) {
+            skipped.insert(name, gaps.clone());
+        }
+    }
+    skipped
+}
+
+/// A daily schedule has a slot on each day but those that the oracle takes its time away from, and
+/// the next of these is the one that `schedules add` warns of. How many each zone loses.
+fn daily_against_the_oracle(time: &str, time_of_day: i64) -> BTreeMap<&'static str, usize> {
+    let rule = Recurrence::from_parts("daily", &[time.to_owned()], &[], None).unwrap();
+    let slot = |epoch| Slot::containing(at(epoch));
+    let skipped = skipped_by_zone(time_of_day);
+    for (name, gaps) in &skipped {
+        let zone = Zone::load(&Source::Compiled, name).unwrap();
+        // From noon to noon, which no change touches, on the days at both ends.
+        let noon = |epoch: i64| epoch - i64::from(zone.local(at(epoch)).1) + DAY / 2;
+        let (from, to) = (noon(FROM), noon(TO - DAY));
+        // A zone whose offset is another in the end has days that are not whole.
+        let days = usize::try_from((to - from + DAY / 2).div_euclid(DAY)).unwrap();
+        let slots = rule.missed(&zone, slot(from), slot(to)).unwrap();
+        let lost = days - usize::try_from(slots.count).unwrap();
+        assert_eq!(lost, gaps.len(), "{name}");
+        for now in (from..to - 400 * DAY).step_by(usize::try_from(100 * DAY).unwrap()) {
+            let next = gaps
+                .iter()
+                .find(|gap| (now + 1..=now + 400 * DAY).contains(*gap));
+            let told = rule.next_gap(&zone, slot(now), 400).map(|gap| gap.local);
+            let expected = next.map(|gap| {
+                let shown = wall(*gap, zone.local(at(gap - 1)).1.into());
+                let ahead = (time_of_day - shown.and_utc().timestamp()).rem_euclid(DAY);
+                shown + chrono::TimeDelta::seconds(ahead)
+            });
+            assert_eq!(told, expected, "{name} at {now}");
+        }
+    }
+    let counts = skipped.into_iter().map(|(name, gaps)| (name, gaps.len()));
+    counts.collect()
+}
+
+#[test]
+fn midnight_is_lost_where_and_as_often_as_the_oracle_says() {
+    let lost = daily_against_the_oracle("00:00", 0);
+    assert_eq!(lost.len(), 17, "{lost:?}");
+    for (times, names) in [
+        (
+            21,
+            &["America/Havana", "America/Santiago", "Asia/Beirut"][..],
+        ),
+        (21, &["Atlantic/Azores", "Chile/Continental", "Cuba"]),
+        (18, &["Africa/Cairo", "Egypt"]),
+        (5, &["America/Asuncion", "America/Coyhaique"]),
+        (4, &["America/Scoresbysund"]),
+        (
+            3,
+            &["Asia/Amman", "Asia/Damascus", "Asia/Gaza", "Asia/Hebron"],
+        ),
+        (3, &["Asia/Tehran", "Iran"]),
+    ] {
+        for name in names {
+            assert_eq!(lost[name], times, "{name}");
+        }
+    }
+    let late = daily_against_the_oracle("23:00", 23 * 3600);
+    let expected = [
+        ("America/Godthab", 17),
+        ("America/Nuuk", 17),
+        ("America/Scoresbysund", 16),
+    ];
+    assert_eq!(late, expected.into());
 }
