@@ -13,14 +13,16 @@ mod fleet;
 #[path = "support/sandbox.rs"]
 mod sandbox;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use fleet::{Fleet, LONG, OTHER_DIRECTORY, outcome};
 use sandbox::server::DIRECTORY;
 use serde_json::json;
 
-fn lock_folder(fleet: &Fleet) -> std::path::PathBuf {
+fn lock_folder(fleet: &Fleet) -> PathBuf {
     fleet.env.path("state/tenantpilot.db-locks")
 }
 
@@ -359,5 +361,68 @@ fn a_run_that_is_refused_is_among_the_items_and_the_others_run() {
     );
     fleet.answer();
     first.end().ok();
+    fleet.assert_sound();
+}
+
+/// The open files of a process, by their numbers.
+fn open_files(process: &str) -> BTreeMap<u32, PathBuf> {
+    let links = fs::read_dir(format!("/proc/{process}/fd"))
+        .unwrap()
+        .flatten();
+    let files = links.filter_map(|link| {
+        let number = link.file_name().to_str()?.parse().ok()?;
+        Some((number, fs::read_link(link.path()).ok()?))
+    });
+    files.collect()
+}
+
+/// A program that a credential starts, and that outlives the run, has nothing of ours.
+#[test]
+fn a_program_that_a_credential_starts_holds_no_lock_and_no_file_of_ours() {
+    let mut fleet = Fleet::nightly();
+    let slots = fleet.slots(1, 2);
+    let (pid, first) = (fleet.env.path("pid"), fleet.env.path("first"));
+    let secret = fleet.env.path("sandbox-secret");
+    let script = format!(
+        "#!/bin/sh\nif [ -e {0} ]; then rm {0}; echo $$ > {1}; exec sleep 600; fi\ncat {2}\n",
+        first.display(),
+        pid.display(),
+        secret.display()
+    );
+    let program = fleet.env.file("give-secret", &script, 0o700);
+    fleet.env.file("first", "", 0o600);
+    let edit = ["tenants", "edit", "contoso", "--secret-command", &program];
+    fleet.env.run(&edit).ok();
+    fleet.env.set("PATH", "/usr/bin:/bin");
+    let doomed = fleet.start(&slots[0], &[]);
+    let pid: u32 = env::until("the program sleeps", LONG, || {
+        let pid = fs::read_to_string(&pid).ok()?.trim().parse().ok()?;
+        let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+        (name == "sleep\n").then_some(pid)
+    });
+    // What this test was itself given is passed on by everybody.
+    let own = open_files("self");
+    let has = open_files(&pid.to_string());
+    let ours: Vec<_> = has
+        .iter()
+        .filter(|(number, file)| **number > 2 && own.get(number) != Some(file))
+        .collect();
+    assert!(has.len() >= 3 && ours.is_empty(), "{ours:?} of {has:?}");
+    doomed.kill();
+    let stderr = fleet.dispatch(&slots[1]).fails(19);
+    assert!(stderr.contains("run 1 of schedule nightly"), "{stderr}");
+    let sleeps = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap();
+    assert_eq!(sleeps, "sleep\n", "it goes on all the while");
+    let ended = std::process::Command::new("kill")
+        .arg(pid.to_string())
+        .status();
+    assert!(ended.unwrap().success());
+    assert_eq!(
+        fleet.outcomes(),
+        [
+            outcome(1, "failed", "INTERRUPTED"),
+            outcome(1, "success", "-")
+        ]
+    );
     fleet.assert_sound();
 }

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use fleet::{Fleet, outcome};
 use sandbox::server::DIRECTORY;
+use sandbox::server::faults::{Fault, Kind};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -79,6 +80,64 @@ fn a_signal_ends_a_manual_run_and_one_that_waits() {
     fleet.assert_sound();
 }
 
+/// A signal while the n-th request hangs, for every n that a run makes. Until everything is read the
+/// run is canceled; afterwards, when only names are looked up, what was read is kept. What came of it.
+fn stopped_at_each_request(signal: &str, code: i32) -> String {
+    let fleet = Fleet::new();
+    let types = "assignmentFilter,deviceManagementScript";
+    fleet.add("nightly", "contoso", &["--types", types]);
+    let (mut stopped, mut kept) = (0, 0);
+    let mut slowest = Duration::ZERO;
+    for slot in fleet.slots(1, 40) {
+        let hanging = match stopped {
+            0 => Fault::on("token", Kind::Hang),
+            before => Fault::on("", Kind::Hang).after_requests(before - 1),
+        };
+        fleet.sandbox.fault(hanging);
+        let mut dispatch = fleet.start(&slot, &[]);
+        let hangs = env::until("a request that hangs, or the end", fleet::LONG, || {
+            let hangs = fleet.sandbox.await_hanging(1, Duration::ZERO);
+            (hangs || !dispatch.is_alive()).then_some(hangs)
+        });
+        if !hangs {
+            assert_eq!(dispatch.end().ok(), "", "it made no further request");
+            break;
+        }
+        stopped += 1;
+        let begun = Instant::now();
+        dispatch.signal(signal);
+        let stderr = dispatch.end_within(SOON).fails(code);
+        slowest = slowest.max(begun.elapsed());
+        let run = fleet.env.items(&["history", "--limit", "1"]).remove(0);
+        if run["status"] == "success" {
+            assert_eq!(stderr, "");
+            kept += 1;
+        } else {
+            assert_eq!(run["error_code"], "CANCELED", "{run}");
+            assert_eq!(stderr.matches(" was canceled: CANCELED: ").count(), 1);
+        }
+        fleet.answer();
+        env::until("nothing hangs", fleet::LONG, || {
+            (!fleet.sandbox.await_hanging(1, Duration::ZERO)).then_some(())
+        });
+    }
+    assert!(stopped < 39, "{stopped} requests");
+    assert!(
+        kept + 3 < usize::try_from(stopped).unwrap(),
+        "{kept} of {stopped}"
+    );
+    let sets = fleet.env.items(&["backups", "list"]);
+    assert_eq!(sets.len(), kept + 1, "and the last, that nothing stopped");
+    fleet.assert_sound();
+    format!("SIG{signal} at {stopped} requests: over within {slowest:.2?}, {kept} had read all")
+}
+
+#[test]
+fn a_signal_at_any_request_ends_the_run_and_leaves_nothing_of_it() {
+    println!("{}", stopped_at_each_request("TERM", 143));
+    println!("{}", stopped_at_each_request("INT", 130));
+}
+
 #[test]
 fn a_second_signal_ends_the_process_at_once() {
     let fleet = Fleet::nightly();
@@ -96,10 +155,12 @@ fn a_second_signal_ends_the_process_at_once() {
         (begun.elapsed() > Duration::from_millis(300)).then_some(())
     });
     // Two that come before the first was taken up count as one.
+    let begun = Instant::now();
     env::until("the end", SOON, || {
         dispatch.signal("TERM");
         (!dispatch.is_alive()).then_some(())
     });
+    println!("over {:.2?} after the second signal", begun.elapsed());
     dispatch.end().fails(143);
     sql.execute_batch("COMMIT").unwrap();
     fleet.answer();
