@@ -263,22 +263,6 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The class of an operating system error on a file: full, or otherwise unusable.
-pub fn kind_of_io(error: &std::io::Error) -> Kind {
-    match error.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Kind::StorageFull,
-        _ => Kind::Storage,
-    }
-}
-
-/// A file operation that failed: `{deed} {path}: {cause}`.
-pub fn file_error(deed: &str, path: &std::path::Path, error: &std::io::Error) -> Error {
-    Error::new(
-        kind_of_io(error),
-        format!("cannot {deed} {}: {error}", path.display()),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

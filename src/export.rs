@@ -45,7 +45,8 @@ use serde_json::json;
 
 use crate::audit::{Event, Outcome as AuditOutcome};
 use crate::backup_set::{BackupSet, ContentHash, Manifest as SetManifest, References, TypeList};
-use crate::error::{Error, Kind, Result, file_error};
+use crate::disk::file_error;
+use crate::error::{Error, Kind, Result};
 use crate::policy::Outcome;
 use crate::store::contents::Reader;
 use crate::store::{self, Store};

@@ -14,7 +14,7 @@
 //!   know each other.
 //! - [`cli`] turns flags into domain types, [`ui`] is the only writer to the terminal, [`context`]
 //!   and [`config`] are made once per process.
-//! - [`clock`], [`secret`], [`stop`], [`error`] are what every other module may use.
+//! - [`clock`], [`secret`], [`stop`], [`disk`], [`error`] are what every other module may use.
 
 pub mod actor;
 pub mod audit;
@@ -26,6 +26,7 @@ pub mod clock;
 pub mod config;
 pub mod context;
 pub mod diff;
+pub mod disk;
 pub mod dispatch;
 pub mod duration;
 pub mod error;

@@ -33,7 +33,8 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
-use crate::error::{Error, Kind, Result, file_error};
+use crate::disk::file_error;
+use crate::error::{Error, Kind, Result};
 use crate::schedule::ScheduleId;
 
 /// The lock files that belong to one database.

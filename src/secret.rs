@@ -22,7 +22,8 @@ use secrecy::SecretString;
 
 use self::certificate::Certificate;
 use crate::clock::Clock;
-use crate::error::{Error, Kind, Result, file_error};
+use crate::disk::file_error;
+use crate::error::{Error, Kind, Result};
 use crate::stop::Stop;
 use crate::tenant::Credential;
 

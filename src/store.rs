@@ -31,6 +31,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
+use crate::disk;
 use crate::error::{Error, Kind, Result};
 
 /// The whole present schema.
@@ -45,7 +46,8 @@ pub const APPLICATION_ID: i64 = 0x5450_6c74;
 /// How long a transaction waits for another process's write.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-const MAKE_ROOM: &str = "make room on the disk that it is on";
+/// What [`about`] says more about.
+const FULL: &str = "disk full";
 const WAIT: &str = "try again when the process that holds its lock is done";
 
 /// An open database.
@@ -162,10 +164,15 @@ impl Store {
 /// Names the database in a failure to use it, and says what to do about it.
 fn about(error: Error, path: &Path) -> Error {
     let kind = error.kind();
+    let told = error.hint_text().is_some();
     let error = error.during(format_args!("database {}", path.display()));
     match kind {
-        Kind::StorageFull => error.hint(MAKE_ROOM),
-        Kind::Storage => file::inaccessible(error, path),
+        Kind::StorageFull if !told => match error.message().strip_suffix(FULL) {
+            Some(deed) => Error::new(kind, format!("{deed}{}", disk::full(path))),
+            None => error,
+        }
+        .hint(disk::MAKE_ROOM),
+        Kind::Storage if !told => file::inaccessible(error, path),
         Kind::Busy => error.hint(WAIT),
         _ => error,
     }
@@ -175,8 +182,14 @@ fn about(error: Error, path: &Path) -> Error {
 /// exit code.
 pub fn failed(deed: &str) -> impl Fn(rusqlite::Error) -> Error {
     move |error| match kind_of(&error) {
-        Kind::StorageFull => Error::new(Kind::StorageFull, format!("cannot {deed}: disk full")),
-        kind => Error::new(kind, format!("cannot {deed}: {error}")),
+        Kind::StorageFull => Error::new(Kind::StorageFull, format!("cannot {deed}: {FULL}")),
+        kind => {
+            let failed = Error::new(kind, format!("cannot {deed}: {error}"));
+            match error.sqlite_error_code() {
+                Some(ErrorCode::SystemIoFailure) => failed.hint(disk::FAILS),
+                _ => failed,
+            }
+        }
     }
 }
 

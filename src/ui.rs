@@ -18,7 +18,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::config::Config;
-use crate::error::{Error, ExitCode, Result, kind_of_io};
+use crate::disk;
+use crate::error::{Error, ExitCode, Result};
 use table::Table;
 use text::{ascii_controls, visible, visible_lines};
 
@@ -197,7 +198,7 @@ impl Ui {
             .and_then(|()| stdout.flush())
         {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::new(
-                kind_of_io(&error),
+                disk::kind_of(&error),
                 format!("cannot write the output: {error}"),
             )),
             _ => Ok(()),

@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
-use crate::error::{Error, Kind, Result, file_error};
+use crate::disk::file_error;
+use crate::error::{Error, Kind, Result};
 
 /// The name under which a file is written before it gets its own.
 pub const DRAFT: &str = ".tenantpilot-export.draft";

@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use super::private_file;
-use crate::error::{Error, Kind, Result, file_error};
+use crate::disk::file_error;
+use crate::error::{Error, Kind, Result};
 use crate::tenant::TenantId;
 
 /// The key of one tenant.

@@ -18,8 +18,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 
 use self::draft::Draft;
-use super::{configure, failed, file, log_ahead};
-use crate::error::{Error, Kind, Result, file_error};
+use super::{about, configure, failed, file, log_ahead};
+use crate::disk::file_error;
+use crate::error::{Error, Kind, Result};
 
 /// What to do where the name of the copy is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,12 +41,10 @@ pub fn make(
 ) -> Result<()> {
     let draft = Draft::of(target)?;
     vacuum_into(source, draft.path())?;
-    let copy = open(draft.path())?;
-    log_ahead(&copy)?;
-    sound(&copy)?;
+    let copy = finished(draft.path()).map_err(|error| about(error, draft.path()))?;
     check(&copy)?;
     copy.close()
-        .map_err(|(_, error)| failed("close the copy")(error))?;
+        .map_err(|(_, error)| about(failed("close the copy")(error), draft.path()))?;
     sync(draft.path())?;
     name(draft.path(), target, taken)?;
     drop(draft);
@@ -64,7 +63,14 @@ fn vacuum_into(source: &Path, draft: &Path) -> Result<()> {
     let conn = open(source)?;
     conn.execute(VACUUM_INTO, [name])
         .map(drop)
-        .map_err(failed(&format!("copy it to {}", draft.display())))
+        .map_err(|error| about(failed("write the copy")(error), draft))
+}
+
+fn finished(draft: &Path) -> Result<Connection> {
+    let copy = open(draft)?;
+    log_ahead(&copy)?;
+    sound(&copy)?;
+    Ok(copy)
 }
 
 fn sync(draft: &Path) -> Result<()> {
@@ -115,12 +121,6 @@ fn name(draft: &Path, target: &Path, taken: Taken) -> Result<()> {
 /// The refusal to write over what is there.
 pub fn exists(target: &Path) -> Error {
     Error::usage(format!("{} is there already", target.display()))
-}
-
-/// How many bytes can be written on the disk of the file at `path`, where the system says.
-pub fn free(path: &Path) -> Option<u64> {
-    let disk = rustix::fs::statvfs(file::folder_of(path)).ok()?;
-    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 /// Where a copy that a migration made of the database at `path` lies.

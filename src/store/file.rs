@@ -26,7 +26,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::{APPLICATION_ID, SCHEMA, SCHEMA_VERSION, configure, failed, space};
-use crate::error::{Error, Kind, Result, file_error};
+use crate::disk::{self, file_error};
+use crate::error::{Error, Kind, Result};
 
 /// Whether there is a file at `path` that may be a database: a regular one that is not empty.
 ///
@@ -50,6 +51,9 @@ pub(super) fn check(path: &Path) -> Result<()> {
 /// Adds to a failure to use the database at `path` whose it is, where it is not ours, and what to
 /// do. SQLite needs to write it, its `-wal` and `-shm`, and the folder, even to read.
 pub(super) fn inaccessible(error: Error, path: &Path) -> Error {
+    if let Some(hint) = disk::obstacle(path) {
+        return error.hint(hint);
+    }
     let Some(strange) = strangers(path) else {
         return error.hint(
             "check the owner and the mode of the file, of its -wal and -shm, and of its folder",
@@ -235,6 +239,10 @@ fn build(draft: &Path) -> Result<()> {
     // The mode above is what the umask leaves of it; this is what it has to be.
     file.set_permissions(fs::Permissions::from_mode(0o600))
         .map_err(|error| file_error("set the mode of", draft, &error))?;
+    tables(draft).map_err(|error| super::about(error, draft))
+}
+
+fn tables(draft: &Path) -> Result<()> {
     let conn = Connection::open_with_flags(
         draft,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
@@ -244,12 +252,14 @@ fn build(draft: &Path) -> Result<()> {
     let build = || -> rusqlite::Result<()> {
         // Only before there are tables.
         conn.pragma_update(None, "auto_vacuum", space::INCREMENTAL)?;
-        conn.pragma_update(None, "journal_mode", "WAL")?;
         let tx = Transaction::new_unchecked(&conn, TransactionBehavior::Immediate)?;
         tx.execute_batch(SCHEMA)?;
         tx.pragma_update(None, "application_id", APPLICATION_ID)?;
         tx.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-        tx.commit()
+        tx.commit()?;
+        // Only now: what is in a log moves into the file when it is closed, and where that fails
+        // nobody is told. The log stays behind when the file gets its name.
+        conn.pragma_update(None, "journal_mode", "WAL")
     };
     build().map_err(failed("create the tables"))?;
     conn.close()

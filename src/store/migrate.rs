@@ -37,7 +37,8 @@ use serde_json::json;
 use super::copy::{self, Taken};
 use super::{BUSY_TIMEOUT, SCHEMA_VERSION, audit, configure, failed, space, version};
 use crate::audit::{Event, Outcome};
-use crate::error::{Error, Kind, Result, file_error};
+use crate::disk::{self, file_error};
+use crate::error::{Error, Kind, Result};
 
 /// What leads to a version from the one before.
 struct Step {
@@ -105,7 +106,7 @@ fn migrate_watched(
         && let Err(error) = conn
             .busy_timeout(BUSY_TIMEOUT)
             .map_err(failed("set the busy timeout"))
-            .and_then(|()| space::rewrite(&conn))
+            .and_then(|()| space::rewrite_file(&conn))
     {
         log::warn!("the database cannot give room back yet: {error}");
     }
@@ -166,7 +167,7 @@ fn event<'a>(actor: &'a str, at: DateTime<Utc>, old: i64, copy: &Path) -> Event<
 fn copy(tx: &Transaction<'_>, path: &Path, version: i64) -> Result<PathBuf> {
     // A link is followed: the copy lies beside the file, as SQLite's own do.
     let path = &fs::canonicalize(path).map_err(|error| file_error("find", path, &error))?;
-    require_room(copy::free(path), needed(tx)?, path)?;
+    require_room(disk::free(path), needed(tx)?, path)?;
     let target = copy::before_migration(path, version);
     copy::make(path, &target, Taken::Replace, |_| Ok(()))
         .map_err(|error| error.during("cannot copy it before migrating it"))?;

@@ -10,7 +10,7 @@
 
 use rusqlite::{Connection, fallible_streaming_iterator::FallibleStreamingIterator as _};
 
-use super::{Store, failed};
+use super::{Store, about, failed};
 use crate::error::Result;
 
 /// The value of `PRAGMA auto_vacuum` that lets a file shrink step by step.
@@ -65,13 +65,18 @@ pub fn give_back_some(store: &Store) -> Result<u64> {
         .prepare(STEP)
         // Each row is a page: the statement has to be walked to its end.
         .and_then(|mut step| step.raw_query().count())
-        .map_err(failed("give room back"))?;
+        .map_err(|error| about(failed("give room back")(error), store.path()))?;
     let given = before.all.saturating_sub(pages(store.read())?.all);
     Ok(given * before.size)
 }
 
 /// Rewrites the whole file, without free pages and able to give room back. Writers wait meanwhile.
-pub fn rewrite(conn: &Connection) -> Result<()> {
+pub fn rewrite(store: &Store) -> Result<()> {
+    rewrite_file(store.read()).map_err(|error| about(error, store.path()))
+}
+
+/// The same on a connection.
+pub(super) fn rewrite_file(conn: &Connection) -> Result<()> {
     conn.pragma_update(None, "auto_vacuum", INCREMENTAL)
         .and_then(|()| conn.execute_batch("VACUUM"))
         .and_then(|()| checkpoint(conn))
@@ -128,7 +133,7 @@ mod tests {
             .unwrap();
         assert!(!pages(store.read()).unwrap().can_shrink);
         assert_eq!(give_back_some(&store).unwrap(), 0);
-        rewrite(store.read()).unwrap();
+        rewrite(&store).unwrap();
         let after = pages(store.read()).unwrap();
         assert!(after.can_shrink && after.free == 0, "{after:?}");
     }

@@ -8,7 +8,8 @@ use serde_json::json;
 
 use crate::audit::{Event, Outcome};
 use crate::context::Context;
-use crate::error::{Error, ExitCode, Kind, Result, file_error};
+use crate::disk::file_error;
+use crate::error::{Error, ExitCode, Kind, Result};
 use crate::secret::database_key;
 use crate::store::backup_sets::verify::{Scope, Verification, verify};
 use crate::store::copy::{self, Taken};

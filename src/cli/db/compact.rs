@@ -4,8 +4,9 @@ use clap::Args as ClapArgs;
 use serde_json::json;
 
 use crate::context::Context;
+use crate::disk;
 use crate::error::{Error, ExitCode, Kind, Result};
-use crate::store::{copy, space};
+use crate::store::space;
 
 /// Rewrite the database without free room
 ///
@@ -18,7 +19,7 @@ pub struct Args {}
 pub(super) fn run(ctx: &Context) -> Result<ExitCode> {
     let store = ctx.store()?;
     let before = size(space::pages(store.read())?);
-    if let Some(free) = copy::free(store.path())
+    if let Some(free) = disk::free(store.path())
         && free < before
     {
         let what = format!("rewriting it takes {before} bytes beside it, and {free} are free");
@@ -26,7 +27,7 @@ pub(super) fn run(ctx: &Context) -> Result<ExitCode> {
             Error::new(Kind::StorageFull, what).hint("make room on the disk of the database")
         );
     }
-    space::rewrite(store.read())?;
+    space::rewrite(&store)?;
     let after = size(space::pages(store.read())?);
     ctx.ui
         .document(&json!({ "bytes_before": before, "bytes": after }))?;

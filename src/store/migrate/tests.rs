@@ -289,5 +289,5 @@ fn without_room_nothing_begins() {
     require_room(None, u64::MAX, &path).unwrap();
     let conn = Connection::open(&path).unwrap();
     assert!(needed(&conn).unwrap() > 2 * 4096);
-    assert!(copy::free(&path).unwrap() > 0);
+    assert!(disk::free(&path).unwrap() > 0);
 }
