@@ -150,6 +150,13 @@ impl Env {
         Run::of(&args.join(" "), &mut self.command(args))
     }
 
+    /// Runs the program with variables beside those that it sees always.
+    pub fn run_with(&self, args: &[&str], variables: &[(&str, String)]) -> Run {
+        let mut command = self.command(args);
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
+        Run::of(&args.join(" "), &mut command)
+    }
+
     /// Runs the program with `--json` and gives its one document.
     pub fn json(&self, args: &[&str]) -> Value {
         let out = self.run(&[args, &["--json"]].concat()).ok();
