@@ -5,7 +5,9 @@
 //! unknown, never empty, and a foreign folder proves no type to be complete.
 //!
 //! Everything comes from outside: sizes, numbers and depth are limited, symbolic links are not
-//! followed, and a file that cannot be used is a policy that could not be read, by name.
+//! followed, and a file that cannot be used is a policy that could not be read, by name. What this
+//! program exported has to be of the tenant's directory and to give the root hash that it names;
+//! where it does not, no type is complete.
 //!
 //! [`gather`] reads and decides, [`store`](store()) writes all of it in one transaction. Secrets in
 //! plain sight become digests as in a run.
@@ -17,12 +19,13 @@ pub mod text;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
+use rusqlite::Connection;
 use serde_json::json;
 
 use crate::audit::{Event, Outcome as AuditOutcome};
 use crate::backup_set::{
-    BackupSet, BackupSetId, ContentHash, ListEntry, Manifest, ManifestType, TypeList, UnreadPolicy,
+    BackupSetId, ContentHash, ListEntry, Manifest, ManifestType, TypeList, UnreadPolicy,
 };
 use crate::error::{Error, Kind, Result};
 use crate::export::folder::Folder;
@@ -116,6 +119,15 @@ struct Type {
     unread: Vec<UnreadPolicy>,
 }
 
+impl Type {
+    /// It is not complete after all.
+    fn doubt(&mut self, reason: String) {
+        self.outcome = Some(Outcome::Incomplete);
+        self.reason = Some(reason);
+        self.proof = None;
+    }
+}
+
 /// What was found in a folder.
 #[derive(Debug)]
 pub struct Found {
@@ -123,6 +135,8 @@ pub struct Found {
     types: BTreeMap<String, Type>,
     references: Option<Vec<u8>>,
     time: DateTime<Utc>,
+    /// How many files hold policies that were not taken.
+    not_taken: usize,
     lacks: Vec<String>,
 }
 
@@ -137,8 +151,11 @@ pub struct Imported {
     pub source: Source,
     /// How many policies it holds,
     pub policies: u64,
-    /// how many could not be read, by policy type, file and reason,
+    /// what could not be read, by policy type, file and reason: of the folder, and as the backup set
+    /// that was exported says it,
     pub unread: Vec<(String, UnreadPolicy)>,
+    /// how many of these are files of the folder,
+    pub not_taken: usize,
     /// and what else it lacks.
     pub lacks: Vec<String>,
 }
@@ -153,6 +170,8 @@ pub struct Purpose<'a> {
     pub time: Option<DateTime<Utc>>,
     /// The key of the tenant's digests.
     pub key: &'a RedactionKey,
+    /// Now: no set is of a later time.
+    pub now: DateTime<Utc>,
 }
 
 /// Reads a folder. Nothing is written.
@@ -175,6 +194,14 @@ pub fn gather(store: &Store, path: &Path, purpose: &Purpose<'_>) -> Result<Found
     if let Some(time) = purpose.time {
         found.time = time;
     }
+    if found.time > purpose.now {
+        return Err(Error::usage(format!(
+            "a backup set of {} cannot be of {}, a time that is still to come",
+            path.display(),
+            found.time.to_rfc3339_opts(SecondsFormat::Secs, true)
+        ))
+        .hint("--time TIME, when it was exported: not after now"));
+    }
     if found.types.values().all(|of| of.policies.is_empty()) {
         return Err(Error::usage(format!(
             "{} holds no policy in the layout {}",
@@ -184,6 +211,38 @@ pub fn gather(store: &Store, path: &Path, purpose: &Purpose<'_>) -> Result<Found
         .hint("name the folder that holds the folders of policy types"));
     }
     Ok(found)
+}
+
+/// A type as a set has it: its line in the manifest, and its list where it was read.
+fn as_stored(key: &str, of: &Type) -> Result<(ManifestType, Option<Vec<u8>>)> {
+    let entries: Vec<ListEntry> = of.policies.values().map(|(entry, _)| entry.clone()).collect();
+    let policies = entries.len() as u64;
+    let list = TypeList::new(key, entries)
+        .map_err(|id| Error::internal(format!("{key} {id} occurs twice")))?
+        .encode();
+    let list = (of.read || policies > 0).then_some(list);
+    let line = ManifestType {
+        policy_type: key.to_owned(),
+        outcome: of.outcome.unwrap_or(Outcome::Unknown),
+        reason: of.reason.clone(),
+        error_code: of.error_code.clone(),
+        pages: of.pages,
+        listed: of.listed,
+        policies,
+        list: list.as_deref().map(ContentHash::of),
+        unread: of.unread.clone(),
+        proof: of.proof.clone(),
+    };
+    Ok((line, list))
+}
+
+fn manifest_of(types: Vec<ManifestType>, references: Option<&[u8]>) -> Result<Manifest> {
+    let unsound = |what: String| Error::new(Kind::Integrity, format!("cannot import: {what}"));
+    let manifest = Manifest::new(types).map_err(unsound)?;
+    Ok(match references {
+        Some(references) => manifest.with_references(ContentHash::of(references)),
+        None => manifest,
+    })
 }
 
 /// Stores it as a backup set, unless the tenant has one that holds the same.
@@ -200,37 +259,14 @@ pub fn store(
     let mut documents = Vec::new();
     let mut unread = Vec::new();
     for (key, of) in found.types {
-        unread.extend(of.unread.iter().map(|policy| (key.clone(), policy.clone())));
-        let (entries, bytes): (Vec<ListEntry>, Vec<Vec<u8>>) = of.policies.into_values().unzip();
-        let ids = entries.iter().map(|entry| (key.clone(), entry.id.clone()));
-        documents.extend(ids.zip(bytes));
-        let policies = entries.len() as u64;
-        let list = TypeList::new(key.as_str(), entries)
-            .map_err(|id| Error::internal(format!("{key} {id} occurs twice")))?
-            .encode();
-        let address = ContentHash::of(&list);
-        let is_read = of.read || policies > 0;
-        if is_read {
-            lists.push((key.clone(), list));
-        }
-        types.push(ManifestType {
-            policy_type: key,
-            outcome: of.outcome.unwrap_or(Outcome::Unknown),
-            reason: of.reason,
-            error_code: of.error_code,
-            pages: of.pages,
-            listed: of.listed,
-            policies,
-            list: is_read.then_some(address),
-            unread: of.unread,
-            proof: of.proof,
-        });
+        let (line, list) = as_stored(&key, &of)?;
+        types.push(line);
+        lists.extend(list.map(|list| (key.clone(), list)));
+        let policies = of.policies.into_iter();
+        documents.extend(policies.map(|(id, (_, bytes))| ((key.clone(), id), bytes)));
+        unread.extend(of.unread.into_iter().map(|policy| (key.clone(), policy)));
     }
-    let unsound = |what: String| Error::internal(format!("cannot import: {what}"));
-    let mut manifest = Manifest::new(types).map_err(unsound)?;
-    if let Some(references) = &found.references {
-        manifest = manifest.with_references(ContentHash::of(references));
-    }
+    let manifest = manifest_of(types, found.references.as_deref())?;
     let policies = manifest.policies();
     let manifest = manifest.encode();
     let root_hash = ContentHash::of(&manifest);
@@ -240,17 +276,19 @@ pub fn store(
         source: found.source,
         policies,
         unread,
+        not_taken: found.not_taken,
         lacks: found.lacks.clone(),
     };
-    if let Some(same) = same(store, tenant, root_hash)? {
-        return Ok(result(same.id, true));
-    }
     let details = json!({
         "layout": found.source.as_str(),
         "source": path.to_string_lossy(),
         "lacks": found.lacks,
     });
-    let set = store.write(|tx| {
+    let (set, known) = store.write(|tx| {
+        // Under the write lock: of two imports at once the later one finds what the other made.
+        if let Some(same) = same(tx, tenant, root_hash)? {
+            return Ok((same, true));
+        }
         let reader = Reader::new(tx, tenant.id);
         let wanted = lists.iter().map(|(key, _)| key.as_str()).collect();
         let known = backup_sets::latest_lists(&reader, &wanted)?;
@@ -294,23 +332,34 @@ pub fn store(
             outcome: AuditOutcome::Ok,
             details: json!({
                 "layout": found.source.as_str(), "source": path.to_string_lossy(),
-                "policies": policies, "root_hash": root_hash.to_string(),
+                "policies": policies, "not_taken": found.not_taken,
+                "root_hash": root_hash.to_string(),
             }),
         };
         store::audit::append(tx, &event)?;
-        Ok(set)
+        Ok((set, false))
     })?;
-    Ok(result(set, false))
+    Ok(result(set, known))
 }
 
-/// The set of the tenant that holds exactly this.
-fn same(store: &Store, tenant: &Tenant, root_hash: ContentHash) -> Result<Option<BackupSet>> {
+/// The set of the tenant that holds exactly this, and that retention leaves alone: one that expired,
+/// or that a schedule keeps for now, is no place for what somebody brings in to stay.
+fn same(
+    conn: &Connection,
+    tenant: &Tenant,
+    root_hash: ContentHash,
+) -> Result<Option<BackupSetId>> {
     let filter = Filter {
         tenant: Some(tenant.id),
+        expired: Some(false),
         ..Filter::default()
     };
-    let sets = backup_sets::list_sets(store.read(), &filter)?;
-    Ok(sets.into_iter().find(|set| set.root_hash == root_hash))
+    let sets = backup_sets::list_sets(conn, &filter)?;
+    let same = sets.into_iter().find(|set| {
+        let stays = set.imported.is_some() || set.pin_reason.is_some();
+        stays && set.root_hash == root_hash
+    });
+    Ok(same.map(|set| set.id))
 }
 
 /// A file that cannot be used.

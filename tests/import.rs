@@ -17,6 +17,11 @@ use serde_json::{Value, json};
 use stage::{CATALOG, COMPLIANCE, FILTERS, SCRIPTS, Stage};
 
 fn import(stage: &Stage, folder: &str, tenant: &str, more: &[&str]) -> Value {
+    import_ends(stage, folder, tenant, more, 0)
+}
+
+/// An import that ends with this code.
+fn import_ends(stage: &Stage, folder: &str, tenant: &str, more: &[&str], code: i32) -> Value {
     let folder = stage.env.path(folder);
     let args = [
         &[
@@ -29,7 +34,10 @@ fn import(stage: &Stage, folder: &str, tenant: &str, more: &[&str]) -> Value {
         more,
     ]
     .concat();
-    let (out, _) = stage.env.run(&[&args[..], &["--json"]].concat()).warned();
+    let (out, _) = stage
+        .env
+        .run(&[&args[..], &["--json"]].concat())
+        .ends(code);
     serde_json::from_str(&out).unwrap()
 }
 
@@ -37,6 +45,15 @@ fn write(folder: &Path, path: &str, bytes: impl AsRef<[u8]>) {
     let path = folder.join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, bytes).unwrap();
+}
+
+/// A backup set of these types, exported to `out`.
+fn exported(types: &[(&str, &str)]) -> Stage {
+    let stage = Stage::of(types);
+    stage.success();
+    let export = ["backups", "export", "1", "--to", "out", "--quiet"];
+    stage.env.run(&export).ok();
+    stage
 }
 
 /// Everything of a set but what says where and when it is.
@@ -71,11 +88,6 @@ fn an_export_comes_back_without_loss() {
             "--quiet",
         ])
         .ok();
-    let again = import(&stage, "out", "contoso", &[]);
-    assert_eq!(
-        (&again["already_there"], &again["backup_set_id"]),
-        (&true.into(), &1.into())
-    );
     stage.add_tenant("fabrikam", "client-secret", stage.sandbox.url());
     let done = import(&stage, "out", "fabrikam", &[]);
     assert_eq!(
@@ -106,14 +118,119 @@ fn an_export_comes_back_without_loss() {
     let earlier = import(
         &stage,
         "out",
-        "contoso",
+        "fabrikam",
         &["--time", "2026-01-01T00:00:00Z"],
     );
     assert_eq!(
-        earlier["already_there"], true,
+        (&earlier["already_there"], &earlier["backup_set_id"]),
+        (&true.into(), &2.into()),
         "what it holds counts, not when"
     );
     stage.env.run(&["backups", "list"]).ok();
+}
+
+#[test]
+fn only_what_stays_counts_as_there_already() {
+    let stage = exported(&[FILTERS]);
+    stage.sandbox.change(FILTERS.1, 1);
+    stage.success();
+    let again = || {
+        let done = import(&stage, "out", "contoso", &[]);
+        (done["already_there"].clone(), done["backup_set_id"].clone())
+    };
+    let pin = ["backups", "pin", "1", "--reason", "audit", "--quiet"];
+    stage.env.run(&pin).ok();
+    assert_eq!(again(), (true.into(), 1.into()), "pinned");
+    stage.env.run(&["backups", "unpin", "1", "--quiet"]).ok();
+    assert_eq!(again(), (false.into(), 3.into()), "retention drops set 1");
+    assert_eq!(again(), (true.into(), 3.into()), "imported");
+    let delete = ["backups", "delete", "3", "--yes", "--quiet"];
+    stage.env.run(&delete).ok();
+    stage.env.run(&["backups", "expire", "1", "--quiet"]).ok();
+    assert_eq!(again(), (false.into(), 4.into()), "expired");
+}
+
+#[test]
+fn two_imports_at_once_make_one_set() {
+    let stage = exported(&[FILTERS]);
+    let sql = stage.env.sql();
+    // Neither can write before both have looked at what is there.
+    sql.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let import = ["backups", "import", "out", "--tenant", "contoso", "--json"];
+    let both = [stage.env.start(&import), stage.env.start(&import)];
+    stage.env.run(&["backups", "list"]).ok();
+    sql.execute_batch("COMMIT").unwrap();
+    let mut known = both.map(|one| {
+        let done: Value = serde_json::from_str(&one.end().ok()).unwrap();
+        assert_eq!(done["backup_set_id"], 2, "{done}");
+        done["already_there"].as_bool().unwrap()
+    });
+    known.sort_unstable();
+    assert_eq!((known, stage.sets()), ([false, true], 2));
+}
+
+/// Changes the manifest of an export.
+fn edit(stage: &Stage, folder: &str, change: impl FnOnce(&mut Value)) {
+    let path = stage.env.path(folder).join("tenantpilot-export.json");
+    let mut manifest = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    change(&mut manifest);
+    fs::write(path, manifest.to_string()).unwrap();
+}
+
+#[test]
+fn an_export_that_is_not_its_backup_set_proves_nothing() {
+    let stage = exported(&[FILTERS, COMPLIANCE]);
+    // One policy less, everywhere: nothing is missing, and the root hash says that it is a lie.
+    edit(&stage, "out", |manifest| {
+        let files = manifest["files"].as_array_mut().unwrap();
+        let at = files.iter().position(|file| file["policy_type"] == FILTERS.0);
+        files.remove(at.unwrap());
+        let of = manifest["types"][FILTERS.0].as_object_mut().unwrap();
+        let fewer = of["policies"].as_u64().unwrap() - 1;
+        of.insert("policies".to_owned(), fewer.into());
+        of.insert("listed".to_owned(), fewer.into());
+        of.remove("proof");
+    });
+    let done = import(&stage, "out", "contoso", &[]);
+    assert!(done["lacks"].to_string().contains("root hash"), "{done}");
+    let set = stage.set(&done["backup_set_id"]);
+    for key in [FILTERS.0, COMPLIANCE.0] {
+        assert_eq!(set["types"][key]["outcome"], "incomplete", "{set}");
+    }
+    let found = stage.env.json(&["backups", "diff", "1", "2"]);
+    assert_eq!(found["counts"]["removed"], 0, "{found}");
+}
+
+#[test]
+fn a_folder_of_another_directory_or_of_tomorrow_is_refused() {
+    let stage = exported(&[FILTERS]);
+    let refused = |folder: &str| {
+        let args = ["backups", "import", folder, "--tenant", "contoso", "--json"];
+        let error = stage.env.run(&args).fails_as_json(2);
+        error["message"].as_str().unwrap().to_owned() + error["hint"].as_str().unwrap()
+    };
+    let mut ours = Value::Null;
+    edit(&stage, "out", |manifest| {
+        ours = manifest["directory"].take();
+        manifest["directory"] = "elsewhere.onmicrosoft.com".into();
+    });
+    let message = refused("out");
+    assert!(message.contains("(elsewhere.onmicrosoft.com), not of contoso"), "{message}");
+    edit(&stage, "out", |manifest| {
+        manifest["directory"] = ours;
+        manifest["backup_set"]["time"] = "2999-01-01T00:00:00Z".into();
+    });
+    assert!(refused("out").contains("2999-01-01T00:00:00Z"));
+    let folder = stage.env.path("cd");
+    write(&folder, "Filters/one.json", "{\"displayName\":\"one\"}");
+    let file = fs::File::open(folder.join("Filters/one.json")).unwrap();
+    let written = file.metadata().unwrap().modified().unwrap();
+    let tomorrow = written + std::time::Duration::from_secs(86_400);
+    file.set_modified(tomorrow).unwrap();
+    assert!(refused("cd").contains("still to come"));
+    assert_eq!(stage.sets(), 1);
+    let done = import(&stage, "cd", "contoso", &["--time", "2026-01-01T00:00:00Z"]);
+    assert_eq!(done["not_taken"], 0, "{done}");
 }
 
 #[test]
@@ -145,9 +262,12 @@ fn what_was_changed_or_is_missing_is_named() {
     fs::remove_file(&files[2]).unwrap();
     fs::remove_file(&files[3]).unwrap();
     symlink("/etc/passwd", &files[3]).unwrap();
-    let done = import(&stage, "out", "contoso", &[]);
+    let done = import_ends(&stage, "out", "contoso", &[], 3);
     let unread = done["unread"].as_array().unwrap();
     assert_eq!(unread.len(), 3, "white space is no change: {done}");
+    assert_eq!(done["not_taken"], 3, "{done}");
+    let event = &stage.env.items(&["audit", "list", "--limit", "1"])[0];
+    assert_eq!(event["details"]["not_taken"], 3, "{event}");
     let set = stage.set(&done["backup_set_id"]);
     assert_eq!(set["status"], "partial");
     assert_eq!(set["types"][FILTERS.0]["outcome"], "incomplete");
@@ -213,7 +333,8 @@ fn an_export_of_intunecd_has_ids_where_they_can_be_told() {
         "Device Configurations/k.json",
         "{\"@odata.type\":\"#microsoft.graph.windowsWifiConfiguration\",\"displayName\":\"wifi\",\"preSharedKey\":\"hunter2-hunter2\"}",
     );
-    let done = import(&stage, "cd", "contoso", &["--time", "2026-01-01T00:00:00Z"]);
+    let time = ["--time", "2026-01-01T00:00:00Z"];
+    let done = import_ends(&stage, "cd", "contoso", &time, 3);
     assert_eq!(
         (&done["layout"], &done["policies"]),
         (&"intunecd".into(), &6.into()),
@@ -250,7 +371,7 @@ fn an_export_of_intunecd_has_ids_where_they_can_be_told() {
     let database = fs::read(stage.env.database()).unwrap();
     let hidden = |secret: &[u8]| !database.windows(secret.len()).any(|part| part == secret);
     assert!(hidden(b"hunter2-hunter2"));
-    let again = import(&stage, "cd", "contoso", &[]);
+    let again = import_ends(&stage, "cd", "contoso", &[], 3);
     assert_eq!(again["already_there"], true);
     stage.env.run(&["backups", "list"]).ok();
     stage.env.run(&["retention", "--quiet"]).ok();

@@ -172,11 +172,26 @@ impl Manifest {
         }
     }
 
+    /// Whether it is the manifest at this address, in this format or in an older one.
+    pub fn is_at(&self, root_hash: &ContentHash) -> bool {
+        let has_proof = self.types.iter().any(|entry| entry.proof.is_some());
+        let first = if has_proof || self.references.is_some() {
+            FORMAT
+        } else {
+            1
+        };
+        (first..=FORMAT).any(|format| ContentHash::of(&self.encode_as(format)) == *root_hash)
+    }
+
     /// Its bytes.
     pub fn encode(&self) -> Vec<u8> {
+        self.encode_as(FORMAT)
+    }
+
+    fn encode_as(&self, format: u64) -> Vec<u8> {
         let mut text = String::new();
         Line::new()
-            .member("format", Some(FORMAT))
+            .member("format", Some(format))
             .member("references", self.references.map(|hash| hash.to_string()))
             .append_to(&mut text);
         for entry in &self.types {
@@ -446,6 +461,10 @@ mod tests {
         let bytes = include_bytes!("../../tests/fixtures/manifest-1.jsonl");
         let manifest = Manifest::parse(bytes).unwrap();
         assert_eq!(manifest.references(), None);
+        assert!(manifest.is_at(&ContentHash::of(bytes)));
+        assert!(manifest.is_at(&ContentHash::of(&manifest.encode())));
+        let named = manifest.clone().with_references(ContentHash([2; 32]));
+        assert!(!named.is_at(&ContentHash::of(bytes)));
         assert_eq!(manifest.policies(), 2);
         let found = manifest.get("deviceCompliancePolicy").unwrap();
         assert_eq!((found.outcome, found.pages), (Outcome::Complete, 1));

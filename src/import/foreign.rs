@@ -51,6 +51,7 @@ pub(super) fn gather(
         types: BTreeMap::new(),
         references: None,
         time: DateTime::UNIX_EPOCH,
+        not_taken: 0,
         lacks: vec![
             "policy types that have no folder here: they are unknown, not empty".to_owned(),
             "a proof that a policy type is complete, and the names of groups".to_owned(),
@@ -126,6 +127,7 @@ pub(super) fn gather(
         of.listed = (of.policies.len() + of.unread.len()) as u64;
         of.read = true;
     }
+    found.not_taken = found.types.values().map(|of| of.unread.len()).sum();
     Ok(found)
 }
 

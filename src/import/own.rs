@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{Budget, Found, Purpose, Source, Type, unusable};
+use super::{Budget, Found, Purpose, Source, Type, as_stored, manifest_of, unusable};
 use crate::backup_set::{ContentHash, ListEntry, References, UnreadPolicy};
 use crate::error::{Error, Kind, Result};
 use crate::export::folder::Folder;
@@ -33,8 +33,11 @@ pub(super) fn gather(folder: &Folder, purpose: &Purpose<'_>) -> Result<Found> {
         ))
         .hint(format!("--layout {}", manifest.layout)));
     }
+    of_tenant(folder, &manifest, purpose)?;
     let time = DateTime::parse_from_rfc3339(&manifest.backup_set.time)
         .map_err(|error| unfit(format!("its time: {error}")))?;
+    let root_hash = ContentHash::parse(&manifest.backup_set.root_hash)
+        .ok_or_else(|| unfit("its root hash is none".to_owned()))?;
     let mut found = Found {
         source: Source::Tenantpilot,
         types: manifest
@@ -44,9 +47,12 @@ pub(super) fn gather(folder: &Folder, purpose: &Purpose<'_>) -> Result<Found> {
             .collect(),
         references: references(manifest.references.as_deref()),
         time: time.with_timezone(&Utc),
+        not_taken: 0,
         lacks: Vec::new(),
     };
+    let mut whole = true;
     if manifest.references.is_some() && found.references.is_none() {
+        whole = false;
         found
             .lacks
             .push("the names of what policies refer to: they were changed".to_owned());
@@ -74,10 +80,13 @@ pub(super) fn gather(folder: &Folder, purpose: &Purpose<'_>) -> Result<Found> {
                 };
                 of.policies.insert(line.policy_id.clone(), (entry, bytes));
             }
-            Err(reason) => of.unread.push(UnreadPolicy {
-                id: line.policy_id.clone(),
-                ..unusable(&line.name, format!("{}: {reason}", line.path))
-            }),
+            Err(reason) => {
+                found.not_taken += 1;
+                of.unread.push(UnreadPolicy {
+                    id: line.policy_id.clone(),
+                    ..unusable(&line.name, format!("{}: {reason}", line.path))
+                });
+            }
         }
     }
     if older > 0 {
@@ -91,12 +100,46 @@ pub(super) fn gather(folder: &Folder, purpose: &Purpose<'_>) -> Result<Found> {
         if held != expected || (of.outcome == Some(Outcome::Complete) && !of.unread.is_empty()) {
             let reason = format!("{held} of {expected} policies are in the folder as exported");
             found.lacks.push(format!("{key}: {reason}"));
-            of.outcome = Some(Outcome::Incomplete);
-            of.reason = Some(reason);
-            of.proof = None;
+            of.doubt(reason);
+            whole = false;
         }
     }
+    if whole && !is_at(&found, &root_hash)? {
+        let reason = format!("what the export says does not give its root hash {root_hash}");
+        for of in found.types.values_mut() {
+            if of.outcome == Some(Outcome::Complete) {
+                of.doubt(reason.clone());
+            }
+        }
+        found.lacks.push(format!("a proof that a policy type is complete: {reason}"));
+    }
     Ok(found)
+}
+
+/// Refuses what was exported of another directory than the tenant's.
+fn of_tenant(folder: &Folder, manifest: &Manifest, purpose: &Purpose<'_>) -> Result<()> {
+    let (theirs, ours) = (&manifest.directory, &purpose.tenant.settings.directory);
+    if theirs.eq_ignore_ascii_case(ours) {
+        return Ok(());
+    }
+    let name = purpose.tenant.name();
+    Err(Error::usage(format!(
+        "{} holds an export of tenant {} ({theirs}), not of {name} ({ours})",
+        folder.path().display(),
+        manifest.tenant
+    ))
+    .hint(format!(
+        "name the tenant that it is of; if both are one directory: tenantpilot tenants edit {name} \
+         --directory {theirs}"
+    )))
+}
+
+/// Whether what was found is the set with this root hash.
+fn is_at(found: &Found, root_hash: &ContentHash) -> Result<bool> {
+    let types = found.types.iter();
+    let types = types.map(|(key, of)| as_stored(key, of).map(|(line, _)| line));
+    let manifest = manifest_of(types.collect::<Result<_>>()?, found.references.as_deref())?;
+    Ok(manifest.is_at(root_hash))
 }
 
 fn of_line(line: &TypeLine) -> Type {

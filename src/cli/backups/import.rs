@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::cli;
 use crate::context::Context;
-use crate::error::{Error, ExitCode, Result};
+use crate::error::{Error, ExitCode, Kind, Result};
 use crate::import::{self, Imported, Purpose, Source};
 use crate::policy::document::redaction::RedactionKey;
 use crate::secret::database_key;
@@ -16,7 +16,8 @@ use crate::secret::database_key;
 ///
 /// So history and comparisons begin before the day of the switch. The backup set belongs to no
 /// schedule, retention leaves it alone, and it says what it lacks: a policy type without files is
-/// unknown, not empty. A folder that was imported before is recognised.
+/// unknown, not empty. A folder that was imported before is recognised. What tenantpilot exported has
+/// to be of the tenant's directory. Exits with 3 when files were not taken: each is named.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   tenantpilot backups import repo/contoso --tenant contoso
@@ -52,18 +53,13 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let store = ctx.store()?;
     let tenant = cli::tenants::find(store.read(), &args.tenant)?;
     let time = args.time.as_deref().map(cli::parse_time).transpose()?;
-    if time.is_some_and(|time| time > ctx.now()) {
-        return Err(
-            Error::usage("a backup set cannot be of a time that is still to come")
-                .hint("--time, not after now"),
-        );
-    }
     let key = RedactionKey::new(database_key::of_tenant(&ctx.config.database, tenant.id)?);
     let purpose = Purpose {
         tenant: &tenant,
         source: args.layout,
         time,
         key: &key,
+        now: ctx.now(),
     };
     let found = import::gather(&store, &args.dir, &purpose)?;
     let by = (ctx.actor.name(), ctx.now());
@@ -74,6 +70,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         "layout": done.source.as_str(),
         "already_there": done.known,
         "policies": done.policies,
+        "not_taken": done.not_taken,
         "unread": done.unread.iter().map(|(policy_type, policy)| json!({
             "policy_type": policy_type, "policy_id": policy.id, "name": policy.name,
             "reason": policy.reason,
@@ -81,23 +78,37 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         "lacks": done.lacks,
     }))?;
     tell(ctx, &tenant.settings.name, &done)?;
-    Ok(ExitCode::Ok)
+    if done.not_taken == 0 {
+        return Ok(ExitCode::Ok);
+    }
+    let files = match done.not_taken {
+        1 => "1 file was".to_owned(),
+        count => format!("{count} files were"),
+    };
+    let error = Error::new(
+        Kind::Partial,
+        format!("{files} not taken of {}", args.dir.display()),
+    );
+    let error = error.hint(format!("tenantpilot backups show {}", done.set));
+    ctx.ui.problem(&error);
+    Ok(ExitCode::Partial)
 }
 
 fn tell(ctx: &Context, tenant: &str, done: &Imported) -> Result<()> {
     let set = done.set;
     if done.known {
-        return ctx.ui.line(format!(
+        ctx.ui.line(format!(
             "backup set {set} of tenant {tenant} holds exactly this already; nothing was imported"
-        ));
-    }
-    ctx.ui.line(format!(
-        "{} policies of {} are backup set {set} of tenant {tenant}",
-        done.policies,
-        done.source.as_str()
-    ))?;
-    for what in &done.lacks {
-        ctx.ui.line(format!("lacks: {what}"))?;
+        ))?;
+    } else {
+        ctx.ui.line(format!(
+            "{} policies of {} are backup set {set} of tenant {tenant}",
+            done.policies,
+            done.source.as_str()
+        ))?;
+        for what in &done.lacks {
+            ctx.ui.line(format!("lacks: {what}"))?;
+        }
     }
     for (policy_type, policy) in &done.unread {
         ctx.ui.warn(format!(
