@@ -166,6 +166,13 @@ impl BackupSet {
     pub fn described(&self) -> String {
         format!("backup set {} of tenant {}", self.id, self.tenant)
     }
+
+    /// Whether digests of secrets in it may be of another database's key: this program exported it,
+    /// and nobody knows from where. Unequal digests then say nothing.
+    pub fn has_foreign_digests(&self) -> bool {
+        let layout = self.imported.as_ref().and_then(|from| from.get("layout"));
+        layout.is_some_and(|layout| layout == "tenantpilot")
+    }
 }
 
 /// Bytes that are no manifest or list of ours.

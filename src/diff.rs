@@ -227,6 +227,7 @@ pub fn compare(from: &Side<'_>, to: &Side<'_>, scope: &Scope) -> Result<Diff> {
         to,
         scope,
         across,
+        one_key: !across && !from.has_foreign_digests() && !to.has_foreign_digests(),
         names: None,
         diff: Diff::default(),
         gone: Vec::new(),
@@ -255,6 +256,8 @@ struct Comparison<'a, 's> {
     to: &'a Side<'s>,
     scope: &'a Scope,
     across: bool,
+    /// Whether digests of secrets were made under one key on both sides.
+    one_key: bool,
     /// What ids mean on each side, once that is needed.
     names: Option<(policy_diff::Names, policy_diff::Names)>,
     diff: Diff,
@@ -431,13 +434,18 @@ impl Comparison<'_, '_> {
             return Ok(());
         }
         let changes = self.changes(key, old, &before, new, &after)?;
+        let whose = if self.across {
+            "two tenants"
+        } else {
+            "an import"
+        };
         for secret in &changes.incomparable {
             self.diff.unread_policies.push(UnreadPolicy {
                 policy_type: key.to_owned(),
                 policy_id: new.id.clone(),
                 name: new.name.clone(),
                 side: Which::To,
-                reason: format!("{secret}: secrets of two tenants cannot be compared"),
+                reason: format!("{secret}: secrets of {whose} cannot be compared"),
             });
         }
         if changes.is_empty() {
@@ -478,6 +486,7 @@ impl Comparison<'_, '_> {
             before: names_before,
             after: names_after,
             across: self.across,
+            one_key: self.one_key,
         };
         let row = policy_diff::row_of(key);
         Ok(

@@ -104,6 +104,14 @@ impl<'s> Side<'s> {
         }
     }
 
+    /// Whether digests of secrets here may be of another database's key.
+    pub(super) fn has_foreign_digests(&self) -> bool {
+        match &self.about {
+            About::Set(set) => set.has_foreign_digests(),
+            About::Live { .. } => false,
+        }
+    }
+
     /// The keys of its policy types, in order.
     pub fn keys(&self) -> Box<dyn Iterator<Item = &str> + '_> {
         match &self.source {

@@ -10,6 +10,7 @@ use crate::export::folder::Folder;
 use crate::export::manifest::{self, FileLine, Form, Manifest, TypeLine};
 use crate::policy::Outcome;
 use crate::policy::diff::row_of;
+use crate::policy::document::redaction::holds_digests;
 use crate::policy::document::sealed::Unsealed;
 use crate::policy::document::{self, spacing};
 
@@ -88,6 +89,14 @@ pub(super) fn gather(folder: &Folder, purpose: &Purpose<'_>) -> Result<Found> {
                 });
             }
         }
+    }
+    let policies = found.types.values().flat_map(|of| of.policies.values());
+    let digests = policies.filter(|(_, bytes)| holds_digests(bytes)).count();
+    if digests > 0 {
+        found.lacks.push(format!(
+            "secrets: {digests} policies hold digests of them that tell nothing beside those of \
+             another database"
+        ));
     }
     if older > 0 {
         found.lacks.push(format!(

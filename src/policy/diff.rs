@@ -96,7 +96,7 @@ pub struct Changes {
     pub fields: Vec<Field>,
     /// Who got it, and who no longer has it.
     pub assignments: Assignments,
-    /// Names of secrets that cannot be compared: those of two tenants have digests of their own.
+    /// Names of secrets that cannot be compared: their digests were made under two keys.
     pub incomparable: Vec<String>,
 }
 
@@ -144,6 +144,9 @@ pub struct View<'a> {
     /// Whether the documents belong to two tenants: ids that have a name are compared by it, and the
     /// policy's own id does not count.
     pub across: bool,
+    /// Whether digests of secrets were made under one key on both sides, so that unequal ones are of
+    /// unequal secrets. Never so for two tenants.
+    pub one_key: bool,
 }
 
 /// Whether two documents mean the same: they have one canonical form.

@@ -271,10 +271,13 @@ fn changes<'f>(found: &'f Found<'_>, args: &Args, named: bool) -> Result<Vec<Cha
     })?;
     let most = usize::try_from(args.limit).unwrap_or(usize::MAX);
     let mut told = Vec::new();
-    for event in events.into_iter().rev().take(most) {
+    for event in events.into_iter().rev() {
         let Some(set) = found.within.sets.get(event.at) else {
             continue;
         };
+        if told.len() == most {
+            break;
+        }
         let since = event.since.and_then(|at| found.within.sets.get(at));
         let changes = match (event.before, event.after) {
             (Some(before), Some(after)) => {
@@ -286,6 +289,7 @@ fn changes<'f>(found: &'f Found<'_>, args: &Args, named: bool) -> Result<Vec<Cha
                     before: &old,
                     after: &new,
                     across: false,
+                    one_key: one_key(&found.within.sets, &event),
                 };
                 diff::diff(
                     row,
@@ -299,6 +303,11 @@ fn changes<'f>(found: &'f Found<'_>, args: &Args, named: bool) -> Result<Vec<Cha
             }
             _ => Changes::default(),
         };
+        // Only digests differ, of which nobody can say that they are of two secrets.
+        let unknown = changes.is_empty() && !changes.incomparable.is_empty();
+        if unknown && event.turn == life::Turn::Changed {
+            continue;
+        }
         told.push(Change {
             set,
             since,
@@ -309,6 +318,15 @@ fn changes<'f>(found: &'f Found<'_>, args: &Args, named: bool) -> Result<Vec<Cha
         });
     }
     Ok(told)
+}
+
+/// Whether what an event tells apart has its digests of secrets under one key.
+fn one_key(sets: &[BackupSet], event: &Event<'_>) -> bool {
+    // A policy that came back was last held before the set that no longer had it.
+    let since = event.since.filter(|_| event.turn == life::Turn::Changed);
+    let between = sets.get(since.unwrap_or(0)..=event.at);
+    let mut between = between.into_iter().flatten();
+    !between.any(BackupSet::has_foreign_digests)
 }
 
 fn names(found: &Found<'_>, set: Option<&BackupSet>) -> Result<Names> {

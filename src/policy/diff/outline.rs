@@ -35,6 +35,7 @@ pub fn outline(row: &PolicyType, document: &[u8], names: &Names) -> Result<Outli
         before: names,
         after: names,
         across: false,
+        one_key: true,
     };
     let changes = diff(row, b"{}", document, &view)?;
     let fields = changes.fields.iter().map(|field| {

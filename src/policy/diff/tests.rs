@@ -27,6 +27,7 @@ fn changes(key: &str, before: &Value, after: &Value) -> Changes {
         before: &names,
         after: &names,
         across: false,
+        one_key: true,
     };
     let (before, after) = (before.to_string(), after.to_string());
     diff(row_of(key), before.as_bytes(), after.as_bytes(), &view).unwrap()
@@ -346,6 +347,7 @@ fn between_tenants_ids_count_by_the_names_they_stand_for() {
         before: &before,
         after: &after,
         across: true,
+        one_key: false,
     };
     let document = |id: &str, group: &str, tag: &str, key: &str| {
         json!({"id": id, "roleScopeTagIds": ["0", tag], "preSharedKey": {"redacted": format!("hmac-sha256:{key}")},

@@ -66,10 +66,10 @@ impl Walk<'_> {
         match (before, after) {
             (one, other) if one == other => {}
             (Some(before), Some(after)) if is_redacted(before) && is_redacted(after) => {
-                if self.view.across {
-                    self.changes.incomparable.push(place.name.clone());
-                } else {
+                if self.view.one_key {
                     self.field(place, Content::Secret, Content::Secret);
+                } else {
+                    self.changes.incomparable.push(place.name.clone());
                 }
             }
             (Some(Value::Object(before)), Some(Value::Object(after)))

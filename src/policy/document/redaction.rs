@@ -18,6 +18,9 @@ use sha2::{Digest as _, Sha256};
 use super::{Flaw, Object};
 use crate::policy::catalogue::{self, PolicyType};
 
+/// How what stands for a secret begins.
+const MARKER: &str = "{\"redacted\":\"hmac-sha256:";
+
 /// How deep a document may be nested, as deep as the parser goes.
 const DEPTH: usize = 128;
 
@@ -46,6 +49,11 @@ impl fmt::Debug for RedactionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RedactionKey(…)")
     }
+}
+
+/// Whether a document holds digests of secrets.
+pub fn holds_digests(document: &[u8]) -> bool {
+    std::str::from_utf8(document).is_ok_and(|text| text.contains(MARKER))
 }
 
 /// A document after its secrets were replaced.
@@ -170,7 +178,7 @@ pub(super) fn marker(
         value.to_string().as_bytes(),
     ]);
     let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Some(format!("{{\"redacted\":\"hmac-sha256:{digits}\"}}")))
+    Ok(Some(format!("{MARKER}{digits}\"}}")))
 }
 
 fn is_catalog_secret(object: &Object<'_>) -> bool {

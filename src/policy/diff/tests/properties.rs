@@ -223,7 +223,7 @@ proptest! {
     #[test]
     fn no_bytes_make_a_panic(before in prop::collection::vec(any::<u8>(), 0..64), text in "\\PC*") {
         let names = Names::default();
-        let view = View { before: &names, after: &names, across: true };
+        let view = View { before: &names, after: &names, across: true, one_key: false };
         let _ = diff(row_of("nonsense"), &before, b"{}", &view);
         let document = json!({"scriptContent": text, "payload": STANDARD.encode(&before)}).to_string();
         let found = diff(row_of("nonsense"), document.as_bytes(), b"{\"payload\":\"QUJD\"}", &view).unwrap();
