@@ -23,12 +23,15 @@
 //!
 //! Whoever dies in between leaves whole files, old and new, and an old manifest. The next export
 //! compares bytes, not names, so it finishes what was begun; the list tells it which files no
-//! manifest names yet. An interrupted draft is taken up the same way.
+//! manifest names yet. An interrupted draft of this user is taken up the same way, though it may be
+//! whole, and of another set: its own manifest and list say what is in it. It is published only when
+//! it holds what the new manifest names, and nothing else.
 //!
 //! A policy keeps the file it has, also when it is renamed: the file's history is the policy's.
 //! Files that are not ours, hidden ones above all, are never touched.
 
 pub mod archive;
+mod draft;
 pub mod folder;
 pub mod layout;
 pub mod manifest;
@@ -188,7 +191,7 @@ fn to_archive(source: &Source<'_>, options: &Options, target: &Path) -> Result<R
         )
         .hint("name another file"));
     }
-    let draft = draft_of(&name);
+    let draft = draft::name(&name);
     let failed = |error: io::Error| file_error("write", target, &error);
     let file = above.own(&draft)?;
     let time = u64::try_from(source.set.time.timestamp()).unwrap_or_default();
@@ -224,15 +227,26 @@ fn to_folder(source: &Source<'_>, options: &Options, target: &Path) -> Result<Re
         let _lock = folder.lock()?;
         let previous = previous(&folder, source, options)?;
         let complete = |policy_type: &str, id: &str| concludes(source, options, policy_type, id);
-        return update(source, options, &folder, previous.as_ref(), complete);
+        let tree = Tree::plan(source, options, previous.as_ref());
+        return update(source, options, &tree, &folder, previous.as_ref(), complete);
     }
     let (above, name) = place(target)?;
-    let draft = draft_of(&name);
+    let draft = draft::name(&name);
+    let tree = Tree::plan(source, options, None);
     // A damaged set must not leave an empty draft.
-    Tree::plan(source, options, None).lines(source.reader)?;
-    let folder = above.make(&draft)?;
+    tree.lines(source.reader)?;
+    let folder = above.make_own(&draft)?;
     let _lock = folder.lock()?;
-    let report = update(source, options, &folder, None, |_, _| true)?;
+    let unfit = |error: Error| {
+        let path = folder.path().display();
+        error.hint(format!(
+            "an export that was interrupted left it: rm -r {path}"
+        ))
+    };
+    let previous = previous(&folder, source, options).map_err(unfit)?;
+    let earlier = previous.as_ref();
+    let report = update(source, options, &tree, &folder, earlier, |_, _| true)?;
+    draft::only_ours(&folder).map_err(unfit)?;
     above.publish(&draft, &name)?;
     Ok(report)
 }
@@ -255,10 +269,6 @@ fn place(target: &Path) -> Result<(Folder, String)> {
     let folder = Folder::open(&above)?
         .ok_or_else(|| Error::new(Kind::Storage, format!("{} is gone", above.display())))?;
     Ok((folder, name.to_owned()))
-}
-
-fn draft_of(name: &str) -> String {
-    format!(".{name}.tenantpilot-draft")
 }
 
 /// Whether a policy that the set does not hold is gone: its type was read whole, and was asked for.
@@ -314,11 +324,11 @@ fn previous(folder: &Folder, source: &Source<'_>, options: &Options) -> Result<O
 fn update(
     source: &Source<'_>,
     options: &Options,
+    tree: &Tree,
     folder: &Folder,
     previous: Option<&Manifest>,
     concludes: impl Fn(&str, &str) -> bool,
 ) -> Result<Report> {
-    let tree = Tree::plan(source, options, previous);
     let mut lines = tree.lines(source.reader)?;
     let pending = folder.read(PENDING)?.map(|bytes| Pending::parse(&bytes));
     let mut pending = pending.unwrap_or_default();
@@ -377,7 +387,7 @@ fn update(
             report.edited.push(path);
         }
     }
-    let manifest = describe(source, options, &tree, lines).encode()?;
+    let manifest = describe(source, options, tree, lines).encode()?;
     if folder.read(manifest::NAME)?.as_deref() != Some(&manifest) {
         folder.write(manifest::NAME, &manifest)?;
         folder.sync()?;

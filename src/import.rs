@@ -215,7 +215,11 @@ pub fn gather(store: &Store, path: &Path, purpose: &Purpose<'_>) -> Result<Found
 
 /// A type as a set has it: its line in the manifest, and its list where it was read.
 fn as_stored(key: &str, of: &Type) -> Result<(ManifestType, Option<Vec<u8>>)> {
-    let entries: Vec<ListEntry> = of.policies.values().map(|(entry, _)| entry.clone()).collect();
+    let entries: Vec<ListEntry> = of
+        .policies
+        .values()
+        .map(|(entry, _)| entry.clone())
+        .collect();
     let policies = entries.len() as u64;
     let list = TypeList::new(key, entries)
         .map_err(|id| Error::internal(format!("{key} {id} occurs twice")))?
@@ -344,11 +348,7 @@ pub fn store(
 
 /// The set of the tenant that holds exactly this, and that retention leaves alone: one that expired,
 /// or that a schedule keeps for now, is no place for what somebody brings in to stay.
-fn same(
-    conn: &Connection,
-    tenant: &Tenant,
-    root_hash: ContentHash,
-) -> Result<Option<BackupSetId>> {
+fn same(conn: &Connection, tenant: &Tenant, root_hash: ContentHash) -> Result<Option<BackupSetId>> {
     let filter = Filter {
         tenant: Some(tenant.id),
         expired: Some(false),

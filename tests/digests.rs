@@ -36,7 +36,14 @@ fn an_import_makes_no_secret_look_changed() {
     assert!(said.contains("lacks: secrets: "), "{said}");
     stage.env.run(&["run", "theirs", "--quiet"]).ok();
     let changes = |from: &str, to: &str| {
-        let args = ["backups", "diff", from, to, "--types", "deviceConfiguration"];
+        let args = [
+            "backups",
+            "diff",
+            from,
+            to,
+            "--types",
+            "deviceConfiguration",
+        ];
         let found = stage.env.json(&args);
         let unread = found["unread"]["policies"].as_array().unwrap().clone();
         (found["changes"].as_array().unwrap().len(), unread)
@@ -49,7 +56,10 @@ fn an_import_makes_no_secret_look_changed() {
     };
     assert_eq!(changed, 0);
     let reason = of_wifi(&unread).unwrap();
-    assert_eq!(reason, "preSharedKey: secrets of an import cannot be compared");
+    assert_eq!(
+        reason,
+        "preSharedKey: secrets of an import cannot be compared"
+    );
     let policy = format!("deviceConfiguration/{wifi}");
     let log = || {
         let args = ["backups", "log", &policy, "--tenant", "fabrikam"];

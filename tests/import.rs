@@ -34,10 +34,7 @@ fn import_ends(stage: &Stage, folder: &str, tenant: &str, more: &[&str], code: i
         more,
     ]
     .concat();
-    let (out, _) = stage
-        .env
-        .run(&[&args[..], &["--json"]].concat())
-        .ends(code);
+    let (out, _) = stage.env.run(&[&args[..], &["--json"]].concat()).ends(code);
     serde_json::from_str(&out).unwrap()
 }
 
@@ -183,7 +180,9 @@ fn an_export_that_is_not_its_backup_set_proves_nothing() {
     // One policy less, everywhere: nothing is missing, and the root hash says that it is a lie.
     edit(&stage, "out", |manifest| {
         let files = manifest["files"].as_array_mut().unwrap();
-        let at = files.iter().position(|file| file["policy_type"] == FILTERS.0);
+        let at = files
+            .iter()
+            .position(|file| file["policy_type"] == FILTERS.0);
         files.remove(at.unwrap());
         let of = manifest["types"][FILTERS.0].as_object_mut().unwrap();
         let fewer = of["policies"].as_u64().unwrap() - 1;
@@ -215,7 +214,10 @@ fn a_folder_of_another_directory_or_of_tomorrow_is_refused() {
         manifest["directory"] = "elsewhere.onmicrosoft.com".into();
     });
     let message = refused("out");
-    assert!(message.contains("(elsewhere.onmicrosoft.com), not of contoso"), "{message}");
+    assert!(
+        message.contains("(elsewhere.onmicrosoft.com), not of contoso"),
+        "{message}"
+    );
     edit(&stage, "out", |manifest| {
         manifest["directory"] = ours;
         manifest["backup_set"]["time"] = "2999-01-01T00:00:00Z".into();

@@ -7,11 +7,12 @@
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
+use rustix::process::geteuid;
 
 use crate::disk::file_error;
 use crate::error::{Error, Kind, Result};
@@ -94,6 +95,32 @@ impl Folder {
             Ok(names)
         };
         read().map_err(|errno| unusable("read the folder", &self.path, errno))
+    }
+
+    /// Everything in it and below it that is no folder, by path.
+    pub fn files(&self) -> Result<Vec<String>> {
+        let mut files = Vec::new();
+        let mut folders = vec![String::new()];
+        while let Some(above) = folders.pop() {
+            let names = match above.as_str() {
+                "" => Some(self.names()?),
+                above => self
+                    .folder(above)?
+                    .map(|folder| folder.names())
+                    .transpose()?,
+            };
+            for name in names.into_iter().flatten() {
+                let path = match above.as_str() {
+                    "" => name,
+                    above => format!("{above}/{name}"),
+                };
+                match self.entry(&path)? {
+                    Entry::Folder => folders.push(path),
+                    _ => files.push(path),
+                }
+            }
+        }
+        Ok(files)
     }
 
     /// What the last component of `path` leads to.
@@ -225,6 +252,14 @@ impl Folder {
             .ok_or_else(|| unusable("make the folder", &path, Errno::NOENT))
     }
 
+    /// Makes the folder `name` in it, 0700 and of this process's user alone, and opens it. What
+    /// another process of this user left behind there is taken over.
+    pub fn make_own(&self, name: &str) -> Result<Self> {
+        let folder = self.make(name)?;
+        take_over(&folder.handle, &folder.path, Mode::RWXU)?;
+        Ok(folder)
+    }
+
     /// Gives the folder or file `from` in it the name `to`, which nothing may have.
     pub fn publish(&self, from: &str, to: &str) -> Result<()> {
         fs::renameat_with(&self.handle, from, &self.handle, to, RenameFlags::NOREPLACE)
@@ -245,13 +280,14 @@ impl Folder {
     }
 
     /// Opens the file `name` in it to be written from its beginning, 0600, for this process alone.
-    /// What another process left behind there is taken over.
+    /// What another process of this user left behind there is taken over.
     pub fn own(&self, name: &str) -> Result<File> {
         let path = self.path.join(name);
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = fs::openat(&self.handle, name, flags, Mode::RUSR | Mode::WUSR)
             .map_err(|errno| unusable("write", &path, errno))?;
         let file = File::from(file);
+        take_over(&file, &path, Mode::RUSR | Mode::WUSR)?;
         try_lock(&file, &path)?;
         // Its last owner may have published it between our opening and our lock.
         let same = fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW)
@@ -298,6 +334,27 @@ impl Folder {
     }
 }
 
+/// Makes a folder or file that may have been there before this user's alone. In a folder that others
+/// write to, one of them may have laid it there: then it is refused.
+fn take_over(handle: impl AsFd, path: &Path, mode: Mode) -> Result<()> {
+    let failed = |errno| unusable("take over", path, errno);
+    let stat = fs::fstat(&handle).map_err(failed)?;
+    let kind = FileType::from_raw_mode(stat.st_mode);
+    let single =
+        kind == FileType::Directory || (kind == FileType::RegularFile && stat.st_nlink == 1);
+    if stat.st_uid != geteuid().as_raw() || !single {
+        return Err(Error::new(
+            Kind::Storage,
+            format!(
+                "cannot write {}: it belongs to another user, or has another name as well",
+                path.display()
+            ),
+        )
+        .hint("remove it, or export to a folder that nobody else writes to"));
+    }
+    fs::fchmod(&handle, mode).map_err(failed)
+}
+
 fn same_file(here: &fs::Stat, there: &fs::Stat) -> bool {
     (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
 }
@@ -342,77 +399,4 @@ fn unusable(deed: &str, path: &Path, errno: Errno) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
-
-    use super::*;
-
-    fn place() -> (tempfile::TempDir, Folder) {
-        let place = tempfile::tempdir().unwrap();
-        std::fs::create_dir(place.path().join("in")).unwrap();
-        let folder = Folder::open(&place.path().join("in")).unwrap().unwrap();
-        (place, folder)
-    }
-
-    #[test]
-    fn files_are_private_and_go_with_their_folders() {
-        let (place, folder) = place();
-        folder.write("a/b/x.json", b"one").unwrap();
-        folder.write("a/b/x.json", b"two").unwrap();
-        assert_eq!(folder.read("a/b/x.json").unwrap().unwrap(), b"two");
-        let mode = |below: &str| {
-            let metadata = std::fs::metadata(place.path().join("in").join(below)).unwrap();
-            metadata.permissions().mode() & 0o777
-        };
-        assert_eq!(
-            (mode("a/b/x.json"), mode("a"), mode("a/b")),
-            (0o600, 0o700, 0o700)
-        );
-        folder.write("a/y.json", b"").unwrap();
-        folder.remove("a/b/x.json").unwrap();
-        folder.remove("a/b/x.json").unwrap();
-        assert_eq!(folder.entry("a/b").unwrap(), Entry::Nothing);
-        assert_eq!(folder.entry("a/y.json").unwrap(), Entry::File);
-        assert_eq!(folder.names().unwrap(), ["a"]);
-    }
-
-    #[test]
-    fn a_link_is_refused_wherever_it_is() {
-        let (place, folder) = place();
-        let victim = place.path().join("victim");
-        std::fs::create_dir(&victim).unwrap();
-        std::fs::write(victim.join("x.json"), "theirs").unwrap();
-        symlink(&victim, place.path().join("in/linked")).unwrap();
-        symlink(victim.join("x.json"), place.path().join("in/x.json")).unwrap();
-        symlink(victim.join("x.json"), place.path().join("in").join(DRAFT)).unwrap();
-        for path in ["linked/x.json", "x.json"] {
-            let error = folder.write(path, b"ours").unwrap_err();
-            assert_eq!(error.kind(), Kind::Storage, "{path}: {error}");
-            assert!(folder.read(path).is_err(), "{path}");
-        }
-        let error = Folder::open(&place.path().join("in/linked")).err().unwrap();
-        assert!(error.message().contains("symbolic link"), "{error}");
-        folder.write("y.json", b"ours").unwrap();
-        assert_eq!(std::fs::read(victim.join("x.json")).unwrap(), b"theirs");
-        assert_eq!(folder.read("y.json").unwrap().unwrap(), b"ours");
-    }
-
-    #[test]
-    fn one_process_at_a_time() {
-        let (place, folder) = place();
-        let other = Folder::open(&place.path().join("in")).unwrap().unwrap();
-        let lock = folder.lock().unwrap();
-        assert_eq!(other.lock().unwrap_err().kind(), Kind::Busy);
-        drop(lock);
-        let lock = other.lock().unwrap();
-        drop(lock);
-        let file = folder.own("x").unwrap();
-        assert_eq!(other.own("x").unwrap_err().kind(), Kind::Busy);
-        drop(file);
-        other.own("x").unwrap();
-        folder.make("new").unwrap();
-        folder.publish("new", "published").unwrap();
-        folder.make("new").unwrap();
-        assert!(folder.publish("new", "x").is_err());
-    }
-}
+mod tests;

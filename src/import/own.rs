@@ -120,7 +120,9 @@ pub(super) fn gather(folder: &Folder, purpose: &Purpose<'_>) -> Result<Found> {
                 of.doubt(reason.clone());
             }
         }
-        found.lacks.push(format!("a proof that a policy type is complete: {reason}"));
+        found
+            .lacks
+            .push(format!("a proof that a policy type is complete: {reason}"));
     }
     Ok(found)
 }
