@@ -87,7 +87,8 @@ impl Broken<'_> {
         self.text("displayName").or_else(|| self.text("name"))
     }
 
-    fn text(&self, member: &str) -> Option<String> {
+    /// The text of any member, if that much can be told.
+    pub fn text(&self, member: &str) -> Option<String> {
         let members = json::members(self.bytes).ok()?;
         let raw = json::named(&members, member).into_iter().next()?;
         if let Some(text) = json::string(raw) {

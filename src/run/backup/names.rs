@@ -66,14 +66,14 @@ pub(super) fn look_up(collected: &Collected, graph: Option<&dyn Graph>) -> Names
     let mut troubles = Troubles::default();
     let mut graph = graph;
     for (kind, ids) in open {
-        let answers = match graph {
-            Some(graph) => ask(graph, kind, &ids),
-            None => Answers::default(),
+        let (answers, untold) = match graph {
+            Some(graph) => (ask(graph, kind, &ids), "what was answered cannot be read"),
+            None => (Answers::default(), "they were not asked for"),
         };
         let missing = entries.len();
         entries.extend(ids.iter().map(|id| answers.reference(kind, id)));
         let named = entries.iter().skip(missing);
-        troubles.note(kind, named, answers.error.as_ref());
+        troubles.note(kind, named, answers.error.as_ref(), untold);
         if answers.error.is_some_and(|error| error.fault.ends_run()) {
             graph = None;
         }
@@ -107,11 +107,14 @@ fn can_be_asked_for(kind: &str) -> bool {
 /// What the set itself says of an object.
 fn in_set(collected: &Collected, kind: &str, id: &str) -> Option<Reference> {
     let row = catalogue::find(kind)?;
-    let found = row
-        .sharing()
-        .find_map(|row| collected.entries.get(row.key)?.get(id));
+    let found = row.sharing().find_map(|row| {
+        let entries = collected.entries.get(row.key)?;
+        // Graph compares ids without regard to case; nearly always they are alike.
+        let alike = || entries.values().find(|one| one.id.eq_ignore_ascii_case(id));
+        entries.get(id).or_else(alike)
+    });
     if let Some(entry) = found {
-        let app = collected.apps.get(id).filter(|_| kind == APP);
+        let app = collected.apps.get(&entry.id).filter(|_| kind == APP);
         return Some(named(kind, id, entry.name.clone(), app.cloned()));
     }
     let whole = |row: &'static PolicyType| {
@@ -145,6 +148,10 @@ struct Answers {
     found: HashMap<String, (Option<String>, AppIdentity)>,
     /// In lower case, what was answered for and is not there.
     absent: BTreeSet<String>,
+    /// In lower case, what is there and cannot be read.
+    broken: BTreeSet<String>,
+    /// Whether something came that does not tell its id: it may be anything that was asked for.
+    unidentified: bool,
     /// What ended the asking.
     error: Option<graph::Error>,
 }
@@ -169,25 +176,39 @@ impl Answers {
         }
     }
 
-    /// Takes what one object of an answer says; what does not even tell its id says nothing.
+    /// Takes what one object of an answer says.
     fn take(&mut self, item: &Item<'_>, id: &str, name: &str) {
-        let Item::Whole(bytes) = item else {
+        let object = match item {
+            Item::Whole(bytes) => serde_json::from_slice::<Value>(bytes).ok(),
+            Item::Broken(broken) => {
+                // An id that is broken itself is none.
+                let known = broken
+                    .text(id)
+                    .filter(|id| !id.contains(['\\', char::REPLACEMENT_CHARACTER]))
+                    .map(|id| id.to_ascii_lowercase());
+                self.unidentified |= known.is_none();
+                self.broken.extend(known);
+                return;
+            }
+        };
+        let text = |property| object.as_ref()?.get(property)?.as_str();
+        let Some(id) = text(id) else {
+            self.unidentified = true;
             return;
         };
-        let Ok(object) = serde_json::from_slice::<Value>(bytes) else {
-            return;
-        };
-        let text = |property| object.get(property).and_then(Value::as_str);
-        if let Some(id) = text(id) {
-            let known = text(name).map(str::to_owned);
-            let app = references::app_identity(&object);
-            self.found.insert(id.to_ascii_lowercase(), (known, app));
-        }
+        let known = text(name).map(str::to_owned);
+        let app = object.as_ref().map(references::app_identity);
+        let found = (known, app.unwrap_or_default());
+        self.found.insert(id.to_ascii_lowercase(), found);
     }
 
+    /// What a whole answer leaves out is not there, unless it holds something without an id.
     fn answered(&mut self, ids: &[String]) {
+        if std::mem::take(&mut self.unidentified) {
+            return;
+        }
         let ids = ids.iter().map(|id| id.to_ascii_lowercase());
-        let absent = ids.filter(|id| !self.found.contains_key(id));
+        let absent = ids.filter(|id| !self.found.contains_key(id) && !self.broken.contains(id));
         let absent: Vec<String> = absent.collect();
         self.absent.extend(absent);
     }
@@ -292,6 +313,7 @@ impl Troubles {
         kind: &'static str,
         references: impl Iterator<Item = &'a Reference>,
         error: Option<&graph::Error>,
+        untold: &str,
     ) {
         let (mut forbidden, mut unreadable) = (0, 0);
         for reference in references {
@@ -308,7 +330,7 @@ impl Troubles {
                 .insert(kind, (forbidden, least.unwrap_or_default()));
         }
         if unreadable > 0 {
-            let why = error.map_or("they were not asked for", |error| &error.message);
+            let why = error.map_or(untold, |error| &error.message);
             self.unreadable.insert(kind, (unreadable, why.to_owned()));
         }
     }
@@ -359,3 +381,6 @@ fn counted(kind: &str, count: u64) -> String {
         (None, _) => format!("{count} policies of {kind}"),
     }
 }
+
+#[cfg(test)]
+mod tests;
