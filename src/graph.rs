@@ -218,15 +218,33 @@ pub enum Content {
     Bytes,
 }
 
+/// What is at a path where there need not be anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Looked {
+    /// This.
+    There(Vec<u8>),
+    /// Nothing, said by this HTTP status: 404, or 204 for an answer without a body.
+    Nothing(u16),
+}
+
+impl Looked {
+    /// What is there.
+    pub fn there(self) -> Option<Vec<u8>> {
+        match self {
+            Self::There(body) => Some(body),
+            Self::Nothing(_) => None,
+        }
+    }
+}
+
 /// A tenant's Graph. Every call is tried again, paced and timed out by the implementation; an error
 /// is final.
 pub trait Graph: Sync {
     /// The body of one GET: a JSON document.
     fn get(&self, request: &Request) -> Result<Vec<u8>, Error>;
 
-    /// The body of one GET of something that need not be there: nothing where Graph answers 204 or
-    /// 404.
-    fn find(&self, request: &Request, content: Content) -> Result<Option<Vec<u8>>, Error>;
+    /// The body of one GET of something that need not be there.
+    fn find(&self, request: &Request, content: Content) -> Result<Looked, Error>;
 
     /// The body behind a next link of an answer to `request`: the link goes out byte for byte,
     /// after a check that it leads to the same Graph.
@@ -250,7 +268,7 @@ impl<G: Graph + ?Sized> Graph for &G {
         (**self).get(request)
     }
 
-    fn find(&self, request: &Request, content: Content) -> Result<Option<Vec<u8>>, Error> {
+    fn find(&self, request: &Request, content: Content) -> Result<Looked, Error> {
         (**self).find(request, content)
     }
 

@@ -264,6 +264,14 @@ fn secrets_of_bindings_are_digests() {
         type_of(&run, "applePushNotificationCertificate")["outcome"],
         "complete"
     );
+    let told = "Graph says twice that there is none";
+    let warnings = run["summary"]["warnings"].to_string();
+    assert!(warnings.contains(told), "{warnings}");
+    let set = stage.set(&run["backup_set_id"]);
+    let proof = &set["types"]["applePushNotificationCertificate"]["proof"];
+    assert_eq!(proof["status"], 404, "{set}");
+    let run = stage.success();
+    assert!(!run["summary"]["warnings"].to_string().contains(told));
 }
 
 #[test]

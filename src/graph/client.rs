@@ -30,7 +30,7 @@ use super::pace::{Denied, Pacer, Permit, Waited};
 use super::root::Root;
 use super::token::{self, Token, Tokens};
 use super::wire::{Answer, Limits, Lost, Payload, Wire};
-use super::{Content, Error, Fault, Graph, Request, ServiceGroup, Traffic};
+use super::{Content, Error, Fault, Graph, Looked, Request, ServiceGroup, Traffic};
 use crate::clock::Clock;
 use crate::secret::platform::Platform;
 use crate::stop::Stop;
@@ -213,7 +213,7 @@ impl Graph for Client {
         )
     }
 
-    fn find(&self, request: &Request, content: Content) -> Result<Option<Vec<u8>>, Error> {
+    fn find(&self, request: &Request, content: Content) -> Result<Looked, Error> {
         self.find_in(request, content, Manner::Alone)
     }
 
@@ -262,14 +262,17 @@ impl Client {
         request: &Request,
         content: Content,
         manner: Manner,
-    ) -> Result<Option<Vec<u8>>, Error> {
+    ) -> Result<Looked, Error> {
         let wanted = match content {
             Content::Object => Wanted::ObjectOrNothing,
             Content::Bytes => Wanted::Bytes,
         };
         match self.exchange(request, &self.url_of(request)?, wanted, manner) {
-            Ok(body) => Ok((!body.is_empty()).then_some(body)),
-            Err(error) if error.fault == Fault::NotFound && error.status == Some(404) => Ok(None),
+            Ok(body) if body.is_empty() => Ok(Looked::Nothing(204)),
+            Ok(body) => Ok(Looked::There(body)),
+            Err(error) if error.fault == Fault::NotFound && error.status == Some(404) => {
+                Ok(Looked::Nothing(404))
+            }
             Err(error) => Err(error),
         }
     }
@@ -431,6 +434,10 @@ impl Client {
         }
         let why = match wanted {
             Wanted::ObjectOrNothing if answer.status == 204 => None,
+            // Above all a 206 is a part of what was asked for, however well it ends.
+            _ if !matches!(answer.status, 200 | 204) => {
+                Some("a read is answered by 200".to_owned())
+            }
             Wanted::Object | Wanted::ObjectOrNothing | Wanted::AnswerTo(_) => why_bad(&answer.body),
             Wanted::Bytes if answer.headers.open_ended && answer.status != 204 => {
                 Some("nothing tells where the file ends".to_owned())

@@ -284,7 +284,7 @@ fn look_at(
         return Err(Error::new(Fault::BadResponse, unusable(id).0));
     };
     let body = if row.shape == Shape::Single {
-        graph.find(&request, Content::Object)?
+        graph.find(&request, Content::Object)?.there()
     } else {
         match graph.get(&request) {
             Err(error) if is_gone(&error) => None,
@@ -440,4 +440,4 @@ fn labeled(absent: &Absent) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::run) mod tests;

@@ -481,7 +481,7 @@ impl<'a> Collector<'a> {
             }
         }
         let end = match &listed.error {
-            None => ListEnd::Whole(listed.pages),
+            None => ListEnd::Whole(listed.pages, listed.status),
             Some(error) => ListEnd::Failed(listed.pages, error),
         };
         for mut tally in std::mem::take(&mut progress.tallies) {

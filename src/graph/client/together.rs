@@ -22,7 +22,7 @@ use super::super::gather::{Attendance, Gather};
 use super::super::pace::Denied;
 use super::super::token::Token;
 use super::super::wire::{Answer, Lost, Payload};
-use super::super::{Content, Error, Graph, Request, ServiceGroup, Traffic, Version};
+use super::super::{Content, Error, Graph, Looked, Request, ServiceGroup, Traffic, Version};
 use super::failure::Failure;
 use super::tries::{Tried, Tries};
 use super::{Client, Manner, Wanted};
@@ -80,7 +80,7 @@ impl Graph for Attending<'_> {
             .exchange(request, &url, Wanted::Object, Manner::Together)
     }
 
-    fn find(&self, request: &Request, content: Content) -> Result<Option<Vec<u8>>, Error> {
+    fn find(&self, request: &Request, content: Content) -> Result<Looked, Error> {
         self.client.find_in(request, content, Manner::Together)
     }
 

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use super::*;
-use crate::graph::{Content, ServiceGroup, Traffic, Version};
+use crate::graph::{Content, Looked, ServiceGroup, Traffic, Version};
 
 /// A Graph that answers in turn and writes down what it was asked.
 struct Script {
@@ -46,8 +46,8 @@ impl Graph for Script {
         self.next(format!("{}?{}", request.path, names.join("&")))
     }
 
-    fn find(&self, request: &Request, _: Content) -> Result<Option<Vec<u8>>, Error> {
-        self.get(request).map(Some)
+    fn find(&self, request: &Request, _: Content) -> Result<Looked, Error> {
+        self.get(request).map(Looked::There)
     }
 
     fn follow(&self, _request: &Request, next_link: &str) -> Result<Vec<u8>, Error> {

@@ -57,7 +57,7 @@ fn scripted(total: usize, gone: usize, fault: Option<Fault>) -> Script {
     })
 }
 
-fn complete(row: &'static PolicyType) -> Reading {
+pub(in crate::run) fn complete(row: &'static PolicyType) -> Reading {
     Reading {
         policy_type: row,
         outcome: Outcome::Complete,
@@ -213,6 +213,27 @@ fn what_another_type_of_the_list_names_is_not_absent() {
         ..complete(ring)
     };
     assert!(absent(&cut, &before, &named).is_empty());
+}
+
+#[test]
+fn a_single_object_that_went_is_looked_for_once_more() {
+    let row = find("applePushNotificationCertificate").unwrap();
+    let url = "beta/deviceManagement/applePushNotificationCertificate";
+    let probed = |graph: Script| {
+        let (answers, _) = probe(&graph, 1, vec![one(row, "x", "X")]);
+        let mut readings = [complete(row)];
+        believe(&mut readings, &answers);
+        let [reading] = readings;
+        (reading.outcome, reading.warnings.len())
+    };
+    let gone = Script::default().fails(url, Fault::NotFound);
+    assert_eq!(probed(gone), (Outcome::Complete, 1));
+    let empty = Script::default().on(url, "");
+    assert_eq!(probed(empty), (Outcome::Complete, 1));
+    let back = Script::default().on(url, r#"{"id":"x"}"#);
+    assert_eq!(probed(back), (Outcome::Incomplete, 0));
+    let unclear = Script::default().fails(url, Fault::Unavailable);
+    assert_eq!(probed(unclear), (Outcome::Incomplete, 0));
 }
 
 #[test]

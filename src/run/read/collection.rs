@@ -5,6 +5,8 @@
 //! - They are read in the order of the parents' ids. An object has Graph's id; if a parent before
 //!   has one of the same id, its policy's id is the parent's id, `/` and Graph's. So both are kept,
 //!   and who has which does not depend on the order of Graph's answers.
+//! - A parent below which the list fails costs what is below it, and makes the type incomplete; the
+//!   others are read all the same, and each that failed is named.
 //! - A parent below which Graph finds nothing to read is gone if the parents' list, read once more,
 //!   does not name it: a warning. If it does, the type is not read to the end; not offered it is
 //!   only if that is so below every parent.
@@ -16,10 +18,13 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use super::object::{Pending, labels};
 use super::parts;
 use crate::graph::page::{self, Item};
-use crate::graph::{Content, Error, Fault, Graph, Request};
+use crate::graph::{Content, Error, Fault, Graph, Looked, Request};
 use crate::policy::Unread;
 use crate::policy::catalogue::{Members, PolicyType, Shape};
 use crate::policy::document::{Object, is_left_out};
+
+/// So many parents are named in a reason.
+const MOST_NAMED: usize = 10;
 
 /// The selected policy types of one list.
 pub(super) struct Collection {
@@ -43,6 +48,8 @@ pub(super) enum Found {
 pub(super) struct Listed {
     /// Pages that were read.
     pub(super) pages: u64,
+    /// The HTTP status of the last answer, where that was no error.
+    pub(super) status: u16,
     /// Why there are no more, unless it was the last.
     pub(super) error: Option<Error>,
     /// Objects that came a second time with other content: of each the last.
@@ -87,12 +94,15 @@ impl Collection {
             left_out: HashSet::new(),
             parents_gone: Vec::new(),
             pages: 0,
+            // All that a list's page or a single object comes with.
+            status: 200,
             halted: false,
             on_found,
         };
         let error = listing.read(graph).err();
         (!listing.halted).then(|| Listed {
             pages: listing.pages,
+            status: listing.status,
             error,
             again: listing.again.into_values().collect(),
             left_out: listing.left_out.len() as u64,
@@ -158,6 +168,7 @@ struct Listing<'a, 'b> {
     left_out: HashSet<String>,
     parents_gone: Vec<String>,
     pages: u64,
+    status: u16,
     halted: bool,
     on_found: &'a mut OnFound<'b>,
 }
@@ -177,15 +188,21 @@ impl Listing<'_, '_> {
             return self.read_below(graph, row, None);
         };
         let ids = parent_ids(graph, &parents)?;
-        let mut lacking = Vec::new();
+        let (mut lacking, mut failed) = (Vec::new(), Vec::new());
         for id in &ids {
             let before = self.pages;
             match self.read_below(graph, row, Some(id)) {
+                Ok(()) => {}
+                Err(error) if self.halted || error.fault.ends_run() => return Err(error),
                 Err(error) if is_not_offered(&error) && before == self.pages => {
                     lacking.push((id, error));
                 }
-                other => other?,
+                Err(error) => failed.push((id, error)),
             }
+        }
+        if !failed.is_empty() {
+            failed.extend(lacking);
+            return Err(of_parents(&parents, failed));
         }
         if lacking.is_empty() {
             return Ok(());
@@ -247,8 +264,11 @@ impl Listing<'_, '_> {
                 page::read_all(graph, request, |items| self.page(items, parent)).map(|_| ())
             }
             Shape::Single if row.may_be_absent => match graph.find(request, Content::Object)? {
-                Some(body) => self.page(&[Item::of(&body)], parent),
-                None => self.page(&[], parent),
+                Looked::There(body) => self.page(&[Item::of(&body)], parent),
+                Looked::Nothing(status) => {
+                    self.status = status;
+                    self.page(&[], parent)
+                }
             },
             Shape::Single => self.page(&[Item::of(&graph.get(request)?)], parent),
         }
@@ -355,6 +375,30 @@ pub(in crate::run) fn parent_ids(
     ids.sort_unstable();
     ids.dedup();
     Ok(ids)
+}
+
+/// What went wrong below these parents: each is named, as far as there is room. What it means for
+/// the type is what the gravest of the errors means: that all of it is forbidden, or not offered,
+/// must be true of each.
+fn of_parents(parents: &Request, failed: Vec<(&String, Error)>) -> Error {
+    let ids = failed.iter().take(MOST_NAMED).map(|(id, _)| id.as_str());
+    let named = ids.collect::<Vec<_>>().join(", ");
+    let more = match failed.len().saturating_sub(MOST_NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let gravity = |error: &Error| match error.fault {
+        Fault::Refused => 2,
+        _ if is_not_offered(error) => 2,
+        Fault::Forbidden => 1,
+        _ => 0,
+    };
+    let errors = failed.into_iter().map(|(_, error)| error);
+    let gravest = errors.min_by_key(gravity);
+    let mut error =
+        gravest.unwrap_or_else(|| Error::new(Fault::BadResponse, "it is not known why"));
+    error.message = format!("not read below {}/{named}{more}: {error}", parents.path);
+    error
 }
 
 /// Whether a list is refused as if the tenant had no such thing.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::graph::{Content, Error, Graph, Request, Traffic};
+use crate::graph::{Content, Error, Graph, Looked, Request, Traffic};
 
 /// What was read beside a list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl Graph for Counted<'_> {
         self.read().get(request)
     }
 
-    fn find(&self, request: &Request, content: Content) -> Result<Option<Vec<u8>>, Error> {
+    fn find(&self, request: &Request, content: Content) -> Result<Looked, Error> {
         self.read().find(request, content)
     }
 

@@ -81,7 +81,7 @@ impl Parts<'_> {
             Form::Many | Form::One => Content::Object,
         };
         let request = self.row.part(place, part, false);
-        let Some(body) = self.graph.find(&request, content)? else {
+        let Some(body) = self.graph.find(&request, content)?.there() else {
             return Ok(None);
         };
         match content {

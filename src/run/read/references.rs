@@ -6,7 +6,7 @@
 //! and neither does an object without an id that is not null in Graph's own words.
 
 use super::parts::{Trouble, is_null, take};
-use crate::graph::{Content, Error, Fault, Graph, Request, page};
+use crate::graph::{Content, Error, Fault, Graph, Looked, Request, page};
 use crate::policy::catalogue::{PolicyType, Reference};
 use crate::policy::document::{Flaw, Object};
 
@@ -61,8 +61,8 @@ fn one(
     request: &Request,
 ) -> Result<Option<String>, Trouble> {
     let body = match graph.find(request, Content::Object) {
-        Ok(Some(body)) => body,
-        Ok(None) => return Ok(None),
+        Ok(Looked::There(body)) => body,
+        Ok(Looked::Nothing(_)) => return Ok(None),
         Err(error) if says_nothing(&error) => return Ok(None),
         Err(error) => return Err(error.into()),
     };

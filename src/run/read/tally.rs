@@ -36,8 +36,8 @@ pub(super) struct Tally {
 /// How the reading of a list ended.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum ListEnd<'a> {
-    /// At its last page, after so many.
-    Whole(u64),
+    /// At its last page, after so many, with this HTTP status.
+    Whole(u64, u16),
     /// By an error, after so many pages.
     Failed(u64, &'a Error),
     /// The whole reading ended first, by this error.
@@ -189,16 +189,16 @@ impl Tally {
     /// What became of the type.
     pub(super) fn conclude(self, end: ListEnd<'_>) -> Reading {
         let pages = match end {
-            ListEnd::Whole(pages) | ListEnd::Failed(pages, _) => pages,
+            ListEnd::Whole(pages, _) | ListEnd::Failed(pages, _) => pages,
             ListEnd::Unreached(_) => 0,
         };
         let status = match end {
-            ListEnd::Whole(_) => Some(200),
+            ListEnd::Whole(_, status) => Some(status),
             ListEnd::Failed(_, error) => error.status,
             ListEnd::Unreached(_) => None,
         };
         let (outcome, reason, error) = match end {
-            ListEnd::Whole(_) => self.of_objects(),
+            ListEnd::Whole(..) => self.of_objects(),
             ListEnd::Failed(0, error) => {
                 let outcome = of_list(self.row, error);
                 (outcome, Some(why(self.row, error)), Some(error.clone()))
@@ -232,7 +232,7 @@ impl Tally {
             left_out: self.left_out,
             deleted: self.deleted,
             extra: self.extra,
-            last_page: matches!(end, ListEnd::Whole(_)),
+            last_page: matches!(end, ListEnd::Whole(..)),
             status,
             warnings: self.warnings,
         }

@@ -47,7 +47,7 @@ fn try_collection(graph: &dyn Graph, collection: &Collection) -> Vec<Reading> {
         .first()
         .map_or(Ok(()), |row| try_list(graph, row));
     let end = match &tried {
-        Ok(()) => ListEnd::Whole(1),
+        Ok(()) => ListEnd::Whole(1, 200),
         Err(error) => ListEnd::Failed(0, error),
     };
     conclude(collection, end)

@@ -212,9 +212,14 @@ fn a_single_object_that_may_be_absent_is_none_and_not_missing() {
     let absent = || Script::default().fails("beta/a/one", Fault::NotFound);
     let out = read_rows(&absent(), &[single(true)], 1);
     assert_eq!(out.of("thing"), (Outcome::Complete, 0, 0, 0));
+    assert_eq!(out.readings["thing"].status, Some(404));
+    let none = Script::default().on("beta/a/one", "");
+    let out = read_rows(&none, &[single(true)], 1);
+    assert_eq!(out.readings["thing"].status, Some(204));
     let out = read_rows(&absent(), &[single(false)], 1);
     assert_eq!(out.of("thing"), (Outcome::NotOffered, 0, 0, 0));
     let there = Script::default().on("beta/a/one", r#"{"id":"x"}"#);
     let out = read_rows(&there, &[single(true)], 1);
     assert_eq!(out.of("thing"), (Outcome::Complete, 1, 1, 0));
+    assert_eq!(out.readings["thing"].status, Some(200));
 }

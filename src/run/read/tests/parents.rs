@@ -57,6 +57,50 @@ fn one_parent_without_a_list_is_not_a_type_that_is_not_offered() {
 }
 
 #[test]
+fn what_is_below_other_parents_is_read_though_some_fail() {
+    for fault in [
+        Fault::Forbidden,
+        Fault::Unavailable,
+        Fault::Refused,
+        Fault::BadResponse,
+    ] {
+        let graph = Script::default()
+            .parents(&["p1", "p2", "p3", "p4", "p5"])
+            .fails(&below("p1"), fault)
+            .list(&below("p2"), &[r#"{"id":"x"}"#])
+            .page(&below("p3"), &[r#"{"id":"y"}"#], "https://graph/p3")
+            .fails("https://graph/p3", fault)
+            .fails(&below("p4"), Fault::NotFound)
+            .list(&below("p5"), &[r#"{"id":"z"}"#]);
+        let out = read_rows(&graph, &[things()], 1);
+        assert_eq!(out.of(KEY), (Outcome::Incomplete, 3, 3, 0), "{fault:?}");
+        assert_eq!(out.readings[KEY].fault, Some(fault));
+        let reason = out.reason(KEY);
+        assert!(reason.contains("a/parents/p1, p3, p4:"), "{reason}");
+        assert!(!out.readings[KEY].last_page);
+    }
+    let none = Script::default()
+        .parents(&["p1", "p2"])
+        .fails(&below("p1"), Fault::Forbidden)
+        .fails(&below("p2"), Fault::Forbidden);
+    let out = read_rows(&none, &[things()], 1);
+    assert_eq!(out.of(KEY), (Outcome::Forbidden, 0, 0, 0));
+    let mixed = Script::default()
+        .parents(&["p1", "p2"])
+        .fails(&below("p1"), Fault::Forbidden)
+        .fails(&below("p2"), Fault::Unavailable);
+    let out = read_rows(&mixed, &[things()], 1);
+    assert_eq!(out.of(KEY), (Outcome::Incomplete, 0, 0, 0));
+    let ended = Script::default()
+        .parents(&["p1", "p2"])
+        .fails(&below("p1"), Fault::Auth)
+        .list(&below("p2"), &[]);
+    let out = read_rows(&ended, &[things()], 1);
+    assert_eq!(out.ended.map(|error| error.fault), Some(Fault::Auth));
+    assert_eq!(ended.times(&below("p2")), 0);
+}
+
+#[test]
 fn a_parent_that_is_gone_by_now_is_a_warning() {
     let graph = Script::default()
         .parents(&["p1", "p2"])

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::graph::{Content, Error, Fault, Graph, Request, Traffic};
+use crate::graph::{Content, Error, Fault, Graph, Looked, Request, Traffic};
 
 type Answer = Result<Vec<u8>, Error>;
 
@@ -95,10 +95,11 @@ impl Graph for Script {
     }
 
     /// Files and objects alike; an empty body is a 204.
-    fn find(&self, request: &Request, _: Content) -> Result<Option<Vec<u8>>, Error> {
+    fn find(&self, request: &Request, _: Content) -> Result<Looked, Error> {
         match self.get(request) {
-            Ok(body) => Ok((!body.is_empty()).then_some(body)),
-            Err(error) if error.fault == Fault::NotFound => Ok(None),
+            Ok(body) if body.is_empty() => Ok(Looked::Nothing(204)),
+            Ok(body) => Ok(Looked::There(body)),
+            Err(error) if error.fault == Fault::NotFound => Ok(Looked::Nothing(404)),
             Err(error) => Err(error),
         }
     }
