@@ -11,9 +11,12 @@ pub mod db;
 pub mod dispatch;
 pub mod history;
 pub mod keep;
+pub mod notifications;
+pub mod permit;
 pub mod policy_types;
 pub mod retention;
 pub mod retry;
+pub mod roles;
 pub mod run;
 pub mod schedules;
 pub mod status;
@@ -24,10 +27,10 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::config::{Color, Config, Environment, Flags, LogFormat};
-use crate::context::Context;
+use crate::context::{Context, Deed};
 use crate::error::{Error, ExitCode, Result};
 use crate::ui::Ui;
 
@@ -123,6 +126,9 @@ pub enum Command {
     Backups(backups::Command),
     #[command(subcommand)]
     Audit(audit::Command),
+    Notifications(notifications::Args),
+    #[command(subcommand)]
+    Roles(roles::Command),
     #[command(subcommand)]
     PolicyTypes(policy_types::Command),
     #[command(subcommand)]
@@ -137,6 +143,8 @@ pub enum Parsed {
     Command {
         /// What to do.
         command: Box<Command>,
+        /// What that is, as far as roles go.
+        deed: Deed,
         /// And how.
         config: Config,
     },
@@ -148,9 +156,15 @@ pub enum Parsed {
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Parsed {
     let args = help_as_flag(args.into_iter().collect());
     let environment = Environment::of_process();
-    match Cli::try_parse_from(&args) {
-        Ok(cli) => Parsed::Command {
+    let mut command = Cli::command();
+    let parsed = command.try_get_matches_from_mut(&args).and_then(|matches| {
+        let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        Ok((cli, permit::deed(&matches)))
+    });
+    match parsed {
+        Ok((cli, deed)) => Parsed::Command {
             command: Box::new(cli.command),
+            deed,
             config: Config::resolve(&cli.global.flags(), &environment),
         },
         Err(error) => {
@@ -214,11 +228,20 @@ fn answer(config: &Config, error: &clap::Error) -> ExitCode {
     }
 }
 
-/// Carries out a command.
+/// Carries out a command, and records it where the actor's role does not allow it.
 ///
 /// # Errors
 /// Any expected failure; the exit code is its class's.
-pub fn run(ctx: &Context, command: Command) -> Result<ExitCode> {
+pub fn run(ctx: &Context, command: Command, deed: Deed) -> Result<ExitCode> {
+    ctx.begin(deed);
+    let result = carry_out(ctx, command);
+    if let Some(denial) = ctx.denial() {
+        permit::record(ctx, &denial);
+    }
+    result
+}
+
+fn carry_out(ctx: &Context, command: Command) -> Result<ExitCode> {
     match command {
         Command::Tenants(command) => tenants::run(ctx, command),
         Command::Schedules(command) => schedules::run(ctx, command),
@@ -230,6 +253,8 @@ pub fn run(ctx: &Context, command: Command) -> Result<ExitCode> {
         Command::Status(args) => status::run(ctx, &args),
         Command::Backups(command) => backups::run(ctx, &command),
         Command::Audit(command) => audit::run(ctx, &command),
+        Command::Notifications(args) => notifications::run(ctx, &args),
+        Command::Roles(command) => roles::run(ctx, &command),
         Command::Db(command) => db::run(ctx, &command),
         Command::PolicyTypes(command) => policy_types::run(ctx, &command),
         Command::Completions(args) => completions::run(ctx, &args),
@@ -311,8 +336,6 @@ pub(crate) fn closest<'a>(
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

@@ -145,6 +145,8 @@ pub struct Config {
     pub progress: bool,
     /// Who called sudo, as sudo says.
     pub sudo_user: Option<String>,
+    /// Whether `--db` was given by somebody who acts by sudo as another user than root.
+    pub strange_database: bool,
 }
 
 impl Config {
@@ -170,6 +172,12 @@ impl Config {
                 && !flags.json,
             progress: environment.stderr_terminal && !environment.ci && !flags.json && !flags.quiet,
             sudo_user: environment.sudo_user.clone(),
+            strange_database: flags.database.is_some()
+                && !environment.root
+                && environment
+                    .sudo_user
+                    .as_ref()
+                    .is_some_and(|caller| caller != "root"),
         }
     }
 }

@@ -1,21 +1,31 @@
-//! What a command needs: settings, a way to talk, the time, who acts, and the store on demand.
+//! What a command needs: settings, a way to talk, the time, who acts and what they may do, and the
+//! store on demand.
+//!
+//! Whoever opens the store through here has at least one role that allows the command
+//! ([`Context::begin`] says which command it is); to which tenants that applies is asked where the
+//! command finds out which are meant ([`Context::permit`]). A denial is kept, and whoever carries
+//! out commands records it when the command is over: what was begun is undone by then.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Utc};
+use signal_hook::consts::SIGHUP;
 
 use crate::actor::Actor;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::graph::client::Connector;
 use crate::lock::Locks;
+use crate::role::{Action, Held, Place, Readable, Role};
 use crate::run::Means;
 use crate::secret::platform::Platform;
 use crate::stop::Stop;
-use crate::store::Store;
+use crate::store::{self, Store};
+use crate::tenant::TenantId;
 use crate::ui::Ui;
 use crate::zone::Source;
 
@@ -33,6 +43,33 @@ pub struct Context {
     zones: OnceCell<Source>,
     stop: Stop,
     heeds_stop: Arc<AtomicBool>,
+    deed: RefCell<Deed>,
+    held: RefCell<Held>,
+    denial: RefCell<Option<Denial>>,
+}
+
+/// What the command line asks for, as far as roles go.
+#[derive(Debug, Clone)]
+pub struct Deed {
+    /// The words that name the command.
+    pub command: String,
+    /// What it does.
+    pub action: Action,
+}
+
+/// What somebody was kept from.
+#[derive(Debug, Clone)]
+pub struct Denial {
+    /// The command.
+    pub command: String,
+    /// In which tenant, if in one.
+    pub tenant: Option<TenantId>,
+    /// To what.
+    pub object: String,
+    /// The role that it takes.
+    pub needs: &'static str,
+    /// The role that they have there.
+    pub has: Option<&'static str>,
 }
 
 impl Context {
@@ -40,14 +77,89 @@ impl Context {
     pub fn new(config: Config, stop: Stop) -> Self {
         Self {
             ui: Ui::new(&config),
-            actor: Actor::of_process(config.sudo_user.as_deref()),
+            actor: Actor::of_process(config.sudo_user.as_deref(), &config.database),
             now: SystemClock.now(),
             clock: Box::new(SystemClock),
             zones: OnceCell::new(),
             config,
             stop,
             heeds_stop: Arc::default(),
+            deed: RefCell::new(Deed {
+                command: String::new(),
+                // Of a command that nobody named, nothing is allowed but to an owner.
+                action: Action::Copy,
+            }),
+            held: RefCell::default(),
+            denial: RefCell::default(),
         }
+    }
+
+    /// Says what the command is, before it begins.
+    pub fn begin(&self, deed: Deed) {
+        self.deed.replace(deed);
+    }
+
+    /// The tenants of which the actor may look at anything; lists show no others. To be asked once
+    /// the store is open.
+    pub fn readable(&self) -> Readable {
+        self.held.borrow().readable()
+    }
+
+    /// That the actor may do this in the tenant of that id and name; `object` is what it is done to.
+    ///
+    /// # Errors
+    /// Their role does not allow it.
+    pub fn permit(&self, tenant: TenantId, name: &str, object: impl Display) -> Result<()> {
+        let whose = format!(" tenant {name} (id {})", tenant.0);
+        let grant = format!(" --tenant {}", shell_words::quote(name));
+        self.require(Place::In(tenant), &whose, &grant, object)
+    }
+
+    /// That the actor may do this in all tenants.
+    ///
+    /// # Errors
+    /// Their role does not allow it.
+    pub fn permit_everywhere(&self) -> Result<()> {
+        let whole = self.deed.borrow().action.place() == Place::Everywhere;
+        let whose = if whole { "" } else { " all tenants" };
+        self.require(Place::Everywhere, whose, "", "all tenants")
+    }
+
+    fn require(&self, place: Place, whose: &str, grant: &str, object: impl Display) -> Result<()> {
+        let (deed, held) = (self.deed.borrow(), self.held.borrow());
+        let Some(needed) = deed.action.needs() else {
+            return Ok(());
+        };
+        if held.allows(deed.action, place) {
+            return Ok(());
+        }
+        let (has, needs, user) = (held.at(place), needed.as_str(), self.actor.name());
+        self.denial.replace(Some(Denial {
+            command: deed.command.clone(),
+            tenant: match place {
+                Place::In(tenant) => Some(tenant),
+                _ => None,
+            },
+            object: object.to_string(),
+            needs,
+            has: has.map(Role::as_str),
+        }));
+        let has = has.map_or("there is no role".to_owned(), |role| {
+            format!("the role is {}", role.as_str())
+        });
+        let message = format!(
+            "{user} may not {}{whose}: {has}, and it takes {needs}",
+            deed.action.deed()
+        );
+        let user = shell_words::quote(user);
+        Err(Error::new(Kind::Denied, message).hint(format!(
+            "an owner can allow it: tenantpilot roles grant {user} {needs}{grant}"
+        )))
+    }
+
+    /// What the actor was kept from, if from anything.
+    pub fn denial(&self) -> Option<Denial> {
+        self.denial.borrow().clone()
     }
 
     /// The time at which the command began; it does not move.
@@ -58,9 +170,34 @@ impl Context {
     /// Opens the database that is there; an older one is migrated first.
     ///
     /// # Errors
-    /// None there, not ours, damaged, newer than this program, or not accessible.
+    /// None there, not ours, damaged, newer than this program, or not accessible; no role of the
+    /// actor allows the command.
     pub fn store(&self) -> Result<Store> {
-        Store::open_as(&self.config.database, self.actor.name(), || self.now)
+        self.refuse_strange_database()?;
+        let store = Store::open_as(&self.config.database, self.actor.name(), || self.now)?;
+        let held = if self.actor.is_sovereign() {
+            Held::owner()
+        } else {
+            Held::of(self.actor.name(), &store::roles::list(store.read())?)
+        };
+        self.held.replace(held);
+        let place = self.deed.borrow().action.place();
+        match place {
+            Place::Everywhere => self.permit_everywhere()?,
+            _ => self.require(Place::Somewhere, " any tenant", "", "any tenant")?,
+        }
+        Ok(store)
+    }
+
+    /// Somebody who may run this program as another user must not choose the file: in one of their
+    /// own they are owner, and a tenant's secret can be a command.
+    fn refuse_strange_database(&self) -> Result<()> {
+        if !self.config.strange_database {
+            return Ok(());
+        }
+        let whose = self.config.sudo_user.as_deref().unwrap_or_default();
+        let what = format!("--db is not for {whose}, who acts as another user by sudo");
+        Err(Error::usage(what).hint("leave it out: the database is that of the other user"))
     }
 
     /// Opens the database, and makes it where there is none.
@@ -68,6 +205,7 @@ impl Context {
     /// # Errors
     /// Not ours, damaged, newer than this program, or not accessible.
     pub fn store_or_new(&self) -> Result<Store> {
+        self.held.replace(Held::owner());
         match self.store() {
             Err(error) if error.kind() == Kind::NoStore => {
                 Store::open_or_create(&self.config.database)
@@ -116,8 +254,14 @@ impl Context {
     /// The request to stop, for a command that ends tidily by it. Until a command has asked for
     /// this, a signal ends the process at once: a store is safe from that, and a command that
     /// waits for an answer must not ignore Ctrl-C.
+    ///
+    /// From then on a terminal that is closed ends nothing either: what was begun goes on, as with
+    /// `nohup`, and is told by history and notifications.
     pub fn stop(&self) -> &Stop {
         self.heeds_stop.store(true, Ordering::SeqCst);
+        if let Err(error) = signal_hook::flag::register(SIGHUP, Arc::default()) {
+            log::warn!("a closed terminal would end this: {error}");
+        }
         &self.stop
     }
 

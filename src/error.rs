@@ -156,6 +156,8 @@ pub enum Kind {
     Interrupted,
     /// Something to look at, though nothing failed.
     Attention,
+    /// The actor's role does not allow it.
+    Denied,
     /// Finished in part.
     Partial,
     /// Failures of several classes.
@@ -183,6 +185,7 @@ impl Kind {
             Self::TimedOut => ExitCode::TimedOut,
             Self::Canceled => ExitCode::Interrupted,
             Self::Attention => ExitCode::Attention,
+            Self::Denied => ExitCode::Denied,
             Self::Partial => ExitCode::Partial,
             Self::ClockWrong | Self::Interrupted | Self::Mixed | Self::Internal => ExitCode::Failed,
         }

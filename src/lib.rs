@@ -3,7 +3,7 @@
 //! The map, from the words a user knows to what carries them:
 //!
 //! - [`tenant`], [`schedule`], [`slot`], [`recurrence`], [`zone`], [`run`], [`backup_set`],
-//!   [`policy`], [`retention`], [`retry`], [`status`], [`audit`] are the words; most of each is pure.
+//!   [`policy`], [`retention`], [`retry`], [`role`], [`notification`], [`status`], [`audit`] are the words; most of each is pure.
 //! - [`dispatch`] decides what starts, between many processes; [`run::backup`] carries one run out;
 //!   [`lock`] says who lives.
 //! - [`check`] tries whether a tenant can be backed up at all.
@@ -36,10 +36,12 @@ pub mod import;
 pub mod labels;
 pub mod life;
 pub mod lock;
+pub mod notification;
 pub mod policy;
 pub mod recurrence;
 pub mod retention;
 pub mod retry;
+pub mod role;
 pub mod run;
 pub mod schedule;
 pub mod secret;

@@ -12,7 +12,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tenantpilot::cli::{self, Parsed};
 use tenantpilot::config::{Config, LogFormat};
-use tenantpilot::context::Context;
+use tenantpilot::context::{Context, Deed};
 use tenantpilot::error::{self, Kind};
 use tenantpilot::stop::{Reason, Stop};
 use tenantpilot::ui::text::visible;
@@ -22,8 +22,12 @@ fn main() -> ExitCode {
 }
 
 fn run() -> error::ExitCode {
-    let (command, config) = match cli::parse(std::env::args_os()) {
-        Parsed::Command { command, config } => (command, config),
+    let (command, deed, config) = match cli::parse(std::env::args_os()) {
+        Parsed::Command {
+            command,
+            deed,
+            config,
+        } => (command, deed, config),
         Parsed::Answered(code) => return code,
     };
     start_log(&config);
@@ -34,7 +38,7 @@ fn run() -> error::ExitCode {
     );
     let stop = Stop::default();
     let context = Context::new(config, stop.clone());
-    match carry_out(&context, *command, &stop) {
+    match carry_out(&context, *command, deed, &stop) {
         Ok(code) => {
             context.ui.conclude(code);
             code
@@ -54,10 +58,11 @@ fn run() -> error::ExitCode {
 fn carry_out(
     context: &Context,
     command: cli::Command,
+    deed: Deed,
     stop: &Stop,
 ) -> anyhow::Result<error::ExitCode> {
     listen_for_signals(stop.clone(), context.heeds_stop()).context("cannot listen for signals")?;
-    Ok(cli::run(context, command)?)
+    Ok(cli::run(context, command, deed)?)
 }
 
 /// The failure as the product tells it. What the library did not foresee is a bug, told with all

@@ -263,6 +263,7 @@ impl From<Kind> for ErrorCode {
             Kind::Usage
             | Kind::NotFound
             | Kind::Attention
+            | Kind::Denied
             | Kind::Partial
             | Kind::Mixed
             | Kind::ClockWrong

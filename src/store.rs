@@ -18,7 +18,9 @@ mod file;
 #[cfg(test)]
 mod fixture;
 mod migrate;
+pub mod notifications;
 pub mod retention;
+pub mod roles;
 pub mod runs;
 pub mod schedules;
 pub mod slots;

@@ -122,6 +122,7 @@ fn dependencies_point_one_way() {
         "recurrence",
         "slot",
         "retry.rs",
+        "role.rs",
         "retention.rs",
         "graph/throttle",
     ] {

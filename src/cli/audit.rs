@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::audit::{Problem, Recorded, hex};
 use crate::cli;
 use crate::cli::history::time;
+use crate::cli::permit;
 use crate::context::Context;
 use crate::error::{Error, ExitCode, Kind, Result};
 use crate::store;
@@ -55,9 +56,17 @@ fn list(ctx: &Context, args: &ListArgs) -> Result<()> {
     let tenant = args
         .tenant
         .as_deref()
-        .map(|name| cli::tenants::find(conn, name))
+        .map(|name| cli::tenants::find(ctx, conn, name))
         .transpose()?;
-    let events = store::audit::newest(conn, tenant.map(|tenant| tenant.id), args.limit)?;
+    let events = match tenant {
+        Some(tenant) => store::audit::newest(conn, Some(tenant.id), args.limit)?,
+        None => permit::list(
+            ctx,
+            args.limit,
+            |(event, _): &(Recorded, _)| event.id,
+            |tenant| store::audit::newest(conn, tenant, args.limit),
+        )?,
+    };
     let items: Vec<Value> = events
         .iter()
         .map(|(event, tenant)| event_json(event, tenant.as_deref()))

@@ -61,11 +61,13 @@ pub fn run(ctx: &Context, command: &Command) -> Result<ExitCode> {
     }
 }
 
-/// The backup set with this id.
-fn find(conn: &Connection, id: i64) -> Result<BackupSet> {
-    backup_sets::get(conn, BackupSetId(id))?.ok_or_else(|| {
+/// The backup set with this id, to which the actor may do what the command does.
+fn find(ctx: &Context, conn: &Connection, id: i64) -> Result<BackupSet> {
+    let set = backup_sets::get(conn, BackupSetId(id))?.ok_or_else(|| {
         Error::not_found(format!("there is no backup set {id}")).hint("tenantpilot backups list")
-    })
+    })?;
+    ctx.permit(set.tenant_id, &set.tenant, format_args!("backup set {id}"))?;
+    Ok(set)
 }
 
 /// The lines that tell the changes of a policy, with this before each, as `ui` takes them.

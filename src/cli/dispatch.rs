@@ -47,6 +47,8 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         None => begin(ctx)?,
     };
     let now = Slot::containing(now);
+    // That the actor may, and nothing else: what dispatches opens the store for itself.
+    drop(ctx.store()?);
     let means = ctx.means_within(args.pace.max_requests);
     if args.dry_run {
         return rehearse(ctx, &dispatch::rehearse(&means, now)?);

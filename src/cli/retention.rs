@@ -67,7 +67,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         return show_default(ctx, &store::retention::defaults(store.read())?);
     }
     let mut told = Told::default();
-    for schedule in selected(&store, args)? {
+    for schedule in selected(ctx, &store, args)? {
         match decide(ctx, &store, &schedule, args.dry_run) {
             Ok(applied) => told.add(&schedule, applied),
             Err(error) => told.problems.push(error),
@@ -138,15 +138,18 @@ fn object(rules: &Rules) -> Value {
     Value::Object(Map::from_iter(fields))
 }
 
-fn selected(store: &Store, args: &Args) -> Result<Vec<Schedule>> {
+fn selected(ctx: &Context, store: &Store, args: &Args) -> Result<Vec<Schedule>> {
     let conn = store.read();
     if args.schedules.is_empty() {
-        let listed = store::schedules::list(conn, None, true)?;
+        if !args.dry_run {
+            ctx.permit_everywhere()?;
+        }
+        let listed = cli::schedules::find::readable(ctx, conn, None, true)?;
         return Ok(listed.into_iter().map(|listed| listed.schedule).collect());
     }
     let mut chosen: Vec<Schedule> = Vec::new();
     for given in &args.schedules {
-        let schedule = cli::schedules::find::find_any(conn, given, None)?;
+        let schedule = cli::schedules::find::find_any(ctx, conn, given, None)?;
         if chosen.iter().all(|other| other.id != schedule.id) {
             chosen.push(schedule);
         }

@@ -20,6 +20,9 @@ use crate::store::{self, Store};
 const AT_ONCE: usize = 16;
 
 /// Back up now, whatever the schedules say
+///
+/// A terminal that is closed meanwhile ends nothing: the run goes on, and how it ended is in
+/// `tenantpilot notifications` of the user who typed this.
 #[derive(Debug, ClapArgs)]
 #[command(
     group(clap::ArgGroup::new("which").args(["schedules", "all"]).required(true)),
@@ -77,7 +80,7 @@ fn selected(ctx: &Context, store: &Store, args: &Args) -> Result<Vec<Schedule>> 
     if !args.all {
         let mut chosen: Vec<Schedule> = Vec::new();
         for given in &args.schedules {
-            let schedule = cli::schedules::find::find_active(conn, given)?;
+            let schedule = cli::schedules::find::find_active(ctx, conn, given)?;
             if chosen.iter().all(|other| other.id != schedule.id) {
                 chosen.push(schedule);
             }
@@ -87,15 +90,17 @@ fn selected(ctx: &Context, store: &Store, args: &Args) -> Result<Vec<Schedule>> 
     let tenant = args
         .tenant
         .as_deref()
-        .map(|name| cli::tenants::find(conn, name))
+        .map(|name| cli::tenants::find(ctx, conn, name))
         .transpose()?;
     let mut chosen = Vec::new();
     for id in store::slots::active(conn)? {
         let schedule = store::schedules::get(conn, id)?;
-        if tenant
-            .as_ref()
-            .is_none_or(|tenant| tenant.id == schedule.tenant_id)
-        {
+        let is_meant = match &tenant {
+            Some(tenant) => tenant.id == schedule.tenant_id,
+            None => ctx.readable().contains(schedule.tenant_id),
+        };
+        if is_meant {
+            cli::schedules::find::permit(ctx, &schedule)?;
             chosen.push(schedule);
         }
     }
@@ -158,6 +163,7 @@ pub(crate) fn start(
         codes.push(ending_code(&run.ending, ExitCode::Busy));
         codes.extend(run.trouble.iter().map(|error| error.kind().exit_code()));
     }
+    cli::notifications::remind(ctx, store, &ids)?;
     if ctx.ui.json() {
         ctx.ui.items(&runs_json(ctx, ids)?)?;
     }

@@ -118,14 +118,10 @@ fn reread(conn: &Connection, id: ScheduleId) -> Result<store::schedules::Listed>
 }
 
 /// Each of `given`, each once, in the order given.
-fn find_all(
-    conn: &Connection,
-    given: &[String],
-    find: impl Fn(&Connection, &str) -> Result<Schedule>,
-) -> Result<Vec<Schedule>> {
+fn find_all(given: &[String], find: impl Fn(&str) -> Result<Schedule>) -> Result<Vec<Schedule>> {
     let mut found: Vec<Schedule> = Vec::with_capacity(given.len());
     for name in given {
-        let schedule = find(conn, name)?;
+        let schedule = find(name)?;
         if found.iter().all(|other| other.id != schedule.id) {
             found.push(schedule);
         }

@@ -100,12 +100,12 @@ fn survey(ctx: &Context, args: &Args) -> Result<Overview> {
     let max_age = max_age.map_err(|error| error.during("--max-age"))?;
     let store = ctx.store()?;
     let tenant = match &args.tenant {
-        Some(given) => Some(cli::tenants::find(store.read(), given)?.id),
+        Some(given) => Some(cli::tenants::find(ctx, store.read(), given)?.id),
         None => None,
     };
     let mut zones = Zones::new(ctx);
     let mut schedules = Vec::new();
-    for listed in store::schedules::list(store.read(), tenant, false)? {
+    for listed in cli::schedules::find::readable(ctx, store.read(), tenant, false)? {
         let schedule = listed.schedule;
         let record = store::runs::standing(store.read(), schedule.id)?;
         let rule = &schedule.settings.recurrence;
@@ -127,12 +127,16 @@ fn survey(ctx: &Context, args: &Args) -> Result<Overview> {
         now: ctx.now(),
         max_age,
         last_dispatch: ctx.locks().last_dispatch(),
-        running: running(&store, tenant)?,
+        running: running(ctx, &store, tenant)?,
         schedules,
     })
 }
 
-fn running(store: &Store, tenant: Option<crate::tenant::TenantId>) -> Result<Vec<crate::run::Run>> {
+fn running(
+    ctx: &Context,
+    store: &Store,
+    tenant: Option<crate::tenant::TenantId>,
+) -> Result<Vec<crate::run::Run>> {
     let filter = Filter {
         scope: tenant.map_or(Scope::All, Scope::Tenant),
         statuses: vec![Status::Queued, Status::Running],
@@ -140,7 +144,10 @@ fn running(store: &Store, tenant: Option<crate::tenant::TenantId>) -> Result<Vec
         since: None,
         limit: None,
     };
-    store::runs::list(store.read(), &filter)
+    let mut runs = store::runs::list(store.read(), &filter)?;
+    let readable = ctx.readable();
+    runs.retain(|run| readable.contains(run.tenant_id));
+    Ok(runs)
 }
 
 fn show(ctx: &Context, overview: &Overview) -> Result<()> {

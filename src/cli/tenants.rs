@@ -47,8 +47,18 @@ pub fn run(ctx: &Context, command: Command) -> Result<ExitCode> {
 /// The tenant that a command line names: an id, or a name.
 ///
 /// # Errors
-/// There is none; the hint is the closest name.
-pub(crate) fn find(conn: &Connection, given: &str) -> Result<Tenant> {
+/// There is none; the hint is the closest name. The actor's role there does not allow the command.
+pub(crate) fn find(ctx: &Context, conn: &Connection, given: &str) -> Result<Tenant> {
+    let tenant = named(ctx, conn, given)?;
+    ctx.permit(
+        tenant.id,
+        tenant.name(),
+        format_args!("tenant {}", tenant.id.0),
+    )?;
+    Ok(tenant)
+}
+
+fn named(ctx: &Context, conn: &Connection, given: &str) -> Result<Tenant> {
     if !given.is_empty() && given.bytes().all(|byte| byte.is_ascii_digit()) {
         let found = match given.parse() {
             Ok(id) => store::tenants::by_id(conn, TenantId(id))?,
@@ -61,12 +71,20 @@ pub(crate) fn find(conn: &Connection, given: &str) -> Result<Tenant> {
     if let Some(tenant) = store::tenants::by_name(conn, given)? {
         return Ok(tenant);
     }
-    let tenants = store::tenants::list(conn)?;
+    let tenants = readable(ctx, conn)?;
     let hint = match closest(given, tenants.iter().map(Tenant::name)) {
         Some(name) => format!("the closest name is {name}; see tenantpilot tenants list"),
         None => "tenantpilot tenants list".to_owned(),
     };
     Err(Error::not_found(format!("no tenant named {}", told(given))).hint(hint))
+}
+
+/// The tenants that the actor may look at, by name.
+pub(crate) fn readable(ctx: &Context, conn: &Connection) -> Result<Vec<Tenant>> {
+    let mut tenants = store::tenants::list(conn)?;
+    let readable = ctx.readable();
+    tenants.retain(|tenant| readable.contains(tenant.id));
+    Ok(tenants)
 }
 
 /// How messages name a tenant: `tenant contoso (id 1)`.

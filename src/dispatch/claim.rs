@@ -351,6 +351,7 @@ pub(super) fn close_interrupted(
                 details: json!({ "schedule": run.schedule_id.0, "was": run.status.as_str() }),
             },
         )?;
+        store::notifications::leave(tx, run.id, at)?;
         match store::schedules::get(tx, run.schedule_id) {
             Ok(schedule) => decision.interrupted.push(Interrupted {
                 run_id: run.id,
@@ -505,6 +506,7 @@ pub(super) fn skip_held(
             details: json!({ "schedule": schedule.id.0, "held_by_run": holder.map(|run| run.id.0) }),
         },
     )?;
+    store::notifications::leave(tx, run_id, run.created_at)?;
     Ok(Some(run_id))
 }
 

@@ -316,7 +316,7 @@ fn close_failed(
     executed
 }
 
-/// Writes the ending of an open run and its audit event; false when the run is not ours any more.
+/// Writes the ending of an open run, its audit event, and word for the user who asked for it; false when the run is not ours any more.
 pub(crate) fn finish(
     tx: &rusqlite::Transaction<'_>,
     means: &Means,
@@ -356,6 +356,7 @@ pub(crate) fn finish(
             }),
         },
     )?;
+    store::notifications::leave(tx, claim.run_id, at)?;
     Ok(true)
 }
 

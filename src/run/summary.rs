@@ -74,6 +74,25 @@ pub struct TypeSummary {
     pub error: Option<String>,
 }
 
+impl Summary {
+    /// How many policies the run backed up, and what changed.
+    pub fn counts(&self) -> String {
+        let sum =
+            |of: fn(&TypeSummary) -> u64| -> u64 { self.type_breakdown.values().map(of).sum() };
+        let mut parts = vec![format!("{} policies", self.policies_backed_up)];
+        for (count, word) in [
+            (sum(|t| t.added), "added"),
+            (sum(|t| t.changed), "changed"),
+            (sum(|t| t.removed), "removed"),
+        ] {
+            if count > 0 {
+                parts.push(format!("{count} {word}"));
+            }
+        }
+        parts.join(", ")
+    }
+}
+
 #[expect(
     clippy::trivially_copy_pass_by_ref,
     reason = "serde passes a reference"

@@ -114,7 +114,12 @@ impl Env {
 
     /// The program with `args`, started, with both streams in pipes.
     pub fn start(&self, args: &[&str]) -> Started {
-        let child = std::process::Command::new(PROGRAM)
+        self.start_by(PROGRAM, args)
+    }
+
+    /// Another program, started in the same place in the same way.
+    pub fn start_by(&self, program: &str, args: &[&str]) -> Started {
+        let child = std::process::Command::new(program)
             .args(args)
             .env_clear()
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
@@ -269,7 +274,8 @@ impl Run {
         Self::from_output(what, command.output().unwrap())
     }
 
-    fn from_output(what: &str, output: std::process::Output) -> Self {
+    /// What the program did that a test has started by itself.
+    pub fn from_output(what: &str, output: std::process::Output) -> Self {
         Self {
             what: what.to_owned(),
             code: output.status.code(),

@@ -101,7 +101,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let scope = scope(args)?;
     let store = ctx.store()?;
     let (from, to, diff) = match choose(ctx, store.read(), args)? {
-        Chosen::Sets(from, to) => of_sets(&store, from, to, &scope)?,
+        Chosen::Sets(from, to) => of_sets(ctx, &store, from, to, &scope)?,
         Chosen::Live(from) => with_live(ctx, &store, from, &scope)?,
     };
     ctx.ui.document(&json::document(&from, &to, &diff))?;
@@ -118,10 +118,19 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
 
 type Compared = (diff::About, diff::About, Diff);
 
-fn of_sets(store: &Store, from: BackupSetId, to: BackupSetId, scope: &Scope) -> Result<Compared> {
+fn of_sets(
+    ctx: &Context,
+    store: &Store,
+    from: BackupSetId,
+    to: BackupSetId,
+    scope: &Scope,
+) -> Result<Compared> {
     let conn = store.read();
     let _view = backup_sets::view(conn)?;
-    let (from, to) = (find_present(store, from)?, find_present(store, to)?);
+    let (from, to) = (
+        find_present(ctx, store, from)?,
+        find_present(ctx, store, to)?,
+    );
     let from = Side::of_set(Reader::new(conn, from.tenant_id), from)?;
     let to = Side::of_set(Reader::new(conn, to.tenant_id), to)?;
     let diff = diff::compare(&from, &to, scope)?;
@@ -131,20 +140,20 @@ fn of_sets(store: &Store, from: BackupSetId, to: BackupSetId, scope: &Scope) -> 
 /// The tenant is read first, while the store is not held in any way.
 fn with_live(ctx: &Context, store: &Store, from: BackupSetId, scope: &Scope) -> Result<Compared> {
     let conn = store.read();
-    let set = find_present(store, from)?;
+    let set = find_present(ctx, store, from)?;
     let tenant = store::tenants::get(conn, set.tenant_id)?;
     let side = Side::of_set(Reader::new(conn, set.tenant_id), set)?;
     let live = diff::live::read(&ctx.means(), &tenant, &side, scope)?;
     let _view = backup_sets::view(conn)?;
-    let set = find_present(store, from)?;
+    let set = find_present(ctx, store, from)?;
     let side = Side::of_set(Reader::new(conn, set.tenant_id), set)?;
     let diff = diff::compare(&side, &live, scope)?;
     Ok((side.about().clone(), live.about().clone(), diff))
 }
 
 /// The backup set with this id, unless it expired.
-fn find_present(store: &Store, id: BackupSetId) -> Result<BackupSet> {
-    let set = find(store.read(), id.0)?;
+fn find_present(ctx: &Context, store: &Store, id: BackupSetId) -> Result<BackupSet> {
+    let set = find(ctx, store.read(), id.0)?;
     if set.expired_at.is_some() {
         return Err(Error::not_found(format!("{} has expired", set.described()))
             .hint(format!("bring it back: tenantpilot backups unexpire {id}")));

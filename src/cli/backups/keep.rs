@@ -102,7 +102,7 @@ pub fn unexpire(ctx: &Context, args: &UnexpireArgs) -> Result<ExitCode> {
 /// Carries out `delete`.
 pub fn delete(ctx: &Context, args: &DeleteArgs) -> Result<ExitCode> {
     let store = ctx.store()?;
-    let set = find(store.read(), args.set)?;
+    let set = find(ctx, store.read(), args.set)?;
     require_yes(
         ctx,
         args.yes,
@@ -145,8 +145,8 @@ fn decide(
     deed: impl FnOnce(&Store, &BackupSet, Decider<'_>) -> Result<()>,
 ) -> Result<ExitCode> {
     let store = ctx.store()?;
-    deed(&store, &find(store.read(), id)?, decider(ctx))?;
-    let set = find(store.read(), id)?;
+    deed(&store, &find(ctx, store.read(), id)?, decider(ctx))?;
+    let set = find(ctx, store.read(), id)?;
     if ctx.ui.json() {
         let reader = Reader::new(store.read(), set.tenant_id);
         ctx.ui.document(&set_json(

@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use clap::Args as ClapArgs;
 
 use super::set_json;
+use crate::backup_set::BackupSet;
 use crate::cli;
 use crate::cli::history::{since_before, time};
+use crate::cli::permit;
 use crate::context::Context;
 use crate::error::{Error, ExitCode, Kind, Result};
 use crate::store::backup_sets::{self, Filter};
@@ -50,12 +52,12 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let tenant = args
         .tenant
         .as_deref()
-        .map(|name| cli::tenants::find(conn, name))
+        .map(|name| cli::tenants::find(ctx, conn, name))
         .transpose()?;
     let schedule = args
         .schedule
         .as_deref()
-        .map(|given| cli::schedules::find::find_any(conn, given, args.tenant.as_deref()))
+        .map(|given| cli::schedules::find::find_any(ctx, conn, given, args.tenant.as_deref()))
         .transpose()?;
     let filter = Filter {
         tenant: tenant.map(|tenant| tenant.id),
@@ -68,7 +70,16 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         expired: Some(args.expired),
         limit: Some(args.limit),
     };
-    let sets = backup_sets::list_sets(conn, &filter)?;
+    let sets = if filter.tenant.is_some() || filter.schedule.is_some() {
+        backup_sets::list_sets(conn, &filter)?
+    } else {
+        permit::list(
+            ctx,
+            args.limit,
+            |set: &BackupSet| set.id,
+            |tenant| backup_sets::list_sets(conn, &Filter { tenant, ..filter }),
+        )?
+    };
     let mut damaged = Vec::new();
     if ctx.ui.json() {
         let mut readers: HashMap<TenantId, Reader<'_>> = HashMap::new();

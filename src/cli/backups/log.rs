@@ -94,7 +94,7 @@ struct Change<'f> {
 /// Carries it out.
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let store = ctx.store()?;
-    let found = find(store.read(), args)?;
+    let found = find(ctx, store.read(), args)?;
     let mut changes = changes(&found, args, args.patch || ctx.ui.json())?;
     if args.who {
         who::ask(ctx, store.read(), &found, &mut changes)?;
@@ -123,10 +123,10 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::Ok)
 }
 
-fn find<'c>(conn: &'c Connection, args: &Args) -> Result<Found<'c>> {
+fn find<'c>(ctx: &Context, conn: &'c Connection, args: &Args) -> Result<Found<'c>> {
     let tenants = match &args.tenant {
-        Some(given) => vec![cli::tenants::find(conn, given)?.id],
-        None => with_sets(conn)?,
+        Some(given) => vec![cli::tenants::find(ctx, conn, given)?.id],
+        None => with_sets(ctx, conn)?,
     };
     let mut found = Vec::new();
     for tenant in tenants.iter().copied() {
@@ -173,12 +173,14 @@ fn nowhere(conn: &Connection, tenants: &[TenantId], policy: &str) -> Result<Erro
     })
 }
 
-/// Tenants that have backup sets, removed ones too.
-fn with_sets(conn: &Connection) -> Result<Vec<TenantId>> {
+/// Tenants that have backup sets and that the actor may look at, removed ones too.
+fn with_sets(ctx: &Context, conn: &Connection) -> Result<Vec<TenantId>> {
     let sets = backup_sets::list_sets(conn, &Filter::default())?;
     let mut tenants: Vec<TenantId> = sets.iter().map(|set| set.tenant_id).collect();
     tenants.sort_unstable();
     tenants.dedup();
+    let readable = ctx.readable();
+    tenants.retain(|tenant| readable.contains(*tenant));
     Ok(tenants)
 }
 

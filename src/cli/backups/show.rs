@@ -39,7 +39,7 @@ pub struct Args {
 /// Carries it out.
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let store = ctx.store()?;
-    let set = find(store.read(), args.set)?;
+    let set = find(ctx, store.read(), args.set)?;
     let reader = Reader::new(store.read(), set.tenant_id);
     let manifest = backup_sets::manifest(&reader, &set)?;
     match &args.policy {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use clap::Args as ClapArgs;
+use rusqlite::Connection;
 use serde_json::json;
 
 use super::find;
@@ -10,7 +11,9 @@ use crate::backup_set::BackupSetId;
 use crate::cli;
 use crate::context::Context;
 use crate::error::{Error, ExitCode, Kind, Result};
+use crate::role::Readable;
 use crate::store::backup_sets::verify::{Damage, Sample, Scope, verify};
+use crate::store::backup_sets::{self, Filter};
 
 /// Prove backup sets intact: read every byte, check every hash up to the root
 ///
@@ -44,7 +47,13 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let store = ctx.store()?;
     let mut sets = BTreeSet::new();
     for id in &args.sets {
-        sets.insert(find(store.read(), *id)?.id);
+        sets.insert(find(ctx, store.read(), *id)?.id);
+    }
+    if sets.is_empty() && ctx.readable() != Readable::All {
+        sets = readable_sets(ctx, store.read())?;
+        if sets.is_empty() {
+            return Err(Error::not_found("there is no backup set to verify"));
+        }
     }
     let sample = args.sample.map(|percent| Sample {
         percent,
@@ -87,6 +96,14 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let what = format!("{} of {} backup sets are damaged", hit.len(), found.sets);
     Err(Error::new(Kind::Integrity, what)
         .hint("keep the file as it is, and fetch the policies named above from a copy of it"))
+}
+
+/// Every backup set of the tenants that the actor may look at.
+fn readable_sets(ctx: &Context, conn: &Connection) -> Result<BTreeSet<BackupSetId>> {
+    let readable = ctx.readable();
+    let mut sets = backup_sets::list_sets(conn, &Filter::default())?;
+    sets.retain(|set| readable.contains(set.tenant_id));
+    Ok(sets.into_iter().map(|set| set.id).collect())
 }
 
 fn damage_line(damage: &Damage) -> String {

@@ -69,7 +69,7 @@ pub(super) fn run(ctx: &Context, args: Args) -> Result<()> {
     let slots = slots_from_now(ctx, &settings)?;
     let store = ctx.store()?;
     let listed = store.write(|tx| {
-        let tenant = tenants::find(tx, &args.tenant)?;
+        let tenant = tenants::find(ctx, tx, &args.tenant)?;
         require_free_name(tx, tenant.id, &settings.name, None)?;
         let id = store::schedules::insert(tx, tenant.id, &settings, &slots, ctx.now())?;
         let details = show::settings_json(&settings);

@@ -48,7 +48,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<()> {
     }
     let store = ctx.store()?;
     let (before, after, settled) = store.write(|tx| {
-        let before = find_active(tx, &args.schedule)?;
+        let before = find_active(ctx, tx, &args.schedule)?;
         let mut settings = args.options.apply(ctx, before.settings.clone())?;
         if let Some(name) = &args.name {
             settings.name.clone_from(name);

@@ -7,9 +7,11 @@
 use rusqlite::Connection;
 
 use crate::cli::{closest, tenants, told};
+use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::schedule::{Schedule, ScheduleId};
 use crate::store::schedules::{self, Listed};
+use crate::tenant::TenantId;
 
 /// Which schedules come first where a name fits both kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,22 +25,54 @@ pub(crate) enum Prefer {
 /// The schedule that `given` means, archived or not.
 ///
 /// # Errors
-/// None: the hint is the closest name. Several: they are listed.
-pub(crate) fn find(conn: &Connection, given: &str, prefer: Prefer) -> Result<Listed> {
+/// None: the hint is the closest name. Several: they are listed. The actor's role in its tenant does
+/// not allow the command.
+pub(crate) fn find(
+    ctx: &Context,
+    conn: &Connection,
+    given: &str,
+    prefer: Prefer,
+) -> Result<Listed> {
     if !given.is_empty() && given.bytes().all(|byte| byte.is_ascii_digit()) {
         let found = match given.parse() {
             Ok(id) => schedules::by_id(conn, ScheduleId(id))?,
             Err(_) => None,
         };
-        return found.ok_or_else(|| {
+        let found = found.ok_or_else(|| {
             Error::not_found(format!("no schedule with id {given}"))
                 .hint("tenantpilot schedules list --archived")
-        });
+        })?;
+        permit(ctx, &found.schedule)?;
+        return Ok(found);
     }
-    match choose(given, schedules::called(conn, given)?, prefer)? {
-        Some(found) => Ok(found),
-        None => Err(unknown(conn, given)?),
+    match choose(given, called(ctx, conn, given)?, prefer)? {
+        Some(found) => {
+            permit(ctx, &found.schedule)?;
+            Ok(found)
+        }
+        None => Err(unknown(ctx, conn, given)?),
     }
+}
+
+/// That the actor may do to this schedule what the command does.
+pub(crate) fn permit(ctx: &Context, schedule: &Schedule) -> Result<()> {
+    let object = format_args!("schedule {}", schedule.id.0);
+    ctx.permit(schedule.tenant_id, &schedule.tenant, object)
+}
+
+/// Those called so that the actor may look at. Where there are only others, it is no secret that
+/// there are, and which.
+fn called(ctx: &Context, conn: &Connection, given: &str) -> Result<Vec<Listed>> {
+    let mut called = schedules::called(conn, given)?;
+    let readable = ctx.readable();
+    let is_hidden = |listed: &Listed| !readable.contains(listed.schedule.tenant_id);
+    if called.iter().all(is_hidden)
+        && let Some(hidden) = called.first()
+    {
+        permit(ctx, &hidden.schedule)?;
+    }
+    called.retain(|listed| !is_hidden(listed));
+    Ok(called)
 }
 
 /// The one of those `called` so that `given` means, if there is any: a whole name comes before
@@ -66,8 +100,8 @@ fn choose(given: &str, called: Vec<Listed>, prefer: Prefer) -> Result<Option<Lis
 ///
 /// # Errors
 /// As [`find`]; it is archived.
-pub(crate) fn find_active(conn: &Connection, given: &str) -> Result<Schedule> {
-    let schedule = find(conn, given, Prefer::Active)?.schedule;
+pub(crate) fn find_active(ctx: &Context, conn: &Connection, given: &str) -> Result<Schedule> {
+    let schedule = find(ctx, conn, given, Prefer::Active)?.schedule;
     if schedule.archived_at.is_some() {
         return Err(
             Error::not_found(format!("{} is archived", schedule.described())).hint(format!(
@@ -84,16 +118,21 @@ pub(crate) fn find_active(conn: &Connection, given: &str) -> Result<Schedule> {
 ///
 /// # Errors
 /// As [`find`]; there is no such tenant; the schedule is one of another tenant.
-pub(crate) fn find_any(conn: &Connection, given: &str, tenant: Option<&str>) -> Result<Schedule> {
+pub(crate) fn find_any(
+    ctx: &Context,
+    conn: &Connection,
+    given: &str,
+    tenant: Option<&str>,
+) -> Result<Schedule> {
     let Some(tenant) = tenant else {
-        return Ok(find(conn, given, Prefer::Active)?.schedule);
+        return Ok(find(ctx, conn, given, Prefer::Active)?.schedule);
     };
-    let tenant = tenants::find(conn, tenant)?;
-    let mut of_tenant = schedules::called(conn, given)?;
+    let tenant = tenants::find(ctx, conn, tenant)?;
+    let mut of_tenant = called(ctx, conn, given)?;
     of_tenant.retain(|listed| listed.schedule.tenant_id == tenant.id);
     let found = match choose(given, of_tenant, Prefer::Active)? {
         Some(found) => found,
-        None => find(conn, given, Prefer::Active)?,
+        None => find(ctx, conn, given, Prefer::Active)?,
     };
     let schedule = found.schedule;
     if schedule.tenant_id == tenant.id {
@@ -108,6 +147,20 @@ pub(crate) fn find_any(conn: &Connection, given: &str, tenant: Option<&str>) -> 
         "tenantpilot schedules list --archived --tenant {}",
         tenant.id.0
     )))
+}
+
+/// The schedules of the tenants that the actor may look at, or of one of these; with `archived`
+/// those too.
+pub(crate) fn readable(
+    ctx: &Context,
+    conn: &Connection,
+    tenant: Option<TenantId>,
+    archived: bool,
+) -> Result<Vec<Listed>> {
+    let mut listed = schedules::list(conn, tenant, archived)?;
+    let readable = ctx.readable();
+    listed.retain(|listed| readable.contains(listed.schedule.tenant_id));
+    Ok(listed)
 }
 
 fn ambiguous(given: &str, candidates: &[Listed]) -> Error {
@@ -129,8 +182,8 @@ fn ambiguous(given: &str, candidates: &[Listed]) -> Error {
     .hint("name it by TENANT/NAME or by id")
 }
 
-fn unknown(conn: &Connection, given: &str) -> Result<Error> {
-    let all = schedules::list(conn, None, false)?;
+fn unknown(ctx: &Context, conn: &Connection, given: &str) -> Result<Error> {
+    let all = readable(ctx, conn, None, false)?;
     let names: Vec<String> = all
         .iter()
         .flat_map(|Listed { schedule, .. }| {

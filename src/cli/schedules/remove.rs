@@ -44,8 +44,8 @@ pub(super) fn remove(ctx: &Context, args: &RemoveArgs) -> Result<()> {
     } else {
         Prefer::Active
     };
-    let found = find_all(store.read(), &args.schedules, |conn, given| {
-        Ok(find(conn, given, prefer)?.schedule)
+    let found = find_all(&args.schedules, |given| {
+        Ok(find(ctx, store.read(), given, prefer)?.schedule)
     })?;
     if args.purge {
         for schedule in &found {
@@ -143,7 +143,7 @@ fn refuse_purge(conn: &Connection, schedule: &Schedule) -> Result<()> {
 pub(super) fn restore(ctx: &Context, args: &RestoreArgs) -> Result<()> {
     let store = ctx.store()?;
     let (before, after) = store.write(|tx| {
-        let before = find(tx, &args.schedule, Prefer::Archived)?.schedule;
+        let before = find(ctx, tx, &args.schedule, Prefer::Archived)?.schedule;
         if before.archived_at.is_some() {
             bring_back(ctx, tx, &before)?;
         }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Datelike as _, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
-use super::find::{Prefer, find};
+use super::find::{Prefer, find, readable};
 use super::slots::{LAST_YEAR, Zones, local_text};
 use crate::cli::keep::{rules_json, rules_text};
 use crate::cli::tenants;
@@ -15,7 +15,7 @@ use crate::policy::selection;
 use crate::recurrence::Recurrence;
 use crate::schedule::{Schedule, Settings};
 use crate::slot::Slot;
-use crate::store::{self, schedules::Listed};
+use crate::store::schedules::Listed;
 use crate::ui::table::Table;
 
 /// List the schedules, by name
@@ -41,10 +41,10 @@ pub struct ShowArgs {
 pub(super) fn list(ctx: &Context, args: &ListArgs) -> Result<()> {
     let store = ctx.store()?;
     let tenant = match &args.tenant {
-        Some(given) => Some(tenants::find(store.read(), given)?.id),
+        Some(given) => Some(tenants::find(ctx, store.read(), given)?.id),
         None => None,
     };
-    let listed = store::schedules::list(store.read(), tenant, args.archived)?;
+    let listed = readable(ctx, store.read(), tenant, args.archived)?;
     let mut zones = Zones::new(ctx);
     let mut table = Table::new(&[
         "ID", "TENANT", "NAME", "STATE", "WHEN", "ZONE", "NEXT", "LAST",
@@ -74,7 +74,7 @@ pub(super) fn list(ctx: &Context, args: &ListArgs) -> Result<()> {
 }
 
 pub(super) fn show(ctx: &Context, args: &ShowArgs) -> Result<()> {
-    let listed = find(ctx.store()?.read(), &args.schedule, Prefer::Active)?;
+    let listed = find(ctx, ctx.store()?.read(), &args.schedule, Prefer::Active)?;
     let (schedule, settings) = (&listed.schedule, &listed.schedule.settings);
     let mut zones = Zones::new(ctx);
     let next = next_run(ctx, &mut zones, schedule);

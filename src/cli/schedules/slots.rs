@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Datelike as _, NaiveDateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::find::find_active;
+use super::find::{find_active, readable};
 use crate::cli;
 use crate::cli::tenants;
 use crate::context::Context;
@@ -17,7 +17,6 @@ use crate::error::{Error, Result};
 use crate::recurrence::{Note, Occurrence};
 use crate::schedule::Schedule;
 use crate::slot::Slot;
-use crate::store;
 use crate::ui::table::Table;
 use crate::zone::Zone;
 
@@ -97,7 +96,7 @@ pub(super) fn next(ctx: &Context, args: &NextArgs) -> Result<()> {
         Some(text) => cli::parse_time(text).map_err(|error| error.during("--from"))?,
         None => ctx.now(),
     };
-    let schedule = find_active(ctx.store()?.read(), &args.schedule)?;
+    let schedule = find_active(ctx, ctx.store()?.read(), &args.schedule)?;
     let mut zones = Zones::new(ctx);
     let zone = zones.of(&schedule)?;
     let number = usize::try_from(args.number).unwrap_or(usize::MAX);
@@ -143,12 +142,12 @@ pub(super) fn upcoming(ctx: &Context, args: &UpcomingArgs) -> Result<()> {
         .ok_or_else(|| Error::usage(format!("{} is too far ahead", args.within)))?;
     let store = ctx.store()?;
     let tenant = match &args.tenant {
-        Some(given) => Some(tenants::find(store.read(), given)?.id),
+        Some(given) => Some(tenants::find(ctx, store.read(), given)?.id),
         None => None,
     };
     let mut zones = Zones::new(ctx);
     let mut entries = Vec::new();
-    for listed in store::schedules::list(store.read(), tenant, false)? {
+    for listed in readable(ctx, store.read(), tenant, false)? {
         let schedule = listed.schedule;
         if schedule.settings.enabled {
             let zone = zones.of(&schedule)?;

@@ -44,7 +44,7 @@ struct Switched {
 fn switch(ctx: &Context, given: &[String], enabled: bool) -> Result<()> {
     let store = ctx.store()?;
     let switched = store.write(|tx| {
-        find_all(tx, given, find_active)?
+        find_all(given, |given| find_active(ctx, tx, given))?
             .into_iter()
             .map(|schedule| switch_one(ctx, tx, schedule, enabled))
             .collect::<Result<Vec<_>>>()

@@ -32,7 +32,7 @@ pub struct Args {
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<()> {
     let (tenant, selection) = {
         let store = ctx.store()?;
-        let tenant = find(store.read(), &args.tenant)?;
+        let tenant = find(ctx, store.read(), &args.tenant)?;
         let listed = store::schedules::list(store.read(), Some(tenant.id), false)?;
         let selection = check::selected(listed.iter().map(|listed| &listed.schedule));
         (tenant, selection)

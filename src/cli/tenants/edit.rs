@@ -61,7 +61,7 @@ pub(super) fn run(ctx: &Context, args: Args) -> Result<()> {
     let given = args.tenant.clone();
     let change = Change::new(ctx, args)?;
     let (before, after) = store.write(|tx| {
-        let before = find(tx, &given)?;
+        let before = find(ctx, tx, &given)?;
         let after = Tenant {
             settings: change.apply(before.settings.clone()),
             ..before.clone()

@@ -23,12 +23,12 @@ pub struct Args {
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<()> {
     let store = ctx.store()?;
-    let tenant = find(store.read(), &args.tenant)?;
+    let tenant = find(ctx, store.read(), &args.tenant)?;
     refuse_in_use(&tenant, &store::tenants::in_use(store.read(), tenant.id)?)?;
     require_yes(ctx, args.yes, &format!("remove {}", described(&tenant)))?;
     store.write(|tx| {
         // Between the question and the answer something may have been added.
-        let tenant = find(tx, &tenant.id.0.to_string())?;
+        let tenant = find(ctx, tx, &tenant.id.0.to_string())?;
         refuse_in_use(&tenant, &store::tenants::in_use(tx, tenant.id)?)?;
         store::tenants::remove(tx, tenant.id, ctx.now())?;
         let details = json!({ "name": tenant.name() });

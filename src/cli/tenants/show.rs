@@ -7,7 +7,6 @@ use super::find;
 use crate::context::Context;
 use crate::error::Result;
 use crate::secret::certificate::{Certificate, Facts};
-use crate::store;
 use crate::tenant::{Credential, Settings, Tenant};
 use crate::ui::table::Table;
 
@@ -24,7 +23,7 @@ pub struct ShowArgs {
 }
 
 pub(super) fn list(ctx: &Context) -> Result<()> {
-    let tenants = store::tenants::list(ctx.store()?.read())?;
+    let tenants = super::readable(ctx, ctx.store()?.read())?;
     let mut table = Table::new(&["ID", "NAME", "DIRECTORY", "CLOUD", "CREDENTIAL", "LABELS"])
         .whole(&["ID", "CLOUD"]);
     for Tenant { id, settings, .. } in &tenants {
@@ -42,7 +41,7 @@ pub(super) fn list(ctx: &Context) -> Result<()> {
 }
 
 pub(super) fn show(ctx: &Context, args: &ShowArgs) -> Result<()> {
-    let tenant = find(ctx.store()?.read(), &args.tenant)?;
+    let tenant = find(ctx, ctx.store()?.read(), &args.tenant)?;
     let settings = &tenant.settings;
     let or_default = |url: &Option<String>, default: &str| {
         url.clone()

@@ -37,7 +37,7 @@ fn of_schedule(ctx: &Context, conn: &Connection, args: &Args) -> Result<Chosen> 
         return Err(Error::usage("what is to be compared?")
             .hint("name two backup sets, or --schedule NAME with --latest, --since 7d or --live"));
     }
-    let sets = sets(conn, args)?;
+    let sets = sets(ctx, conn, args)?;
     let newest = sets.first().ok_or_else(|| {
         Error::not_found("there is no backup set to compare").hint("tenantpilot backups list")
     })?;
@@ -80,14 +80,14 @@ fn of_schedule(ctx: &Context, conn: &Connection, args: &Args) -> Result<Chosen> 
 ///
 /// By time, not by id: a set may be made later than one of a later slot, and imported sets come in
 /// any order.
-fn sets(conn: &Connection, args: &Args) -> Result<Vec<BackupSet>> {
+fn sets(ctx: &Context, conn: &Connection, args: &Args) -> Result<Vec<BackupSet>> {
     let newest_first = |filter: Filter| {
         let mut sets = backup_sets::list_sets(conn, &filter)?;
         sets.sort_unstable_by_key(|set| Reverse((set.time, set.id)));
         Ok(sets)
     };
     if let Some(given) = &args.schedule {
-        let schedule = cli::schedules::find::find_any(conn, given, args.tenant.as_deref())?;
+        let schedule = cli::schedules::find::find_any(ctx, conn, given, args.tenant.as_deref())?;
         return newest_first(Filter {
             schedule: Some(schedule.id),
             expired: Some(false),
@@ -100,7 +100,7 @@ fn sets(conn: &Connection, args: &Args) -> Result<Vec<BackupSet>> {
         )
         .hint("add --schedule NAME or --tenant NAME"));
     };
-    let tenant = cli::tenants::find(conn, given)?;
+    let tenant = cli::tenants::find(ctx, conn, given)?;
     let mut sets = newest_first(Filter {
         tenant: Some(tenant.id),
         expired: Some(false),

@@ -1,0 +1,203 @@
+//! What each command does as far as roles go, and what is recorded where a role does not allow it.
+//!
+//! [`ACTIONS`] names every command of the tree; a test walks the tree, so that there is none without
+//! an action. [`crate::role`] decides, [`Context`] asks it.
+
+use std::cmp::Reverse;
+
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+use serde_json::json;
+
+use crate::audit::{Event, Outcome};
+use crate::context::{Context, Deed, Denial};
+use crate::error::Result;
+use crate::role::{Action, Readable};
+use crate::store::{self, Store};
+use crate::tenant::TenantId;
+
+/// The words of a command, a flag that makes something else of it, and what it does then. The first
+/// that fits counts.
+const ACTIONS: &[(&str, Option<&str>, Action)] = &[
+    ("tenants add", None, Action::AddTenant),
+    ("tenants list", None, Action::Read),
+    ("tenants show", None, Action::Read),
+    ("tenants edit", None, Action::Tenant),
+    ("tenants remove", None, Action::Tenant),
+    ("tenants check", None, Action::SignIn),
+    ("schedules add", None, Action::Schedule),
+    ("schedules list", None, Action::Read),
+    ("schedules show", None, Action::Read),
+    ("schedules edit", None, Action::Schedule),
+    ("schedules enable", None, Action::Schedule),
+    ("schedules disable", None, Action::Schedule),
+    ("schedules remove", Some("purge"), Action::Delete),
+    ("schedules remove", None, Action::Schedule),
+    ("schedules restore", None, Action::Schedule),
+    ("schedules next", None, Action::Read),
+    ("schedules upcoming", None, Action::Read),
+    ("dispatch", None, Action::Dispatch),
+    ("run", None, Action::Run),
+    ("retry", None, Action::Run),
+    ("retention", Some("set_default"), Action::RetainByDefault),
+    ("retention", Some("show_default"), Action::Read),
+    ("retention", Some("dry_run"), Action::Read),
+    ("retention", None, Action::Retain),
+    ("history", None, Action::Read),
+    ("history show", None, Action::Read),
+    ("status", None, Action::Read),
+    ("backups list", None, Action::Read),
+    ("backups show", None, Action::Read),
+    ("backups export", None, Action::Read),
+    ("backups import", None, Action::Import),
+    ("backups log", Some("who"), Action::SignIn),
+    ("backups log", None, Action::Read),
+    ("backups diff", Some("live"), Action::SignIn),
+    ("backups diff", None, Action::Read),
+    ("backups verify", None, Action::Read),
+    ("backups acknowledge", None, Action::Retain),
+    ("backups pin", None, Action::Retain),
+    ("backups unpin", None, Action::Retain),
+    ("backups expire", None, Action::Retain),
+    ("backups unexpire", None, Action::Retain),
+    ("backups delete", None, Action::Delete),
+    ("audit list", None, Action::Read),
+    ("audit verify", None, Action::Inspect),
+    ("notifications", None, Action::Read),
+    ("roles grant", None, Action::Grant),
+    ("roles revoke", None, Action::Grant),
+    ("roles list", None, Action::Read),
+    ("policy-types list", None, Action::Nothing),
+    ("policy-types show", None, Action::Nothing),
+    ("db backup", None, Action::Copy),
+    ("db info", None, Action::Inspect),
+    ("db check", None, Action::Inspect),
+    ("db compact", None, Action::Upkeep),
+    ("completions", None, Action::Nothing),
+];
+
+/// What a command line asks for.
+pub(super) fn deed(matches: &ArgMatches) -> Deed {
+    let (mut words, mut matches) = (Vec::new(), matches);
+    while let Some((word, below)) = matches.subcommand() {
+        words.push(word);
+        matches = below;
+    }
+    let command = words.join(" ");
+    let given = |flag: &str| matches.value_source(flag) == Some(ValueSource::CommandLine);
+    let action = ACTIONS
+        .iter()
+        .find(|(name, flag, _)| *name == command && flag.is_none_or(given))
+        .map(|(_, _, action)| *action);
+    Deed {
+        command,
+        // What nobody wrote down is for an owner.
+        action: action.unwrap_or(Action::Copy),
+    }
+}
+
+/// Records that somebody was kept from something. Where that cannot be written it is said: they were
+/// kept from it all the same.
+pub(super) fn record(ctx: &Context, denial: &Denial) {
+    let event = Event {
+        at: ctx.now(),
+        actor: ctx.actor.name(),
+        action: &denial.command.replace(' ', "."),
+        tenant: denial.tenant,
+        object: denial.object.clone(),
+        outcome: Outcome::Denied,
+        details: json!({ "needs": denial.needs, "has": denial.has }),
+    };
+    let recorded = Store::open(&ctx.config.database)
+        .and_then(|store| store.write(|tx| store::audit::append(tx, &event)));
+    if let Err(error) = recorded {
+        ctx.ui.warn(error.during("the denial is not recorded"));
+    }
+}
+
+/// The newest `limit` items of all that the actor may look at, the newest first by their `id`; `read`
+/// gives the newest of one tenant, or of all with none.
+pub(crate) fn list<T, K: Ord>(
+    ctx: &Context,
+    limit: u32,
+    id: impl Fn(&T) -> K,
+    read: impl Fn(Option<TenantId>) -> Result<Vec<T>>,
+) -> Result<Vec<T>> {
+    let Readable::Only(tenants) = ctx.readable() else {
+        return read(None);
+    };
+    let mut items = Vec::new();
+    for tenant in tenants {
+        items.extend(read(Some(tenant))?);
+    }
+    items.sort_by_key(|item| Reverse(id(item)));
+    items.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(items)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    /// Every command that can be typed, by its words, with the flags that it takes.
+    fn commands() -> BTreeMap<String, BTreeSet<String>> {
+        let mut found = BTreeMap::new();
+        let mut left = vec![(String::new(), Cli::command())];
+        while let Some((words, command)) = left.pop() {
+            for below in command.get_subcommands() {
+                let words = format!("{words} {}", below.get_name());
+                left.push((words.trim().to_owned(), below.clone()));
+            }
+            if !command.is_subcommand_required_set() && !words.is_empty() {
+                let flags = command
+                    .get_arguments()
+                    .map(|flag| flag.get_id().to_string());
+                found.insert(words, flags.collect());
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn every_command_says_what_it_does_and_no_other() {
+        let commands = commands();
+        assert!(commands.len() > 40, "{commands:?}");
+        for name in commands.keys() {
+            let is_named =
+                |(known, flag, _): &(&str, Option<&str>, _)| known == name && flag.is_none();
+            let named = ACTIONS.iter().filter(|row| is_named(row)).count();
+            assert_eq!(named, 1, "{name} stands in ACTIONS so often without a flag");
+        }
+        for (name, flag, _) in ACTIONS {
+            let flags = commands.get(*name);
+            let flags = flags.unwrap_or_else(|| panic!("there is no command {name}"));
+            assert!(
+                flag.is_none_or(|flag| flags.contains(flag)),
+                "{name} {flag:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn flags_make_something_else_of_a_command() {
+        let action = |line: &str| {
+            let words = line.split(' ');
+            deed(&Cli::command().try_get_matches_from(words).unwrap()).action
+        };
+        assert_eq!(action("tenantpilot history"), Action::Read);
+        assert_eq!(action("tenantpilot retention"), Action::Retain);
+        assert_eq!(action("tenantpilot retention --dry-run"), Action::Read);
+        let both = "tenantpilot retention --set-default --keep-last 1";
+        assert_eq!(action(both), Action::RetainByDefault);
+        assert_eq!(action("tenantpilot schedules remove 1"), Action::Schedule);
+        let purge = "tenantpilot schedules remove 1 --purge --yes";
+        assert_eq!(action(purge), Action::Delete);
+        assert_eq!(action("tenantpilot backups diff 1 --live"), Action::SignIn);
+        assert_eq!(action("tenantpilot backups diff 1 2"), Action::Read);
+    }
+}
