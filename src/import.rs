@@ -33,7 +33,7 @@ use crate::export::layout::folders::{INTUNECD, INTUNEMANAGEMENT, Row};
 use crate::export::manifest;
 use crate::policy::Outcome;
 use crate::policy::document::redaction::RedactionKey;
-use crate::store::backup_sets::{self, Filter, NewSet, Origin};
+use crate::store::backup_sets::{self, Filter, NewSet, Origin, event};
 use crate::store::contents::{self, Reader};
 use crate::store::{self, Store};
 use crate::tenant::Tenant;
@@ -317,28 +317,25 @@ pub fn store(
             contents::put(tx, tenant.id, references, None)?;
         }
         contents::put(tx, tenant.id, &manifest, None)?;
-        let set = backup_sets::insert(
-            tx,
-            &NewSet {
-                tenant_id: tenant.id,
-                origin: Origin::Import(&details),
-                time: found.time,
-                created_at: now,
-                root_hash,
-            },
-        )?;
+        let new = NewSet {
+            tenant_id: tenant.id,
+            origin: Origin::Import(&details),
+            time: found.time,
+            created_at: now,
+            root_hash,
+        };
+        let set = backup_sets::insert(tx, &new)?;
+        let mut told = event::details(&new);
+        told["policies"] = policies.into();
+        told["not_taken"] = found.not_taken.into();
         let event = Event {
             at: now,
             actor,
-            action: "backup_set.import",
+            action: event::IMPORT,
             tenant: Some(tenant.id),
             object: format!("backup set {set}"),
             outcome: AuditOutcome::Ok,
-            details: json!({
-                "layout": found.source.as_str(), "source": path.to_string_lossy(),
-                "policies": policies, "not_taken": found.not_taken,
-                "root_hash": root_hash.to_string(),
-            }),
+            details: told,
         };
         store::audit::append(tx, &event)?;
         Ok((set, false))

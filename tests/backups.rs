@@ -243,10 +243,12 @@ fn what_is_intact_is_proved_so() {
             "damaged",
             "documents",
             "documents_read",
+            "findings",
             "ok",
             "sets"
         ]
     );
+    assert_eq!(verified["findings"], json!([]));
     assert_eq!(
         (&verified["ok"], &verified["sets"]),
         (&true.into(), &2.into())
@@ -333,6 +335,60 @@ fn a_missing_content_is_found() {
         stderr.contains("backup set 1, assignmentFilter"),
         "{stderr}"
     );
+}
+
+#[test]
+fn a_row_that_says_other_than_its_run_and_its_event_is_found() {
+    let stage = Stage::of(&[FILTERS]);
+    stage.success();
+    stage.success();
+    let sql = stage.unprotected();
+    sql.execute_batch("UPDATE backup_sets SET time = time - 86400 WHERE id = 2")
+        .unwrap();
+    let (stdout, stderr) = stage.env.run(&["backups", "verify", "--json"]).ends(14);
+    let verified: Value = serde_json::from_str(&stdout).unwrap();
+    let damaged = verified["damaged"].as_array().unwrap();
+    assert_eq!(damaged.len(), 1, "{damaged:?}");
+    assert_eq!(damaged[0]["backup_set_id"], 2);
+    assert!(stderr.contains("its row says time "), "{stderr}");
+    sql.execute_batch(
+        "UPDATE backup_sets SET time = time + 86400 WHERE id = 2;
+         PRAGMA foreign_keys = OFF; DELETE FROM backup_sets WHERE id = 1",
+    )
+    .unwrap();
+    let (_, stderr) = stage.env.run(&["backups", "verify"]).ends(14);
+    assert!(stderr.contains("backup set 1: it is gone"), "{stderr}");
+    stage.env.run(&["backups", "verify", "2"]).ok();
+}
+
+#[test]
+fn what_belongs_to_no_set_is_told_with_what_to_type() {
+    let stage = Stage::of(&[FILTERS]);
+    stage.success();
+    let sql = stage.unprotected();
+    sql.execute_batch(
+        "INSERT INTO contents (tenant_id, hash, size_bytes, data)
+         VALUES (1, zeroblob(32), 1, x'00')",
+    )
+    .unwrap();
+    let (_, stderr) = stage.env.run(&["backups", "verify"]).ends(0);
+    assert!(
+        stderr.contains("warning: 1 contents belong to no backup set"),
+        "{stderr}"
+    );
+    assert!(stderr.contains("hint: tenantpilot retention"), "{stderr}");
+    sql.execute_batch("PRAGMA foreign_keys = OFF; INSERT INTO purges VALUES (99)")
+        .unwrap();
+    let (stdout, stderr) = stage.env.run(&["backups", "verify", "--json"]).ends(14);
+    let verified: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(
+        (&verified["ok"], &verified["damaged"]),
+        (&json!(false), &json!([]))
+    );
+    let checks = verified["findings"].as_array().unwrap().iter();
+    let checks: Vec<_> = checks.map(|finding| &finding["check"]).collect();
+    assert_eq!(checks, ["foreign_keys", "orphans"]);
+    assert!(stderr.contains("purges row 99"), "{stderr}");
 }
 
 #[test]

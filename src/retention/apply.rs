@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::schedule::{Schedule, ScheduleId};
 use crate::stop::Stop;
 use crate::store::backup_sets::purge::{self, Purged, Waiting};
-use crate::store::backup_sets::{self, Filter};
+use crate::store::backup_sets::{self, Filter, event};
 use crate::store::{self, Store, space};
 use crate::tenant::TenantId;
 use crate::zone::{Source, Zone};
@@ -111,7 +111,7 @@ pub fn apply(hand: Hand<'_>, schedule: ScheduleId) -> Result<Applied> {
             "contents": purged.contents,
             "waiting": purged.waiting.as_ref().map(Waiting::why),
         });
-        record_of_schedule(tx, hand, &schedule, "retention.purge", details)
+        record_of_schedule(tx, hand, &schedule, event::PURGE, details)
     })?;
     for item in &mut items {
         if item.decision == Decision::Purge && !purged.sets.contains(&item.id) {

@@ -10,8 +10,8 @@ use super::apply::remove;
 use crate::audit::{Event, Outcome};
 use crate::backup_set::BackupSet;
 use crate::error::{Error, Result};
-use crate::store::backup_sets;
 use crate::store::backup_sets::purge::{Purged, Waiting};
+use crate::store::backup_sets::{self, event};
 use crate::store::{self, Store};
 
 /// Who decides, and when.
@@ -129,7 +129,7 @@ pub fn delete(store: &Store, set: &BackupSet, by: Decider<'_>) -> Result<Purged>
             "contents": purged.contents,
             "waiting": purged.waiting.as_ref().map(Waiting::why),
         });
-        record(tx, set, by, "backup_set.delete", &details)
+        record(tx, set, by, event::DELETE, &details)
     })
 }
 

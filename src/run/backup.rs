@@ -23,7 +23,6 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use rusqlite::Transaction;
-use serde_json::json;
 
 use self::changes::Baselines;
 use self::collect::{Collected, Collector};
@@ -45,7 +44,7 @@ use crate::policy::document::redaction::RedactionKey;
 use crate::policy::selection::{self, Selection};
 use crate::secret::{certificate, database_key};
 use crate::slot::Slot;
-use crate::store::backup_sets::{self, NewSet, Origin};
+use crate::store::backup_sets::{self, NewSet, Origin, event};
 use crate::store::contents::{self, Reader};
 use crate::store::{self, Store};
 use crate::tenant::TenantId;
@@ -371,15 +370,11 @@ impl Running<'_> {
             &Event {
                 at: now,
                 actor: &self.means.actor,
-                action: "backup_set.add",
+                action: event::ADD,
                 tenant: Some(tenant_id),
                 object: format!("backup set {id}"),
                 outcome: AuditOutcome::Ok,
-                details: json!({
-                    "run": self.claim.run_id.0,
-                    "root_hash": put.hash.to_string(),
-                    "shrunk": shrunk,
-                }),
+                details: event::details(&set),
             },
         )?;
         Ok(id)

@@ -122,7 +122,8 @@ fn integrity(conn: &Connection) -> Result<Finding> {
 const FOREIGN_KEYS: &str = "SELECT \"table\" || ' row ' || coalesce(rowid, '?') || ' refers to a row \
                             of ' || parent || ' that is not there' FROM pragma_foreign_key_check";
 
-fn foreign_keys(conn: &Connection) -> Result<Finding> {
+/// That no row refers to one that is not there.
+pub(super) fn foreign_keys(conn: &Connection) -> Result<Finding> {
     let problems = texts(conn, FOREIGN_KEYS)?;
     let fine = "every reference leads somewhere".to_owned();
     Ok(Finding::of("foreign_keys", fine, &problems, RESTORE))

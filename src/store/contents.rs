@@ -181,6 +181,8 @@ const BY_HASH: &str = "SELECT id, hash, base_id, depth, size_bytes, data FROM co
                        WHERE tenant_id = ?1 AND hash = ?2";
 const BY_ID: &str = "SELECT id, hash, base_id, depth, size_bytes, data FROM contents
                      WHERE tenant_id = ?1 AND id = ?2";
+// From the row itself: what an index holds, SQLite reads there.
+const ADDRESS: &str = "SELECT tenant_id, hash FROM contents NOT INDEXED WHERE id = ?1";
 const EXISTS: &str = "SELECT 1 FROM contents WHERE tenant_id = ?1 AND hash = ?2";
 
 /// A row as it is stored, believed in nothing.
@@ -297,6 +299,10 @@ impl<'c> Reader<'c> {
     /// way that does not show yet. Costs least where the base was examined just before.
     pub fn examine(&self, hash: &ContentHash) -> Result<Arc<[u8]>> {
         let (mut row, bytes) = self.read_row(hash)?;
+        if !self.says(row.id, hash)? {
+            let reason = format!("row {} and the index do not agree on its address", row.id);
+            return Err(damaged(hash, &reason));
+        }
         let mut passed = Vec::new();
         loop {
             let latent = |what: &str| {
@@ -321,9 +327,37 @@ impl<'c> Reader<'c> {
                 Some(base) if base.depth < row.depth => base,
                 _ => return Err(latent("the depth or base")),
             };
+            if !self.is_addressed(&row) {
+                return Err(damaged(hash, &format!("row {id} has another address")));
+            }
         }
         self.examined.borrow_mut().extend(passed);
         Ok(bytes)
+    }
+
+    /// Whether a row, which was found by an index, has this address itself.
+    fn says(&self, id: i64, hash: &ContentHash) -> Result<bool> {
+        self.conn
+            .prepare_cached(ADDRESS)
+            .and_then(|mut query| {
+                query.query_row([id], |row| {
+                    let address: (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+                    Ok(address.0 == self.tenant.0 && address.1[..] == hash.0[..])
+                })
+            })
+            .map_err(failed(&format!("read content {hash}")))
+    }
+
+    /// Whether a row has the address of what is in it. Costs nothing where it was read just before.
+    fn is_addressed(&self, row: &Stored) -> bool {
+        if self.cache.borrow().get(row.id).is_some() {
+            return true;
+        }
+        let hash = <[u8; 32]>::try_from(row.hash.as_slice()).map(ContentHash);
+        hash.is_ok_and(|hash| {
+            self.read_row(&hash)
+                .is_ok_and(|(found, _)| found.id == row.id)
+        })
     }
 
     /// The content as something to build upon; none where it is missing, damaged or too deep.

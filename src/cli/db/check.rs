@@ -73,7 +73,8 @@ fn locks(ctx: &Context) -> Finding {
     }
 }
 
-fn finding_json(finding: &Finding) -> Value {
+/// A finding as `--json` has it.
+pub fn finding_json(finding: &Finding) -> Value {
     json!({
         "check": finding.check,
         "level": finding.level.as_str(),

@@ -7,6 +7,7 @@ use super::*;
 
 mod purging;
 mod verifying;
+mod witnesses;
 
 type Types = BTreeMap<String, BTreeMap<String, Vec<u8>>>;
 

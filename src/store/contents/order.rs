@@ -4,7 +4,7 @@
 //! Reads no content and judges nothing. A row whose base is missing, or whose bases go round in a
 //! circle, has its place all the same: reading it tells what is wrong.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::Row;
 
@@ -50,7 +50,7 @@ impl Reader<'_> {
 
 fn ordered(rows: Vec<Place>) -> Vec<Place> {
     let mut waiting: HashMap<i64, Vec<Place>> = HashMap::new();
-    let known: std::collections::HashSet<i64> = rows.iter().map(|row| row.id).collect();
+    let known: HashSet<i64> = rows.iter().map(|row| row.id).collect();
     let mut next = Vec::new();
     let mut order = Vec::with_capacity(rows.len());
     for row in rows.into_iter().rev() {
@@ -67,6 +67,21 @@ fn ordered(rows: Vec<Place>) -> Vec<Place> {
     circles.sort_unstable_by_key(|row| row.id);
     order.extend(circles);
     order
+}
+
+/// Those of the `rows` that are neither `reached` nor below one that is.
+pub fn unreached<'r>(rows: &'r [Place], reached: &HashSet<ContentHash>) -> Vec<&'r Place> {
+    let mut left: HashMap<i64, &Place> = rows.iter().map(|row| (row.id, row)).collect();
+    let is_reached = |row: &&Place| row.hash.is_some_and(|hash| reached.contains(&hash));
+    let mut staying: Vec<i64> = rows.iter().filter(is_reached).map(|row| row.id).collect();
+    while let Some(id) = staying.pop() {
+        if let Some(row) = left.remove(&id) {
+            staying.extend(row.base_id);
+        }
+    }
+    rows.iter()
+        .filter(|row| left.contains_key(&row.id))
+        .collect()
 }
 
 #[cfg(test)]

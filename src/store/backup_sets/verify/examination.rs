@@ -4,7 +4,7 @@
 //! before, which is at hand then. After that the documents, each base before what builds on it
 //! ([`order`](crate::store::contents::order)), so that each is decoded once however old its base
 //! is. Of a list only the lines are read that the one before did not have, and a document is judged
-//! once for all the lines that name it.
+//! once for all the lines that name it. What is left over then belongs to no set.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
@@ -19,7 +19,8 @@ use crate::backup_set::{
 use crate::tenant::TenantId;
 
 use super::super::super::contents::Reader;
-use super::{Claim, Finding, Sample};
+use super::super::super::contents::order::{Place, unreached};
+use super::{Claim, Finding, Orphans, Sample};
 
 /// What is known of one manifest.
 struct Root {
@@ -46,6 +47,11 @@ pub(super) struct Examination<'c> {
     references: HashMap<ContentHash, Option<Finding>>,
     /// By policy type and place in its succession.
     damaged: HashMap<String, HashMap<usize, Finding>>,
+    /// The rows of all contents, each base before what builds on it.
+    order: Vec<Place>,
+    /// What the sets reach, and whether one of them cannot say what it reaches.
+    reached: HashSet<ContentHash>,
+    unknown: bool,
     /// How many contents were read, each counted once.
     pub(super) contents: u64,
     /// How many bytes they have.
@@ -65,6 +71,9 @@ impl<'c> Examination<'c> {
             types: BTreeMap::new(),
             references: HashMap::new(),
             damaged: HashMap::new(),
+            order: Vec::new(),
+            reached: HashSet::new(),
+            unknown: false,
             contents: 0,
             bytes: 0,
             documents: 0,
@@ -98,6 +107,7 @@ impl<'c> Examination<'c> {
             ))),
             _ => {}
         }
+        self.unknown |= root.says.is_none();
         root.findings = findings;
         self.roots.insert(*hash, root);
     }
@@ -134,6 +144,7 @@ impl<'c> Examination<'c> {
             Some(Err(reason)) => wrong = wrong.or(Some(reason)),
             None => {}
         }
+        self.unknown |= wrong.is_some();
         let list = Rc::new(List {
             finding: wrong.map(|reason| Finding::of_type(&entry.policy_type, reason)),
             entries,
@@ -172,13 +183,15 @@ impl<'c> Examination<'c> {
         let entries = self.types.values().flat_map(Succession::entries);
         let mut wanted: HashSet<ContentHash> = entries.map(|entry| entry.hash).collect();
         self.documents = wanted.len() as u64;
+        self.reached.extend(&wanted);
         if let Some(sample) = sample {
             wanted = sample.of(wanted);
         }
         self.documents_read = wanted.len() as u64;
         // Where the order cannot be read, reading each will tell why.
-        let order = self.reader.in_base_order().unwrap_or_default();
-        let in_order: Vec<ContentHash> = order
+        self.order = self.reader.in_base_order().unwrap_or_default();
+        let in_order: Vec<ContentHash> = self
+            .order
             .iter()
             .filter_map(|place| place.hash.filter(|hash| wanted.remove(hash)))
             .collect();
@@ -213,6 +226,7 @@ impl<'c> Examination<'c> {
     /// to read the disk is wrong with it, too.
     fn condition(&mut self, hash: &ContentHash) -> Result<Arc<[u8]>, String> {
         self.contents += 1;
+        self.reached.insert(*hash);
         let bytes = self
             .reader
             .examine(hash)
@@ -228,6 +242,21 @@ impl<'c> Examination<'c> {
             Ok(bytes) => (Some(bytes), None),
             Err(reason) => (self.reader.read(hash).ok(), Some(reason)),
         }
+    }
+
+    /// What is left over, once everything was read that the sets reach; nothing where a set cannot
+    /// say what it reaches.
+    pub(super) fn orphans(&self) -> Orphans {
+        if self.unknown {
+            return Orphans::default();
+        }
+        let mut orphans = Orphans::default();
+        for place in unreached(&self.order, &self.reached) {
+            let intact = |hash: &ContentHash| self.reader.examine(hash).is_ok();
+            orphans.contents += 1;
+            orphans.damaged += u64::from(!place.hash.as_ref().is_some_and(intact));
+        }
+        orphans
     }
 
     /// What is wrong with a set whose row makes this claim.
