@@ -3,7 +3,8 @@
 //! - The two are [`Side`]s: what became of each policy type, its policies, their documents. Where a
 //!   side comes from is `diff/side.rs` (a set) and `diff/live.rs` (the tenant).
 //! - Addresses are compared first. Equal lists and equal documents are not read; of two documents
-//!   that differ, the canonical forms decide ([`crate::policy::diff`]).
+//!   that differ, the canonical forms decide ([`crate::policy::diff`]), of many at once
+//!   (`diff/documents.rs`).
 //! - *Added* and *removed* are said only of a type that is complete on both sides. What cannot be
 //!   told of any other is in [`Diff::unread_types`] and [`Diff::unread_policies`], and then the two
 //!   are not equal: nobody knows.
@@ -15,18 +16,21 @@
 //! It reads and never writes. Every content that it looks at is checked against its address; a
 //! damaged one is an error that names the policy, not a difference.
 
+mod documents;
 pub mod live;
 mod moves;
 mod pairing;
 mod side;
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use crate::backup_set::ListEntry;
 use crate::error::{Error, Kind, Result};
 use crate::policy::Outcome;
-use crate::policy::diff::{self as policy_diff, Changes, View};
+use crate::policy::diff::{Changes, Names, View};
 
+use documents::Pair;
 use pairing::Paired;
 pub use side::{About, Side};
 
@@ -228,7 +232,8 @@ pub fn compare(from: &Side<'_>, to: &Side<'_>, scope: &Scope) -> Result<Diff> {
         scope,
         across,
         one_key: !across && !from.has_foreign_digests() && !to.has_foreign_digests(),
-        names: None,
+        names: OnceCell::new(),
+        pairs: Vec::new(),
         diff: Diff::default(),
         gone: Vec::new(),
         new: Vec::new(),
@@ -259,7 +264,9 @@ struct Comparison<'a, 's> {
     /// Whether digests of secrets were made under one key on both sides.
     one_key: bool,
     /// What ids mean on each side, once that is needed.
-    names: Option<(policy_diff::Names, policy_diff::Names)>,
+    names: OnceCell<(Names, Names)>,
+    /// Policies on both sides whose documents have to be compared.
+    pairs: Vec<Pair>,
     diff: Diff,
     gone: Vec<Single>,
     new: Vec<Single>,
@@ -280,7 +287,10 @@ impl Comparison<'_, '_> {
             // By its name before as well as after: a policy that was renamed is still that one.
             if self.scope.has(&old) || self.scope.has(&new) {
                 self.diff.compared += 1;
-                self.both(key, &old, &new)?;
+                if old.hash != new.hash || self.across {
+                    let key = key.to_owned();
+                    self.pairs.push(Pair { key, old, new });
+                }
             }
         }
         self.singles(key, paired.gone, Which::To, complete);
@@ -322,15 +332,14 @@ impl Comparison<'_, '_> {
     }
 
     /// Pairs policies of two tenants whose name does not tell them apart, as far as they are equal.
-    fn pair_twins(&mut self, key: &str, paired: &mut Paired) -> Result<()> {
+    fn pair_twins(&self, key: &str, paired: &mut Paired) -> Result<()> {
         for old in std::mem::take(&mut paired.gone) {
             let mut twin = None;
             let candidates = paired.new.iter().enumerate();
             let candidates = candidates.filter(|(_, new)| old.name == new.name);
             for (at, new) in candidates.take(MOST_TWINS) {
-                let before = self.from.document(key, &old)?;
-                let after = self.to.document(key, new)?;
-                if self.changes(key, &old, &before, new, &after)?.is_empty() {
+                let (key, old, new) = (key.to_owned(), old.clone(), new.clone());
+                if self.changes(&Pair { key, old, new })?.is_empty() {
                     twin = Some(at);
                     break;
                 }
@@ -423,17 +432,21 @@ impl Comparison<'_, '_> {
         });
     }
 
-    fn both(&mut self, key: &str, old: &ListEntry, new: &ListEntry) -> Result<()> {
-        if old.hash == new.hash && !self.across {
+    /// Compares the documents of the policies that are on both sides.
+    fn documents(&mut self) -> Result<()> {
+        let pairs = std::mem::take(&mut self.pairs);
+        if pairs.is_empty() {
             return Ok(());
         }
-        let before = self.from.document(key, old)?;
-        let after = self.to.document(key, new)?;
-        let row = policy_diff::row_of(key);
-        if !self.across && policy_diff::same(row, &before, &after) == Ok(true) {
-            return Ok(());
+        let all = documents::compare(self.from, self.to, &pairs, &self.view()?)?;
+        for (pair, changes) in pairs.into_iter().zip(all) {
+            self.told(pair, changes);
         }
-        let changes = self.changes(key, old, &before, new, &after)?;
+        Ok(())
+    }
+
+    fn told(&mut self, pair: Pair, changes: Changes) {
+        let Pair { key, old, new } = pair;
         let whose = if self.across {
             "two tenants"
         } else {
@@ -441,7 +454,7 @@ impl Comparison<'_, '_> {
         };
         for secret in &changes.incomparable {
             self.diff.unread_policies.push(UnreadPolicy {
-                policy_type: key.to_owned(),
+                policy_type: key.clone(),
                 policy_id: new.id.clone(),
                 name: new.name.clone(),
                 side: Which::To,
@@ -449,7 +462,7 @@ impl Comparison<'_, '_> {
             });
         }
         if changes.is_empty() {
-            return Ok(());
+            return;
         }
         let kind = if changes.only_renamed() {
             ChangeKind::Renamed
@@ -459,54 +472,51 @@ impl Comparison<'_, '_> {
         let differs = old.name != new.name || old.id != new.id;
         self.diff.changes.push(Change {
             kind,
-            policy_type: key.to_owned(),
-            policy_id: new.id.clone(),
-            name: new.name.clone(),
-            former: differs.then(|| former(key, old)),
+            former: differs.then(|| former(&key, &old)),
+            policy_type: key,
+            policy_id: new.id,
+            name: new.name,
             changes,
         });
-        Ok(())
     }
 
-    fn changes(
-        &mut self,
-        key: &str,
-        old: &ListEntry,
-        before: &[u8],
-        new: &ListEntry,
-        after: &[u8],
-    ) -> Result<Changes> {
-        if self.names.is_none() {
-            self.names = Some(side::names(self.from, self.to, self.across)?);
-        }
-        let Some((names_before, names_after)) = &self.names else {
-            return Ok(Changes::default());
+    /// What ids mean on either side.
+    fn view(&self) -> Result<View<'_>> {
+        let (before, after) = match self.names.get() {
+            Some(names) => names,
+            None => {
+                let names = side::names(self.from, self.to, self.across)?;
+                self.names.get_or_init(|| names)
+            }
         };
-        let view = View {
-            before: names_before,
-            after: names_after,
+        Ok(View {
+            before,
+            after,
             across: self.across,
             one_key: self.one_key,
-        };
-        let row = policy_diff::row_of(key);
-        Ok(
-            policy_diff::diff(row, before, after, &view).unwrap_or_else(|flaw| {
-                log::warn!("{key} {} ({}): {flaw}", new.name, new.id);
-                Changes::of_bytes(before, after, (&old.name, &new.name))
-            }),
-        )
+        })
+    }
+
+    /// What changed in one pair.
+    fn changes(&self, pair: &Pair) -> Result<Changes> {
+        let before = self.from.document(&pair.key, &pair.old)?;
+        let after = self.to.document(&pair.key, &pair.new)?;
+        Ok(pair.changes(&before, &after, &self.view()?))
     }
 
     fn conclude(mut self) -> Result<Diff> {
+        self.documents()?;
         let mut moved = moves::find(&mut self.gone, &mut self.new, self.to)?;
         moved.retain(|(old, new)| self.scope.has_single(old) || self.scope.has_single(new));
         self.gone.retain(|single| self.scope.has_single(single));
         self.new.retain(|single| self.scope.has_single(single));
         for (old, new) in moved {
             let changes = if old.entry.id == new.entry.id && old.entry.hash != new.entry.hash {
-                let before = self.from.document(&old.policy_type, &old.entry)?;
-                let after = self.to.document(&new.policy_type, &new.entry)?;
-                self.changes(&new.policy_type, &old.entry, &before, &new.entry, &after)?
+                self.changes(&Pair {
+                    key: new.policy_type.clone(),
+                    old: old.entry.clone(),
+                    new: new.entry.clone(),
+                })?
             } else {
                 Changes::default()
             };

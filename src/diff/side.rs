@@ -15,6 +15,7 @@ use crate::policy::catalogue;
 use crate::policy::diff::Names;
 use crate::store::backup_sets;
 use crate::store::contents::Reader;
+use crate::store::contents::shelf::{Decoded, Shelf};
 use crate::tenant::TenantId;
 
 /// What a side is.
@@ -54,6 +55,29 @@ enum Source<'s> {
         types: BTreeMap<String, (ManifestType, Vec<ListEntry>)>,
         documents: HashMap<ContentHash, Arc<[u8]>>,
     },
+}
+
+/// Where the documents of a side are, for a thread that has no connection.
+#[derive(Clone, Copy)]
+pub(super) enum Held<'a> {
+    /// On a shelf, if they were fetched; whose they are.
+    Fetched(TenantId),
+    Memory(&'a HashMap<ContentHash, Arc<[u8]>>),
+}
+
+impl Held<'_> {
+    /// The document of this address, checked; nothing where it is missing or damaged.
+    pub fn document(
+        self,
+        shelf: &Shelf,
+        hash: &ContentHash,
+        decoded: &mut Decoded,
+    ) -> Option<Arc<[u8]>> {
+        match self {
+            Self::Fetched(tenant) => shelf.decode(tenant, hash, decoded),
+            Self::Memory(documents) => documents.get(hash).cloned(),
+        }
+    }
 }
 
 /// One side of a comparison.
@@ -222,6 +246,25 @@ impl<'s> Side<'s> {
                 _ => error,
             }
         })
+    }
+
+    /// Where its documents are.
+    pub(super) fn held(&self) -> Held<'_> {
+        match &self.source {
+            Source::Store { reader, .. } => Held::Fetched(reader.tenant()),
+            Source::Memory { documents, .. } => Held::Memory(documents),
+        }
+    }
+
+    /// Puts on the shelf what the document of a policy takes.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(super) fn fetch(&self, shelf: &mut Shelf, entry: &ListEntry) -> Result<()> {
+        match &self.source {
+            Source::Store { reader, .. } => shelf.fetch(reader, &entry.hash),
+            Source::Memory { .. } => Ok(()),
+        }
     }
 
     /// Learns what ids mean here: what the set's references say, filters, scope tags, and with

@@ -65,25 +65,52 @@ fn cleaned(value: Value, paths: &Paths<'_>) -> Result<Value, Flaw> {
                 if member.is_null() || is_annotation(&name) || paths.drops(&name) {
                     continue;
                 }
-                kept.insert(name.clone(), cleaned(member, &paths.below(&name))?);
+                let member = match member {
+                    Value::Object(_) | Value::Array(_) => cleaned(member, &paths.below(&name))?,
+                    scalar => exact(scalar)?,
+                };
+                kept.insert(name, member);
             }
             Value::Object(kept)
         }
         Value::Array(elements) => {
             let inner = paths.below("[]");
-            let mut elements = elements
+            let elements = elements
                 .into_iter()
                 .map(|element| cleaned(element, &inner))
                 .collect::<Result<Vec<_>, _>>()?;
-            if let Some(key) = paths.set_key() {
-                elements.sort_by_cached_key(|element| (sort_key(element, key), text(element)));
-            }
-            Value::Array(elements)
+            Value::Array(match paths.set_key() {
+                Some(key) => sorted(elements, key),
+                None => elements,
+            })
         }
+        scalar => exact(scalar)?,
+    })
+}
+
+/// The one way of writing a value that has nothing below it.
+fn exact(scalar: Value) -> Result<Value, Flaw> {
+    Ok(match scalar {
         Value::Number(digits) => Value::Number(number::exact(&digits)?),
         Value::String(text) => Value::String(time::in_utc(&text).unwrap_or(text)),
         other => other,
     })
+}
+
+/// The elements of a set in order: by their key, and those of one key by all there is to them,
+/// which is written only for these.
+fn sorted(elements: Vec<Value>, key: &[&str]) -> Vec<Value> {
+    let mut keyed: Vec<(Vec<String>, Value)> = elements
+        .into_iter()
+        .map(|element| (sort_key(&element, key), element))
+        .collect();
+    keyed.sort_by(|one, other| one.0.cmp(&other.0));
+    for twins in keyed.chunk_by_mut(|one, other| one.0 == other.0) {
+        if twins.len() > 1 {
+            twins.sort_by_cached_key(|(_, element)| text(element));
+        }
+    }
+    keyed.into_iter().map(|(_, element)| element).collect()
 }
 
 /// Whether a property is about the answer rather than the object.

@@ -32,6 +32,7 @@
 
 mod frame;
 pub mod order;
+pub mod shelf;
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};

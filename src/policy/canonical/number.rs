@@ -13,6 +13,9 @@ const PLAIN: i64 = 30;
 /// The same value in its one way of writing.
 pub(super) fn exact(number: &Number) -> Result<Number, Flaw> {
     let text = number.to_string();
+    if is_plain(&text) {
+        return Ok(number.clone());
+    }
     let written = normal(&text).ok_or_else(|| {
         Flaw(format!(
             "a number of {} characters is out of range",
@@ -22,6 +25,12 @@ pub(super) fn exact(number: &Number) -> Result<Number, Flaw> {
     written
         .parse()
         .map_err(|error| Flaw(format!("a number cannot be written: {error}")))
+}
+
+/// Whether it is written as a short whole number: nearly all are, and in the one way already.
+fn is_plain(text: &str) -> bool {
+    let digits = text.len() <= 18 && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits && (text == "0" || !text.starts_with('0'))
 }
 
 /// The one way of writing a JSON number; nothing if its exponent is beyond all reason.
@@ -99,6 +108,7 @@ mod tests {
         ] {
             for text in same {
                 assert_eq!(normal(text).as_deref(), Some(way), "{text}");
+                assert!(!is_plain(text) || *text == way, "{text}");
             }
         }
     }
