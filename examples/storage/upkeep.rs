@@ -85,6 +85,7 @@ pub fn let_go(path: &Path) -> Outcomes<()> {
         let hand = |at| Hand {
             store: &store,
             zones: &Source::Compiled,
+            clock: &SystemClock,
             actor: "backup",
             at,
         };

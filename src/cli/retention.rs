@@ -161,6 +161,7 @@ fn hand<'a>(ctx: &'a Context, store: &'a Store) -> Hand<'a> {
     Hand {
         store,
         zones: ctx.zones(),
+        clock: ctx.clock.as_ref(),
         actor: ctx.actor.name(),
         at: ctx.now(),
     }

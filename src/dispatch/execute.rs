@@ -194,6 +194,7 @@ fn retain(means: &Means, store: &Store, claim: &Claim) -> Result<()> {
     let hand = Hand {
         store,
         zones: &means.zones,
+        clock: means.clock.as_ref(),
         actor: &means.actor,
         at: means.clock.now(),
     };

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Transaction};
 use serde_json::{Value, json};
 
+use super::by_hand::Decider;
 use super::{Candidate, Decision, Item, Terms, plan};
 use crate::audit::{Event, Outcome};
 use crate::backup_set::{BackupSet, BackupSetId};
@@ -35,10 +36,22 @@ pub struct Hand<'a> {
     pub store: &'a Store,
     /// Where zone rules come from.
     pub zones: &'a Source,
+    /// What waits between portions of a purge.
+    pub clock: &'a dyn Clock,
     /// The acting OS user.
     pub actor: &'a str,
     /// Now.
     pub at: DateTime<Utc>,
+}
+
+impl<'a> Hand<'a> {
+    fn by(&self) -> Decider<'a> {
+        Decider {
+            actor: self.actor,
+            at: self.at,
+            clock: self.clock,
+        }
+    }
 }
 
 /// What applying the plan would do.
@@ -105,7 +118,8 @@ pub fn apply(hand: Hand<'_>, schedule: ScheduleId) -> Result<Applied> {
             purged: None,
         });
     }
-    let purged = remove(hand.store, schedule.tenant_id, &going, |tx, purged| {
+    let (tenant, by) = (schedule.tenant_id, hand.by());
+    let purged = remove(hand.store, tenant, &going, by, |tx, purged| {
         let details = json!({
             "backup_sets": purged.sets.iter().map(|id| id.0).collect::<Vec<_>>(),
             "contents": purged.contents,
@@ -128,20 +142,9 @@ pub fn apply(hand: Hand<'_>, schedule: ScheduleId) -> Result<Applied> {
 /// Removes what no backup set of a tenant reaches: what failed runs left, and purges that had to
 /// wait.
 pub fn reclaim(hand: Hand<'_>, tenant: TenantId) -> Result<Purged> {
-    remove(hand.store, tenant, &BTreeSet::new(), |tx, purged| {
-        if purged.contents == 0 {
-            return Ok(());
-        }
-        let event = Event {
-            at: hand.at,
-            actor: hand.actor,
-            action: "retention.reclaim",
-            tenant: Some(tenant),
-            object: format!("tenant {}", tenant.0),
-            outcome: Outcome::Ok,
-            details: json!({ "contents": purged.contents }),
-        };
-        store::audit::append(tx, &event).map(drop)
+    let by = hand.by();
+    remove(hand.store, tenant, &BTreeSet::new(), by, |tx, purged| {
+        record_of_tenant(tx, tenant, by, purged)
     })
 }
 
@@ -173,28 +176,71 @@ fn ids(sets: &BTreeSet<BackupSetId>) -> Vec<i64> {
     sets.iter().map(|id| id.0).collect()
 }
 
-/// Removes expired sets of a tenant, and the contents that nothing reaches any more; `record` is
-/// called in the transaction that did it.
+/// Removes expired sets of a tenant, and the contents that nothing reaches any more, in portions,
+/// and after each waits as long as it took, so that others get to write. `record` is called in the
+/// transaction that removes the sets; contents that go after that have events of their own.
 pub(super) fn remove(
     store: &Store,
     tenant: TenantId,
     going: &BTreeSet<BackupSetId>,
+    by: Decider<'_>,
     record: impl Fn(&Transaction<'_>, &Purged) -> Result<()>,
 ) -> Result<Purged> {
+    let mut total = Purged::default();
+    let (mut left, mut told) = (None, false);
     loop {
-        let mark = purge::mark(store.read(), tenant, going)?;
+        let mark = match left.take() {
+            Some(mark) => mark,
+            None => purge::mark(store.read(), tenant, going)?,
+        };
+        let begun = by.clock.monotonic();
         let outcome = store.write(|tx| {
             let outcome = purge::purge(tx, &mark)?;
             if let purge::Outcome::Purged(purged) = &outcome {
-                record(tx, purged)?;
+                if told {
+                    record_of_tenant(tx, tenant, by, purged)?;
+                } else {
+                    record(tx, purged)?;
+                }
             }
             Ok(outcome)
         })?;
-        match outcome {
-            purge::Outcome::Stale => {}
-            purge::Outcome::Purged(purged) => return Ok(purged),
+        let purge::Outcome::Purged(purged) = outcome else {
+            continue;
+        };
+        told = true;
+        left = mark.after(&purged);
+        total.sets.extend(purged.sets);
+        total.contents += purged.contents;
+        total.bytes += purged.bytes;
+        total.waiting = purged.waiting;
+        if left.is_none() {
+            return Ok(total);
         }
+        let took = by.clock.monotonic().saturating_duration_since(begun);
+        by.clock.sleep(took, &Stop::default());
     }
+}
+
+fn record_of_tenant(
+    tx: &Transaction<'_>,
+    tenant: TenantId,
+    by: Decider<'_>,
+    purged: &Purged,
+) -> Result<()> {
+    if purged.contents == 0 {
+        return Ok(());
+    }
+    let event = Event {
+        at: by.at,
+        actor: by.actor,
+        action: "retention.reclaim",
+        tenant: Some(tenant),
+        object: format!("tenant {}", tenant.0),
+        outcome: Outcome::Ok,
+        details: json!({ "contents": purged.contents }),
+    };
+    store::audit::append(tx, &event).map(drop)
 }
 
 fn record_of_schedule(

@@ -9,18 +9,21 @@ use serde_json::{Value, json};
 use super::apply::remove;
 use crate::audit::{Event, Outcome};
 use crate::backup_set::BackupSet;
+use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::store::backup_sets::purge::{Purged, Waiting};
 use crate::store::backup_sets::{self, event};
 use crate::store::{self, Store};
 
 /// Who decides, and when.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Decider<'a> {
     /// The acting OS user.
     pub actor: &'a str,
     /// Now.
     pub at: DateTime<Utc>,
+    /// What waits between portions of a purge.
+    pub clock: &'a dyn Clock,
 }
 
 /// Keeps the set from retention until it is unpinned.
@@ -119,7 +122,7 @@ pub fn delete(store: &Store, set: &BackupSet, by: Decider<'_>) -> Result<Purged>
         hide(store, set, by)?;
     }
     let going = BTreeSet::from([set.id]);
-    remove(store, set.tenant_id, &going, |tx, purged| {
+    remove(store, set.tenant_id, &going, by, |tx, purged| {
         // Somebody brought it back or pinned it, or another deleted it, since it was hidden.
         if purged.sets.is_empty() {
             return Err(changed_meanwhile(set));

@@ -18,7 +18,8 @@
 //!    the strength of an earlier set.
 //! 3. [`purge::mark`] finds what the remaining sets reach, outside of any write lock.
 //!    [`purge::purge`] then holds the write lock and looks again: where a set was added, removed,
-//!    hidden or brought back meanwhile, the marks are stale and it does nothing.
+//!    hidden or brought back meanwhile, the marks are stale and it does nothing. It removes sets at
+//!    once and contents in portions, each in a transaction of its own that looks again.
 //!
 //! A content that no set reaches (of a run that failed, or of a purge that had to wait) is garbage,
 //! not damage. Where a remaining set cannot be read to its last list, nobody can say what it

@@ -135,6 +135,7 @@ fn decider(ctx: &Context) -> Decider<'_> {
     Decider {
         actor: ctx.actor.name(),
         at: ctx.now(),
+        clock: ctx.clock.as_ref(),
     }
 }
 

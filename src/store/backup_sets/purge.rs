@@ -3,10 +3,20 @@
 //! In two steps, see the protocol at the head of [`super`]: [`mark`] reads, [`purge`] writes.
 //!
 //! ```text
-//! loop { mark = mark(conn, tenant, wanted); in an IMMEDIATE transaction: purge(tx, &mark) }
+//! loop { mark = mark(conn, tenant, wanted)
+//!        loop { in an IMMEDIATE transaction: purge(tx, &mark)     sets, and a portion of contents
+//!               wait; mark = mark.after(&purged) } }              until nothing is left of it
 //! ```
 //!
 //! until it is not [`Outcome::Stale`]. Marks made inside the same transaction are never stale.
+//!
+//! The first transaction removes all sets that go; contents go in portions, so that whoever wants to
+//! write meanwhile (a dispatch that claims slots) waits for one portion and not for all. Each portion
+//! looks again whether the sets are those that were marked and no run is going on. Contents go in the
+//! order against that in which they were stored, so what builds on one goes before it does; and one
+//! on which something was built meanwhile stays. So a crash between two portions leaves contents that
+//! no set reaches, which the next purge removes, and never a set or a content of which something is
+//! missing.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -25,8 +35,12 @@ pub struct Mark {
     tenant: TenantId,
     wanted: BTreeSet<BackupSetId>,
     sets: Sets,
-    reached: Reached,
+    contents: Contents,
+    portion: usize,
 }
+
+/// How many contents go in one transaction: some 30 ms.
+const PORTION: usize = 1000;
 
 /// The sets of a tenant, by what a purge does to them.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,8 +50,9 @@ struct Sets {
 }
 
 #[derive(Debug)]
-enum Reached {
-    Contents(HashSet<ContentHash>),
+enum Contents {
+    /// These rows go, the newest first; each with how many bytes it holds.
+    Going(Vec<(i64, u64)>),
     /// A remaining set cannot be read, so nobody can say.
     Unknown(Error),
 }
@@ -88,6 +103,25 @@ impl Mark {
     pub fn going(&self) -> &[BackupSetId] {
         &self.sets.going
     }
+
+    /// What is left to do after a purge with it; nothing where all is done, or has to wait.
+    pub fn after(mut self, purged: &Purged) -> Option<Self> {
+        self.wanted.clear();
+        self.sets.going.clear();
+        match &mut self.contents {
+            Contents::Going(rows) if purged.waiting.is_none() && rows.len() > self.portion => {
+                rows.drain(..self.portion);
+                Some(self)
+            }
+            _ => None,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn in_portions_of(mut self, contents: usize) -> Self {
+        self.portion = contents;
+        self
+    }
 }
 
 const SETS: &str = "SELECT id, root_hash, expired_at IS NOT NULL AND pin_reason IS NULL
@@ -99,9 +133,11 @@ const SETS: &str = "SELECT id, root_hash, expired_at IS NOT NULL AND pin_reason 
 pub fn mark(conn: &Connection, tenant: TenantId, wanted: &BTreeSet<BackupSetId>) -> Result<Mark> {
     let view = super::view(conn)?;
     let sets = sets(conn, tenant, wanted)?;
-    let reached = match reach(&Reader::new(conn, tenant), &sets) {
-        Ok(contents) => Reached::Contents(contents),
-        Err(error) if error.kind() == Kind::Integrity => Reached::Unknown(error),
+    let contents = match reach(&Reader::new(conn, tenant), &sets) {
+        Ok(reached) => {
+            Contents::Going(unreached(conn, tenant, &reached).map_err(failed("read the contents"))?)
+        }
+        Err(error) if error.kind() == Kind::Integrity => Contents::Unknown(error),
         Err(error) => return Err(error),
     };
     drop(view);
@@ -109,7 +145,8 @@ pub fn mark(conn: &Connection, tenant: TenantId, wanted: &BTreeSet<BackupSetId>)
         tenant,
         wanted: wanted.clone(),
         sets,
-        reached,
+        contents,
+        portion: PORTION,
     })
 }
 
@@ -163,7 +200,7 @@ const OPEN: &str = "INSERT INTO purges (tenant_id) VALUES (?1)";
 const REMOVE_SET: &str = "DELETE FROM backup_sets WHERE id = ?1 AND tenant_id = ?2";
 const CLOSE: &str = "DELETE FROM purges WHERE tenant_id = ?1";
 
-/// Removes what `mark` found to go, in the caller's IMMEDIATE transaction.
+/// Removes what `mark` found to go, of contents a portion, in the caller's IMMEDIATE transaction.
 pub fn purge(tx: &Transaction<'_>, mark: &Mark) -> Result<Outcome> {
     if sets(tx, mark.tenant, &mark.wanted)? != mark.sets {
         return Ok(Outcome::Stale);
@@ -182,11 +219,12 @@ pub fn purge(tx: &Transaction<'_>, mark: &Mark) -> Result<Outcome> {
     let running: bool = tx
         .query_row(RUNNING, [tenant.0], |row| row.get(0))
         .map_err(&removed)?;
-    match &mark.reached {
-        Reached::Unknown(error) => purged.waiting = Some(Waiting::Unread(error.clone())),
-        Reached::Contents(_) if running => purged.waiting = Some(Waiting::Run),
-        Reached::Contents(reached) => {
-            (purged.contents, purged.bytes) = reclaim(tx, tenant, reached).map_err(&removed)?;
+    match &mark.contents {
+        Contents::Unknown(error) => purged.waiting = Some(Waiting::Unread(error.clone())),
+        Contents::Going(_) if running => purged.waiting = Some(Waiting::Run),
+        Contents::Going(rows) => {
+            let portion = rows.iter().take(mark.portion);
+            (purged.contents, purged.bytes) = reclaim(tx, tenant, portion).map_err(&removed)?;
         }
     }
     tx.execute(CLOSE, [tenant.0]).map_err(&removed)?;
@@ -194,35 +232,34 @@ pub fn purge(tx: &Transaction<'_>, mark: &Mark) -> Result<Outcome> {
 }
 
 const CONTENTS: &str = "SELECT id, hash, base_id, length(data) FROM contents WHERE tenant_id = ?1";
-// Contents go in no particular order; no base of one that stays goes.
-const CHECK_BASES_AT_THE_END: &str = "PRAGMA defer_foreign_keys = ON";
-const REMOVE_CONTENT: &str = "DELETE FROM contents WHERE id = ?1";
+// What a run that failed meanwhile built upon stays: the next purge takes both.
+const REMOVE_CONTENT: &str = "DELETE FROM contents WHERE id = ?1 AND tenant_id = ?2
+                              AND NOT EXISTS (SELECT 1 FROM contents WHERE base_id = ?1)";
 
-/// Removes every content of the tenant that is neither reached nor a base of one that stays.
-/// Gives how many, and how many bytes they held.
-fn reclaim(
+/// Removes these contents of the tenant. Gives how many, and how many bytes they held.
+fn reclaim<'r>(
     tx: &Transaction<'_>,
     tenant: TenantId,
-    reached: &HashSet<ContentHash>,
+    going: impl Iterator<Item = &'r (i64, u64)>,
 ) -> rusqlite::Result<(u64, u64)> {
-    let going = unreached(tx, tenant, reached)?;
-    tx.execute_batch(CHECK_BASES_AT_THE_END)?;
     let mut remove = tx.prepare_cached(REMOVE_CONTENT)?;
     let (mut contents, mut bytes) = (0, 0);
-    for (id, (_, length)) in going {
-        remove.execute([id])?;
-        contents += 1;
-        bytes += length.unsigned_abs();
+    for (id, length) in going {
+        if remove.execute([*id, tenant.0])? == 1 {
+            contents += 1;
+            bytes += length;
+        }
     }
     Ok((contents, bytes))
 }
 
-/// What is neither reached nor a base of what is: by row, its base and its length.
+/// What is neither reached nor a base of what is: each row with its length, the newest first. A
+/// base is older than what builds on it.
 fn unreached(
     conn: &Connection,
     tenant: TenantId,
     reached: &HashSet<ContentHash>,
-) -> rusqlite::Result<HashMap<i64, (Option<i64>, i64)>> {
+) -> rusqlite::Result<Vec<(i64, u64)>> {
     let mut going: HashMap<i64, (Option<i64>, i64)> = HashMap::new();
     let mut staying: Vec<i64> = Vec::new();
     let mut query = conn.prepare_cached(CONTENTS)?;
@@ -239,22 +276,21 @@ fn unreached(
             staying.extend(base);
         }
     }
-    Ok(going)
+    let rows = going.into_iter();
+    let mut rows: Vec<(i64, u64)> = rows
+        .map(|(id, (_, length))| (id, length.unsigned_abs()))
+        .collect();
+    rows.sort_unstable_by(|one, other| other.cmp(one));
+    Ok(rows)
 }
 
 /// The rows of contents that no set of the tenant needs, oldest first: what failed runs left. None
 /// where a set cannot be read, so that nobody can say.
 pub fn orphans(conn: &Connection, tenant: TenantId) -> Result<Option<Vec<i64>>> {
-    let view = super::view(conn)?;
-    let mark = mark(conn, tenant, &BTreeSet::new())?;
-    let Reached::Contents(reached) = &mark.reached else {
+    let Contents::Going(rows) = mark(conn, tenant, &BTreeSet::new())?.contents else {
         return Ok(None);
     };
-    let going = unreached(conn, tenant, reached).map_err(failed("read the contents"))?;
-    drop(view);
-    let mut rows: Vec<i64> = going.into_keys().collect();
-    rows.sort_unstable();
-    Ok(Some(rows))
+    Ok(Some(rows.into_iter().rev().map(|(id, _)| id).collect()))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::store::contents;
 
 #[test]
 fn a_purge_waits_for_a_run_and_for_its_cutoff() {
@@ -55,6 +56,66 @@ fn marks_are_stale_once_a_set_was_added_or_brought_back() {
             .damaged
             .is_empty()
     );
+}
+
+#[test]
+fn contents_go_in_portions_and_whatever_comes_between_two_of_them_loses_nothing() {
+    let mut fixture = Fixture::new();
+    let tenant = fixture.tenant;
+    for version in 0..4 {
+        let state = types(&[
+            ("a", "1", version),
+            ("a", "2", version),
+            ("b", "3", version),
+        ]);
+        let id = back_up(&mut fixture, &state);
+        set_expiry(&mut fixture, id, Some(1));
+    }
+    let last = types(&[("a", "1", 9)]);
+    let kept = back_up(&mut fixture, &last);
+    let purge_one = |fixture: &mut Fixture, mark: &purge::Mark| {
+        let tx = fixture.conn.transaction().unwrap();
+        let outcome = purge(&tx, mark).unwrap();
+        tx.commit().unwrap();
+        outcome
+    };
+    let marks = mark(&fixture.conn, tenant, &expired_before(&fixture, 9)).unwrap();
+    let marks = marks.in_portions_of(3);
+    let PurgeOutcome::Purged(first) = purge_one(&mut fixture, &marks) else {
+        panic!("nobody else writes");
+    };
+    assert_eq!((first.sets.len(), first.contents), (4, 3));
+    let rest = marks.after(&first).unwrap();
+    // A crash here leaves what no set reaches, and nothing else.
+    let found = verify(&fixture.conn, &Scope::default()).unwrap();
+    assert_eq!((found.sets, found.damaged.len()), (1, 0));
+    assert_eq!(read_back(&fixture, kept), last);
+    // A run that goes on stops it, one that failed has built upon what goes, a set makes it stale.
+    let run = fixture.begin_run(tenant, fixture.schedule);
+    let PurgeOutcome::Purged(waits) = purge_one(&mut fixture, &rest) else {
+        panic!("no set was added");
+    };
+    assert_eq!(waits.contents, 0);
+    assert!(waits.waiting.is_some());
+    fixture.finish_run(run);
+    let base = ContentHash::of(&document("1", 0));
+    let tx = fixture.conn.transaction().unwrap();
+    contents::put(&tx, tenant, &document("1", 77), Some(&base)).unwrap();
+    tx.commit().unwrap();
+    let mut left = Some(rest);
+    while let Some(rest) = left.take() {
+        let PurgeOutcome::Purged(purged) = purge_one(&mut fixture, &rest) else {
+            panic!("no set was added");
+        };
+        assert!(purged.contents <= 3 && purged.waiting.is_none());
+        left = rest.after(&purged);
+    }
+    let reader = Reader::new(&fixture.conn, tenant);
+    assert!(reader.read(&ContentHash::of(&document("1", 77))).is_ok());
+    drop(reader);
+    assert!(run_purge(&mut fixture, 9).contents > 0);
+    assert_eq!(read_back(&fixture, kept), last);
+    assert_eq!(run_purge(&mut fixture, 9), Purged::default());
 }
 
 #[test]
