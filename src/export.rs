@@ -19,7 +19,8 @@
 //! 3. Each new or different file is written under another name and renamed over its own. An
 //!    unchanged file is not touched, not even its time. All is synced.
 //! 4. Files of policies that are gone are removed, if their bytes are those an export wrote.
-//! 5. The manifest is written, synced, and the list of step 2 removed.
+//! 5. The manifest is written, synced, and the list of step 2 removed; before it, in the layout of
+//!    IntuneManagement, its table of groups ([`layout::migration`]).
 //!
 //! Whoever dies in between leaves whole files, old and new, and an old manifest. The next export
 //! compares bytes, not names, so it finishes what was begun; the list tells it which files no
@@ -55,7 +56,7 @@ use crate::store::contents::Reader;
 use crate::store::{self, Store};
 use archive::Archive;
 use folder::{DRAFT, Entry, Folder};
-use layout::Layout;
+use layout::{Layout, migration};
 use manifest::{Manifest, Narrowed, PENDING, Pending, SetLine, TypeLine, UnreadLine};
 use tree::Tree;
 
@@ -199,6 +200,11 @@ fn to_archive(source: &Source<'_>, options: &Options, target: &Path) -> Result<R
     archive
         .add(manifest::NAME, &manifest.encode()?)
         .map_err(failed)?;
+    if options.layout == Layout::IntuneManagement {
+        let groups = tree.groups(source.reader)?;
+        let table = migration::encode(source.directory, &source.set.tenant, &groups);
+        archive.add(migration::NAME, &table).map_err(failed)?;
+    }
     let mut planned: Vec<_> = tree.policies.iter().collect();
     planned.sort_unstable_by(|a, b| a.stem.cmp(&b.stem));
     for planned in planned {
@@ -385,6 +391,25 @@ fn update(
             report.removed += 1;
         } else {
             report.edited.push(path);
+        }
+    }
+    if options.layout == Layout::IntuneManagement {
+        let present = folder.read(migration::NAME)?;
+        let mut groups = tree.groups(source.reader)?;
+        // What stays of an earlier export goes on referring to its groups.
+        for (id, name) in present
+            .as_deref()
+            .map(migration::groups)
+            .into_iter()
+            .flatten()
+        {
+            if report.kept > 0 {
+                groups.entry(id).or_insert(name);
+            }
+        }
+        let table = migration::encode(source.directory, &source.set.tenant, &groups);
+        if present.as_deref() != Some(&table) {
+            folder.write(migration::NAME, &table)?;
         }
     }
     let manifest = describe(source, options, tree, lines).encode()?;

@@ -560,6 +560,20 @@ fn other_tools_find_their_folders_and_what_they_read() {
         .unwrap();
     let document: Value = serde_json::from_slice(bytes).unwrap();
     assert!(path.contains(document["id"].as_str().unwrap()));
+    // Each group that is referred to and has a name, once, by which it is found again elsewhere.
+    let table: Value = serde_json::from_slice(&found["MigrationTable.json"].0).unwrap();
+    assert_eq!(table["Organization"], "contoso");
+    let groups = table["Objects"].as_array().unwrap();
+    assert!(!groups.is_empty(), "{table}");
+    for group in groups {
+        assert_eq!(group["Type"], "Group");
+        assert!(!group["DisplayName"].as_str().unwrap().is_empty());
+        let id = group["Id"].as_str().unwrap();
+        let refers = |(path, (bytes, _, _)): (&String, &(Vec<u8>, _, _))| {
+            path.contains('/') && String::from_utf8_lossy(bytes).to_lowercase().contains(id)
+        };
+        assert!(found.iter().any(refers), "{id}");
+    }
     // They come back as what the other tool exported.
     for (folder, layout) in [("cd", "intunecd"), ("im", "intunemanagement")] {
         let folder = stage.env.path(folder);

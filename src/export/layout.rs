@@ -5,6 +5,7 @@
 //! the importers of other tools ([`rewrite`]), which have no place for some policy types.
 
 pub mod folders;
+pub mod migration;
 pub mod rewrite;
 
 use super::name;

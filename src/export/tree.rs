@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::layout::Layout;
+use super::layout::migration::Groups;
 use super::layout::rewrite::{self, Known};
 use super::manifest::{FileLine, Form, Manifest};
 use super::name;
@@ -15,6 +16,7 @@ use super::{Options, Source};
 use crate::backup_set::{ContentHash, ListEntry};
 use crate::error::{Error, Kind, Result};
 use crate::policy::document::{Flaw, spacing};
+use crate::policy::references;
 use crate::policy::scripts::scripts;
 use crate::store::contents::Reader;
 
@@ -185,6 +187,25 @@ impl Tree {
             }
         }
         Ok(files)
+    }
+
+    /// The groups that the exported policies refer to, as far as they have names.
+    pub fn groups(&self, reader: &Reader<'_>) -> Result<Groups> {
+        let mut groups = Groups::new();
+        for planned in &self.policies {
+            let bytes = reader.read(&planned.entry.hash)?;
+            let document: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+            for referred in references::find(&planned.policy_type, &document) {
+                let id = referred.id.to_lowercase();
+                let key = (referred.kind.to_owned(), id.clone());
+                if key.0 == "group"
+                    && let Some(name) = self.known.get(&key)
+                {
+                    groups.insert(id, name.clone());
+                }
+            }
+        }
+        Ok(groups)
     }
 
     /// What the manifest says of all files, after every content was read and checked.
