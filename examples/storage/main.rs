@@ -16,6 +16,7 @@
 
 #![expect(clippy::print_stdout, reason = "a program that prints figures")]
 
+mod compare;
 mod tenant;
 mod upkeep;
 
@@ -30,7 +31,6 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use tenantpilot::backup_set::{
     BackupSetId, ContentHash, ListEntry, Manifest, ManifestType, Proof, TypeList,
 };
-use tenantpilot::diff::{self, Side};
 use tenantpilot::policy::Outcome;
 use tenantpilot::schedule::ScheduleId;
 use tenantpilot::store::backup_sets::verify::{Scope, verify};
@@ -90,7 +90,7 @@ fn main() -> Outcomes<()> {
     );
 
     read(&conn)?;
-    compare(&conn)?;
+    compare::compare(&conn)?;
     report(&conn, &path)?;
     upkeep::prove(&path)?;
     if has_git {
@@ -285,29 +285,6 @@ fn read(conn: &Connection) -> Outcomes<()> {
         start.elapsed(),
         found.damaged.len()
     );
-    Ok(())
-}
-
-/// How long comparing takes, of sets next to each other up to the whole time apart.
-fn compare(conn: &Connection) -> Outcomes<()> {
-    let sets = backup_sets::list_sets(conn, &Filter::default())?;
-    let Some(newest) = sets.first() else {
-        return Ok(());
-    };
-    for apart in [1, 7, 30, 90, 180, sets.len().saturating_sub(1)] {
-        let Some(older) = sets.get(apart) else {
-            continue;
-        };
-        let start = Instant::now();
-        let from = Side::of_set(Reader::new(conn, TENANT), older.clone())?;
-        let to = Side::of_set(Reader::new(conn, TENANT), newest.clone())?;
-        let diff = diff::compare(&from, &to, &diff::Scope::default())?;
-        println!(
-            "diff of sets {apart} days apart, {} policies changed: {:.2?}",
-            diff.changes.len(),
-            start.elapsed()
-        );
-    }
     Ok(())
 }
 
