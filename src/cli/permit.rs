@@ -1,6 +1,6 @@
 //! What each command does as far as roles go, and what is recorded where a role does not allow it.
 //!
-//! [`ACTIONS`] names every command of the tree; a test walks the tree, so that there is none without
+//! `ACTIONS` names every command of the tree; a test walks the tree, so that there is none without
 //! an action. [`crate::role`] decides, [`Context`] asks it.
 
 use std::cmp::Reverse;
