@@ -397,12 +397,8 @@ fn update(
         let present = folder.read(migration::NAME)?;
         let mut groups = tree.groups(source.reader)?;
         // What stays of an earlier export goes on referring to its groups.
-        for (id, name) in present
-            .as_deref()
-            .map(migration::groups)
-            .into_iter()
-            .flatten()
-        {
+        let earlier = present.as_deref().map(migration::groups);
+        for (id, name) in earlier.into_iter().flatten() {
             if report.kept > 0 {
                 groups.entry(id).or_insert(name);
             }

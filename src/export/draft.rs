@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::folder::Folder;
+use super::layout::{Layout, migration};
 use super::manifest::{self, Manifest};
 use crate::error::{Error, Kind, Result};
 
@@ -28,7 +29,11 @@ pub(super) fn only_ours(folder: &Folder) -> Result<()> {
         .map(|file| file.path.as_str())
         .collect();
     let files = folder.files()?;
-    let foreign = |file: &&String| *file != manifest::NAME && !named.contains(file.as_str());
+    let with_table = manifest.layout == Layout::IntuneManagement.as_str();
+    let foreign = |file: &&String| {
+        let beside = *file == manifest::NAME || (with_table && *file == migration::NAME);
+        !beside && !named.contains(file.as_str())
+    };
     match files.iter().find(foreign) {
         None => Ok(()),
         Some(file) => Err(Error::new(
