@@ -26,7 +26,8 @@ pub struct Decider<'a> {
     pub clock: &'a dyn Clock,
 }
 
-/// Keeps the set from retention until it is unpinned.
+/// Keeps the set from retention until it is unpinned. Pinned for that reason already, it stays as
+/// it is.
 pub fn pin(store: &Store, set: &BackupSet, reason: &str, by: Decider<'_>) -> Result<()> {
     if reason.trim().is_empty() || reason.chars().any(char::is_control) {
         return Err(Error::usage("a pin needs a reason of one line").hint("--reason TEXT"));
@@ -38,6 +39,9 @@ pub fn pin(store: &Store, set: &BackupSet, reason: &str, by: Decider<'_>) -> Res
                 set.id
             )),
         );
+    }
+    if set.pin_reason.as_deref() == Some(reason) {
+        return Ok(());
     }
     change(
         store,
