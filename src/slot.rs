@@ -81,6 +81,10 @@ mod tests {
         assert_eq!(at(119, 999_999_999).epoch(), 60);
         assert_eq!(at(120, 0).epoch(), 120);
         assert_eq!(at(-1, 0).epoch(), -60, "before the epoch too");
+        let leap_second = "2016-12-31T23:59:60.5Z".parse().unwrap();
+        let (last, next) = ("2016-12-31T23:59:00Z", "2017-01-01T00:00:00Z");
+        assert_eq!(Slot::containing(leap_second).to_string(), last);
+        assert_eq!(Slot::containing(leap_second).next().to_string(), next);
         assert_eq!(Slot::from_epoch(61), None);
         assert_eq!(
             Slot::from_epoch(120).unwrap().to_string(),
