@@ -6,13 +6,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::Context as _;
 use log::LevelFilter;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tenantpilot::cli::{self, Parsed};
 use tenantpilot::config::{Config, LogFormat};
 use tenantpilot::context::{Context, Deed};
+use tenantpilot::disk;
 use tenantpilot::error::{self, Kind};
 use tenantpilot::stop::{Reason, Stop};
 use tenantpilot::ui::text::visible;
@@ -61,8 +61,17 @@ fn carry_out(
     deed: Deed,
     stop: &Stop,
 ) -> anyhow::Result<error::ExitCode> {
-    listen_for_signals(stop.clone(), context.heeds_stop()).context("cannot listen for signals")?;
+    listen_for_signals(stop.clone(), context.heeds_stop()).map_err(|error| deaf(&error))?;
     Ok(cli::run(context, command, deed)?)
+}
+
+/// Why signals cannot be heard: no file handle is left for them, or a bug.
+fn deaf(error: &std::io::Error) -> error::Error {
+    let what = format!("cannot listen for signals: {error}");
+    match disk::way_out(error) {
+        Some(hint) => error::Error::new(disk::kind_of(error), what).hint(hint),
+        None => error::Error::internal(what),
+    }
 }
 
 /// The failure as the product tells it. What the library did not foresee is a bug, told with all

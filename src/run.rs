@@ -46,9 +46,11 @@ impl Means {
     /// Opens the database for what comes first; an older one is migrated.
     ///
     /// # Errors
-    /// None there, not ours, damaged, newer than this program, or not accessible.
+    /// None there, not ours, damaged, newer than this program, or not to be written.
     pub fn store(&self) -> Result<Store> {
-        Store::open_as(&self.database, &self.actor, || self.clock.now())
+        let store = Store::open_as(&self.database, &self.actor, || self.clock.now())?;
+        store.require_writable()?;
+        Ok(store)
     }
 }
 

@@ -19,6 +19,7 @@ mod file;
 mod fixture;
 mod migrate;
 pub mod notifications;
+mod read_only;
 pub mod retention;
 pub mod roles;
 pub mod runs;
@@ -47,6 +48,9 @@ pub const APPLICATION_ID: i64 = 0x5450_6c74;
 
 /// How long a transaction waits for another process's write.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// SQLite's name of the database that a connection was opened with.
+const MAIN: &str = "main";
 
 /// What [`about`] says more about.
 const FULL: &str = "disk full";
@@ -102,14 +106,42 @@ impl Store {
                 error
             }
         };
-        let conn = Connection::open_with_flags(path, flags)
-            .map_err(failed("open"))
-            .map_err(about)?;
-        configure(&conn).map_err(about)?;
-        let version = check_identity(&conn).map_err(about)?;
-        log_ahead(&conn).map_err(about)?;
+        let open = || {
+            let conn = Connection::open_with_flags(path, flags).map_err(failed("open"))?;
+            configure(&conn)?;
+            let version = check_identity(&conn)?;
+            log_ahead(&conn)?;
+            Ok((conn, version))
+        };
+        let as_it_is = |error: Error| match read_only::open(path) {
+            Some(conn) if error.kind() == Kind::Storage => {
+                let conn = conn?;
+                let version = check_identity(&conn)?;
+                Ok((conn, version))
+            }
+            _ => Err(error),
+        };
+        let (conn, version) = open().or_else(as_it_is).map_err(about)?;
         let path = path.to_owned();
         Ok((Self { conn, path }, version))
+    }
+
+    /// Refuses a database that may only be read, before anything is begun that has to be recorded.
+    ///
+    /// # Errors
+    /// It may not be written, or not be said whether.
+    pub fn require_writable(&self) -> Result<()> {
+        let is_read_only = self
+            .conn
+            .is_readonly(MAIN)
+            .map_err(failed("say whether it may be written"))?;
+        if is_read_only {
+            return Err(about(
+                Error::new(Kind::Storage, "it may only be read"),
+                &self.path,
+            ));
+        }
+        Ok(())
     }
 
     /// Opens the database at `path`, making it (0600, in folders of 0700) where there is none.
@@ -272,7 +304,8 @@ fn log_ahead(conn: &Connection) -> Result<()> {
     let mode: String = conn
         .pragma_query_value(None, "journal_mode", |row| row.get(0))
         .map_err(failed("read its journal mode"))?;
-    if mode == "wal" {
+    let is_read_only = || conn.is_readonly(MAIN).unwrap_or(false);
+    if mode == "wal" || is_read_only() {
         return Ok(());
     }
     match conn

@@ -13,7 +13,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::process::Command;
 
-use env::{CLIENT_ID, Env, PROGRAM, mode};
+use env::{CLIENT_ID, Env, PROGRAM, Run, mode};
 use fleet::Fleet;
 use sandbox::server::DIRECTORY;
 
@@ -125,6 +125,11 @@ const NOBODY: u32 = 65_534;
 /// What the program says as a user who may do nothing, with its exit code; none where this process
 /// may not become that user.
 fn as_nobody(env: &Env, args: &[&str]) -> Option<(Option<i32>, String)> {
+    nobody(env, args).map(|run| (run.code, run.stderr))
+}
+
+/// The same with all that came of it.
+fn nobody(env: &Env, args: &[&str]) -> Option<Run> {
     if fs::metadata("/proc/self").unwrap().uid() != 0 {
         return None;
     }
@@ -143,8 +148,7 @@ fn as_nobody(env: &Env, args: &[&str]) -> Option<(Option<i32>, String)> {
         .arg(env.database())
         .output()
         .ok()?;
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    Some((output.status.code(), stderr))
+    Some(Run::from_output(&args.join(" "), output))
 }
 
 fn allow(path: &std::path::Path, mode: u32) {
@@ -195,4 +199,116 @@ fn what_keeps_another_user_out_is_said_with_the_way_out() {
     }
     let (code, stderr) = as_nobody(&env, &remove).unwrap();
     assert_eq!(code, Some(0), "{stderr}");
+}
+
+/// What a reader asks, with the exit code of each.
+const QUESTIONS: [(&[&str], i32); 10] = [
+    (&["tenants", "list"], 0),
+    (&["schedules", "list"], 0),
+    (&["history"], 0),
+    (&["history", "show", "1"], 0),
+    (&["status"], 0),
+    (&["backups", "list"], 0),
+    (&["backups", "show", "1"], 0),
+    (&["backups", "verify"], 0),
+    (&["audit", "list"], 0),
+    (&["db", "check"], 0),
+];
+
+/// Asks all that can be asked of a database that may not be written, and tries to write it.
+fn read_only(fleet: &Fleet, slot: &str, ask: impl Fn(&[&str]) -> Run) {
+    let before = fleet.bytes();
+    for (args, code) in QUESTIONS {
+        let (stdout, stderr) = ask(args).ends(code);
+        assert!(
+            !stdout.is_empty() && stderr.is_empty(),
+            "{args:?}: {stderr}"
+        );
+    }
+    for args in [
+        &["dispatch", "--at", slot][..],
+        &["dispatch", "--at", "2026-01-01T00:00:00Z"],
+        &["run", "nightly"],
+        &["schedules", "disable", "nightly"],
+    ] {
+        let stderr = ask(args).fails(16);
+        let named = if args[0] == "run" {
+            format!(
+                "error: cannot open the lock file {}",
+                fleet.env.database().display()
+            )
+        } else {
+            format!("error: database {}: ", fleet.env.database().display())
+        };
+        assert!(stderr.starts_with(&named), "{args:?}: {stderr}");
+        assert_eq!(stderr.lines().count(), 2, "{args:?}: {stderr}");
+    }
+    assert_eq!(fleet.bytes(), before);
+}
+
+#[test]
+fn a_database_that_may_only_be_read_is_read_and_nothing_is_begun() {
+    let fleet = Fleet::nightly();
+    let slots = fleet.slots(1, 2);
+    assert_eq!(fleet.dispatch(&slots[0]).ok(), "");
+    if as_nobody(&fleet.env, &["tenants", "list"]).is_none() {
+        eprintln!("skipped: becoming another user is not allowed here");
+        return;
+    }
+    let ask = |args: &[&str]| nobody(&fleet.env, args).unwrap();
+    // Root's, in a folder that only root may write.
+    allow(&fleet.env.path("state"), 0o755);
+    allow(&fleet.env.database(), 0o644);
+    read_only(&fleet, &slots[1], ask);
+    let theirs = ask(&["dispatch"]).fails(16);
+    assert!(theirs.contains("belongs to uid 0"), "{theirs}");
+    // One's own, not to be written.
+    for path in [fleet.env.path("state"), fleet.env.database()] {
+        chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    allow(&fleet.env.path("state"), 0o500);
+    allow(&fleet.env.database(), 0o400);
+    read_only(&fleet, &slots[1], ask);
+    // What is only in the log is not left out in silence.
+    let log = fleet.env.path("state/tenantpilot.db-wal");
+    fs::write(&log, "something").unwrap();
+    let stderr = ask(&["tenants", "list"]).fails(16);
+    assert!(stderr.contains("its newest changes are in"), "{stderr}");
+    fs::remove_file(&log).unwrap();
+    allow(&fleet.env.path("state"), 0o700);
+    allow(&fleet.env.database(), 0o600);
+    let (code, stderr) = as_nobody(&fleet.env, &["schedules", "disable", "nightly"]).unwrap();
+    assert_eq!(code, Some(0), "{stderr}");
+}
+
+#[test]
+fn a_disk_that_is_mounted_read_only_is_read_and_nothing_is_begun() {
+    let fleet = Fleet::nightly();
+    let slots = fleet.slots(1, 2);
+    assert_eq!(fleet.dispatch(&slots[0]).ok(), "");
+    let state = fleet.env.path("state");
+    let mount = |args: &[&str]| {
+        let mounted = Command::new("mount").args(args).arg(&state).output();
+        mounted.is_ok_and(|mounted| mounted.status.success())
+    };
+    if !mount(&["--bind", state.to_str().unwrap()]) {
+        eprintln!("skipped: mounting is not allowed here");
+        return;
+    }
+    let _unmounted = Mounted(state.clone());
+    assert!(mount(&["-o", "remount,bind,ro"]));
+    read_only(&fleet, &slots[1], |args| fleet.env.run(args));
+    let stderr = fleet.env.run(&["dispatch"]).fails(16);
+    assert!(
+        stderr.contains("hint: its disk is mounted read-only"),
+        "{stderr}"
+    );
+}
+
+struct Mounted(std::path::PathBuf);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg("-l").arg(&self.0).output());
+    }
 }

@@ -24,6 +24,7 @@ use ureq::unversioned::transport::{
 use ureq::{Agent, Body, RequestBuilder, Timeout};
 
 use super::root::Root;
+use crate::disk;
 use crate::stop::Stop;
 
 /// How long the phases of one try may take, and how much it may bring.
@@ -402,7 +403,18 @@ fn lost(error: &ureq::Error, root: &Root, cut_short: bool) -> Lost {
             hint: Some(WAY_OUT),
             out_of_time: false,
         },
-        ureq::Error::Io(io) => of_text(host, &io.to_string()),
+        ureq::Error::Io(io) => match of_text(host, &io.to_string()) {
+            Lost::Network {
+                why,
+                hint: None,
+                out_of_time,
+            } => Lost::Network {
+                why,
+                hint: disk::way_out(io),
+                out_of_time,
+            },
+            told => told,
+        },
         ureq::Error::Rustls(tls) => of_text(host, &tls.to_string()),
         ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
             network(format!("{host} answers with something that is not HTTP"))
