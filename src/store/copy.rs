@@ -1,7 +1,7 @@
 //! Copies of a whole database: made while others use it, there whole or not at all.
 //!
 //! A copy is what `VACUUM INTO` gives: one state of the database, without free pages, and put back
-//! into WAL mode, which `VACUUM INTO` forgets. It is written to a [`draft`] in the same folder (0600
+//! into WAL mode, which `VACUUM INTO` forgets. It is written to a `draft` in the same folder (0600
 //! from the first byte, whatever the umask), synced, checked, and only then gets its name; then the
 //! folder is synced. A process that dies in between leaves the draft, which the next copy of that
 //! name removes.
