@@ -45,6 +45,11 @@ impl Actor {
     }
 }
 
+/// The name of the process's user, whoever called it.
+pub fn user() -> Option<String> {
+    whoami::username().ok()
+}
+
 /// Whether the process has root's rights: its effective user id is 0. Where the kernel does not
 /// say (no `/proc`), the user's name decides.
 pub fn is_root() -> bool {

@@ -7,8 +7,11 @@
 pub mod audit;
 pub mod backups;
 pub mod completions;
+pub mod cron;
 pub mod db;
 pub mod dispatch;
+pub mod doctor;
+mod findings;
 pub mod history;
 pub mod keep;
 pub mod notifications;
@@ -122,6 +125,9 @@ pub enum Command {
     Retention(retention::Args),
     History(history::Args),
     Status(status::Args),
+    Doctor(doctor::Args),
+    #[command(subcommand)]
+    Cron(cron::Command),
     #[command(subcommand)]
     Backups(backups::Command),
     #[command(subcommand)]
@@ -251,6 +257,8 @@ fn carry_out(ctx: &Context, command: Command) -> Result<ExitCode> {
         Command::Retention(args) => retention::run(ctx, &args),
         Command::History(args) => history::run(ctx, &args),
         Command::Status(args) => status::run(ctx, &args),
+        Command::Doctor(args) => doctor::run(ctx, &args),
+        Command::Cron(command) => cron::run(ctx, &command),
         Command::Backups(command) => backups::run(ctx, &command),
         Command::Audit(command) => audit::run(ctx, &command),
         Command::Notifications(args) => notifications::run(ctx, &args),

@@ -125,6 +125,12 @@ fn variable(name: &str) -> Option<OsString> {
 pub struct Config {
     /// Where the database is: no symbolic link, unless one that leads nowhere.
     pub database: PathBuf,
+    /// `--db` as given.
+    pub database_flag: Option<PathBuf>,
+    /// Where it is for a crontab line of this user that does not say.
+    pub cron_database: PathBuf,
+    /// The home folder.
+    pub home: Option<PathBuf>,
     /// Whether stdout is one JSON document.
     pub json: bool,
     /// Whether only errors are said.
@@ -159,6 +165,9 @@ impl Config {
             .flatten();
         Self {
             database: behind_link(database(flags.database.as_deref(), environment)),
+            database_flag: flags.database.clone(),
+            cron_database: behind_link(database(None, &under_cron(environment))),
+            home: environment.home.clone(),
             json: flags.json,
             quiet: flags.quiet,
             verbosity: flags.verbosity,
@@ -200,6 +209,23 @@ fn database(flag: Option<&Path>, environment: &Environment) -> PathBuf {
     folder
         .unwrap_or_else(|| PathBuf::from(MACHINE_STATE))
         .join(FILE)
+}
+
+/// What of the environment is there for what cron starts, as far as a database is found by it.
+fn under_cron(environment: &Environment) -> Environment {
+    Environment {
+        home: environment.home.clone(),
+        root: environment.root,
+        ..Environment::default()
+    }
+}
+
+/// The variables that say whose certificates are believed, where they are set.
+pub fn trust_variables() -> Vec<(&'static str, PathBuf)> {
+    ["SSL_CERT_FILE", "SSL_CERT_DIR"]
+        .into_iter()
+        .filter_map(|name| Some((name, variable(name)?.into())))
+        .collect()
 }
 
 /// Where a path leads that is itself a symbolic link. Links among its folders do no harm: what lies
@@ -262,6 +288,12 @@ mod tests {
         environment.database = Some("here.db".into());
         assert_eq!(database_of(None, &environment), "here.db");
         assert_eq!(database_of(Some("flag.db"), &environment), "flag.db");
+        assert_eq!(
+            database_of(None, &under_cron(&environment)),
+            "/var/lib/tenantpilot/tenantpilot.db"
+        );
+        environment.root = false;
+        assert_eq!(database_of(None, &under_cron(&environment)), below_home);
     }
 
     #[test]

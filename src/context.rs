@@ -24,7 +24,7 @@ use crate::role::{Action, Held, Place, Readable, Role};
 use crate::run::Means;
 use crate::secret::platform::Platform;
 use crate::stop::Stop;
-use crate::store::{self, Store};
+use crate::store::{self, Store, volume};
 use crate::tenant::TenantId;
 use crate::ui::Ui;
 use crate::zone::Source;
@@ -200,14 +200,24 @@ impl Context {
         Err(Error::usage(what).hint("leave it out: the database is that of the other user"))
     }
 
+    /// The same for what runs or removes backups: not on a network file system.
+    ///
+    /// # Errors
+    /// The same, and on a network file system.
+    pub fn store_for_runs(&self) -> Result<Store> {
+        volume::require_local(&self.config.database, self.locks().folder())?;
+        self.store()
+    }
+
     /// Opens the database, and makes it where there is none.
     ///
     /// # Errors
-    /// Not ours, damaged, newer than this program, or not accessible.
+    /// Not ours, to be made on a network file system, damaged, newer than this program, or not accessible.
     pub fn store_or_new(&self) -> Result<Store> {
         self.held.replace(Held::owner());
         match self.store() {
             Err(error) if error.kind() == Kind::NoStore => {
+                volume::require_local(&self.config.database, self.locks().folder())?;
                 Store::open_or_create(&self.config.database)
             }
             opened => opened,

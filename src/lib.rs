@@ -9,6 +9,8 @@
 //! - [`check`] tries whether a tenant can be backed up at all.
 //! - [`export`] makes files of a backup set, [`import`] a backup set of files; [`life`] tells what became of one policy,
 //!   [`authors`] who changed it.
+//! - [`doctor`] looks at everything around, with [`crontab`] for what cron was told; [`finding`] is what
+//!   such checks find.
 //! - [`diff`] says what changed between two backup sets, or since one.
 //! - [`graph`] speaks to Microsoft Graph; [`store`] keeps everything in one SQLite file; they do not
 //!   know each other.
@@ -25,12 +27,15 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod context;
+pub mod crontab;
 pub mod diff;
 pub mod disk;
 pub mod dispatch;
+pub mod doctor;
 pub mod duration;
 pub mod error;
 pub mod export;
+pub mod finding;
 pub mod graph;
 pub mod import;
 pub mod labels;

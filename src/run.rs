@@ -19,7 +19,7 @@ use crate::lock::Locks;
 use crate::schedule::ScheduleId;
 use crate::slot::Slot;
 use crate::stop::Stop;
-use crate::store::Store;
+use crate::store::{Store, volume};
 use crate::tenant::TenantId;
 use crate::zone::Source;
 use summary::Summary;
@@ -46,8 +46,9 @@ impl Means {
     /// Opens the database for what comes first; an older one is migrated.
     ///
     /// # Errors
-    /// None there, not ours, damaged, newer than this program, or not to be written.
+    /// On a network file system, none there, not ours, damaged, newer than this program, or not to be written.
     pub fn store(&self) -> Result<Store> {
+        volume::require_local(&self.database, self.locks.folder())?;
         let store = Store::open_as(&self.database, &self.actor, || self.clock.now())?;
         store.require_writable()?;
         Ok(store)

@@ -9,6 +9,7 @@
 pub mod certificate;
 pub mod database_key;
 pub mod platform;
+pub mod proxy;
 
 use std::fs;
 use std::io::Read as _;

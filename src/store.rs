@@ -27,6 +27,7 @@ pub mod schedules;
 pub mod slots;
 pub mod space;
 pub mod tenants;
+pub mod volume;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -193,6 +194,26 @@ impl Store {
             _ => error,
         })
     }
+}
+
+/// The version of the SQLite in this program, as text.
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}
+
+/// The same as a number: 3.51.3 is 3,051,003.
+pub fn sqlite_version_number() -> i32 {
+    rusqlite::version_number()
+}
+
+/// What SQLite keeps beside the database at `path` while it is in use.
+pub fn companions(path: &Path) -> [PathBuf; 2] {
+    [file::beside(path, "-wal"), file::beside(path, "-shm")]
+}
+
+/// The folder that a database is in.
+pub fn folder_of(path: &Path) -> &Path {
+    file::folder_of(path)
 }
 
 /// Names the database in a failure to use it, and says what to do about it.

@@ -243,6 +243,22 @@ impl Zone {
         None
     }
 
+    /// Whether both have the same offset at every instant from `from` to `until`, in seconds since
+    /// the epoch.
+    pub(crate) fn agrees_with(&self, other: &Self, from: i64, until: i64) -> bool {
+        let mut at = from;
+        loop {
+            if self.offset_at(at) != other.offset_at(at) {
+                return false;
+            }
+            match (self.first_change(at, until), other.first_change(at, until)) {
+                (None, None) => return true,
+                (Some(one), Some(same)) if one == same => at = one,
+                _ => return false,
+            }
+        }
+    }
+
     /// The first instant with the offset of `changed`, which differs from that of `same`.
     fn change_between(&self, mut same: i64, mut changed: i64) -> i64 {
         let offset = self.offset_at(same);

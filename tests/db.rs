@@ -268,12 +268,12 @@ fn check_finds_what_is_not_as_it_should_be() {
     let orphan = "INSERT INTO contents (tenant_id, hash, size_bytes, data)
                   VALUES (1, zeroblob(32), 0, x'0011')";
     stage.env.sql().execute_batch(orphan).unwrap();
-    let (stdout, stderr) = stage.env.run(&["db", "check"]).warned();
+    let stdout = stage.env.run(&["db", "check"]).ok();
     assert!(
         stdout.contains("1 contents belong to no backup set"),
         "{stdout}"
     );
-    assert_eq!(stderr, "hint: tenantpilot retention\n");
+    assert!(stdout.contains("hint: tenantpilot retention\n"), "{stdout}");
 }
 
 #[test]

@@ -5,8 +5,6 @@ mod check;
 mod compact;
 mod info;
 
-pub use check::finding_json;
-
 use clap::Subcommand;
 
 use crate::context::Context;

@@ -76,7 +76,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
 /// long, because it was migrated or another process was migrating it. A minute that is long past
 /// starts nothing.
 fn begin(ctx: &Context) -> Result<DateTime<Utc>> {
-    drop(ctx.store()?);
+    drop(ctx.store_for_runs()?);
     let now = ctx.clock.now();
     Ok(if now - ctx.now() > TimeDelta::minutes(1) {
         now

@@ -72,6 +72,8 @@ const ACTIONS: &[(&str, Option<&str>, Action)] = &[
     ("db backup", None, Action::Copy),
     ("db info", None, Action::Inspect),
     ("db check", None, Action::Inspect),
+    ("doctor", None, Action::Inspect),
+    ("cron print", None, Action::Nothing),
     ("db compact", None, Action::Upkeep),
     ("completions", None, Action::Nothing),
 ];

@@ -60,7 +60,7 @@ pub struct Args {
 /// Carries it out.
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let patience = duration::parse(&args.wait).map_err(|error| error.during("--wait"))?;
-    let store = ctx.store()?;
+    let store = ctx.store_for_runs()?;
     let mut wanted = Vec::new();
     for run in selected(ctx, &store, args)? {
         let id = run.schedule_id.0.to_string();

@@ -61,7 +61,7 @@ pub struct Args {
 /// Carries it out.
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let patience = crate::duration::parse(&args.wait).map_err(|error| error.during("--wait"))?;
-    let store = ctx.store()?;
+    let store = ctx.store_for_runs()?;
     let schedules = selected(ctx, &store, args)?;
     start(
         ctx,

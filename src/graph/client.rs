@@ -13,6 +13,7 @@
 //!   what was given up, waited and counted belongs to one run.
 
 mod failure;
+pub mod reach;
 mod together;
 mod tries;
 mod trip;

@@ -24,7 +24,27 @@ pub fn of_tenant(database: &Path, tenant: TenantId) -> Result<[u8; 32]> {
     if fs::metadata(&path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
         make(&path)?;
     }
-    let content = private_file(&path)?;
+    let content = read(&path)?;
+    let mut hasher = Sha256::new();
+    hasher.update(&content);
+    hasher.update(tenant.0.to_be_bytes());
+    Ok(hasher.finalize().into())
+}
+
+/// Whether the key of a database is there, and no key is made.
+///
+/// # Errors
+/// Something is there that is not a key, or that others can read.
+pub fn look(database: &Path) -> Result<bool> {
+    let path = beside(database);
+    if fs::metadata(&path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        return Ok(false);
+    }
+    read(&path).map(|_| true)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let content = private_file(path)?;
     if content.len() != 65 || !content.iter().take(64).all(u8::is_ascii_hexdigit) {
         return Err(Error::new(
             Kind::Config,
@@ -34,10 +54,7 @@ pub fn of_tenant(database: &Path, tenant: TenantId) -> Result<[u8; 32]> {
             "restore it from a copy; or move it away, and redacted values show as changed once",
         ));
     }
-    let mut hasher = Sha256::new();
-    hasher.update(&content);
-    hasher.update(tenant.0.to_be_bytes());
-    Ok(hasher.finalize().into())
+    Ok(content)
 }
 
 /// Where the key of a database is.

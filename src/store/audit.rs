@@ -3,6 +3,7 @@
 //! An event is appended in the transaction of what it tells about. That transaction is IMMEDIATE,
 //! so nobody else appends between reading the end of the chain and extending it.
 
+use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use super::failed;
@@ -84,6 +85,16 @@ pub fn newest(
             .collect::<rusqlite::Result<_>>()
     };
     read().map_err(failed("read the audit events"))
+}
+
+const NEWEST_TIME: &str = "SELECT max(at) FROM audit_events";
+
+/// The latest time that any event has, which the newest need not have.
+pub fn newest_time(conn: &Connection) -> Result<Option<DateTime<Utc>>> {
+    let seconds: Option<i64> = conn
+        .query_row(NEWEST_TIME, [], |row| row.get(0))
+        .map_err(failed("read the audit events"))?;
+    Ok(seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0)))
 }
 
 /// Walks along the whole chain.

@@ -8,6 +8,7 @@
 //! The file itself gets shorter when the log is moved into it: by whoever closes it last, or by a
 //! writer that finds the log long.
 
+use chrono::{DateTime, Utc};
 use rusqlite::{Connection, fallible_streaming_iterator::FallibleStreamingIterator as _};
 
 use super::{Store, about, failed};
@@ -51,6 +52,34 @@ pub fn pages(conn: &Connection) -> Result<Pages> {
         free: pragma("freelist_count")?.unsigned_abs(),
         can_shrink: pragma("auto_vacuum")? == INCREMENTAL,
     })
+}
+
+const FIRST_SET: &str = "SELECT min(created_at) FROM backup_sets";
+
+/// Contents come in the order of the sets that brought them, and a manifest after all of its set.
+const ADDED: &str = "
+    SELECT (SELECT coalesce(sum(length(data)), 0) FROM contents
+            WHERE id > (SELECT coalesce(max(c.id), 0) FROM backup_sets AS b
+                        JOIN contents AS c ON c.tenant_id = b.tenant_id AND c.hash = b.root_hash
+                        WHERE b.created_at < ?1))
+         + (SELECT coalesce(sum(200 + coalesce(length(summary), 0)), 0) FROM runs
+            WHERE created_at >= ?1)
+         + (SELECT coalesce(sum(200 + length(details)), 0) FROM audit_events WHERE at >= ?1)";
+
+/// When the oldest backup set that is there was made.
+pub fn first_set(conn: &Connection) -> Result<Option<DateTime<Utc>>> {
+    let seconds: Option<i64> = conn
+        .query_row(FIRST_SET, [], |row| row.get(0))
+        .map_err(failed("look for the oldest backup set"))?;
+    Ok(seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0)))
+}
+
+/// About how many bytes what came since then takes: contents, runs, audit events. What was purged
+/// since is not among them.
+pub fn added_since(conn: &Connection, since: DateTime<Utc>) -> Result<u64> {
+    conn.query_row(ADDED, [since.timestamp()], |row| row.get::<_, i64>(0))
+        .map(i64::unsigned_abs)
+        .map_err(failed("add up what came"))
 }
 
 /// Gives some free pages back, in a transaction of its own; how many bytes, 0 where none are free

@@ -8,13 +8,13 @@ use serde_json::json;
 
 use super::find;
 use crate::backup_set::BackupSetId;
-use crate::cli::{self, db::finding_json};
+use crate::cli;
 use crate::context::Context;
 use crate::error::{Error, ExitCode, Kind, Result};
+use crate::finding::Level;
 use crate::role::Readable;
 use crate::store::backup_sets::verify::{Damage, Sample, Scope, verify};
 use crate::store::backup_sets::{self, Filter};
-use crate::store::check::Level;
 
 /// Prove backup sets intact: read every byte, check every hash up to the root
 ///
@@ -73,7 +73,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         "documents_read": found.documents_read,
         "ok": found.ok(),
         "damaged": found.damaged.iter().map(damage_json).collect::<Vec<_>>(),
-        "findings": found.findings.iter().map(finding_json).collect::<Vec<_>>(),
+        "findings": found.findings,
     }))?;
     ctx.ui.line(format!(
         "{} backup sets, {} contents, {} bytes: {}",

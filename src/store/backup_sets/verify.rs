@@ -23,8 +23,8 @@ use crate::backup_set::{BackupSetId, ContentHash, ListEntry};
 use crate::error::{Error, Result};
 use crate::tenant::TenantId;
 
-use super::super::check::{self, Level};
-use super::super::{contents, failed};
+use super::super::{check, contents, failed};
+use crate::finding::{self, Level};
 use examination::Examination;
 use witness::Testimony;
 
@@ -78,13 +78,13 @@ pub struct Verification {
     /// What is damaged; empty when all is well.
     pub damaged: Vec<Damage>,
     /// What there is to say of the database as a whole; empty when there is nothing.
-    pub findings: Vec<check::Finding>,
+    pub findings: Vec<finding::Finding>,
 }
 
 impl Verification {
     /// Whether nothing is damaged.
     pub fn ok(&self) -> bool {
-        let fails = |finding: &check::Finding| finding.level == Level::Fail;
+        let fails = |finding: &finding::Finding| finding.level == Level::Fail;
         self.damaged.is_empty() && !self.findings.iter().any(fails)
     }
 }
@@ -235,7 +235,7 @@ impl Orphans {
     }
 
     /// Room that could be used otherwise, also where they are damaged: no set has lost anything.
-    fn finding(self) -> Option<check::Finding> {
+    fn finding(self) -> Option<finding::Finding> {
         let mut message = format!(
             "{} contents belong to no backup set: runs that failed or are going on left them, and \
              they only take room",
@@ -244,8 +244,8 @@ impl Orphans {
         if self.damaged > 0 {
             message.push_str(&format!("; {} of them are damaged", self.damaged));
         }
-        (self.contents > 0).then(|| check::Finding {
-            check: "orphans",
+        (self.contents > 0).then(|| finding::Finding {
+            check: "orphans".to_owned(),
             level: Level::Warn,
             message,
             hint: Some("tenantpilot retention".to_owned()),

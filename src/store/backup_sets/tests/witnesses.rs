@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::*;
 use crate::audit::{Event, Outcome as AuditOutcome};
+use crate::finding::Level;
 use crate::store::audit::append;
-use crate::store::check::Level;
 
 /// What becomes of the rows of sets in these tests.
 const UNPROTECTED: &str = "
@@ -287,7 +287,7 @@ fn what_belongs_to_no_set_is_counted_and_looked_at() {
             panic!("{found:?}");
         };
         assert_eq!(
-            (orphans.check, orphans.level, found.ok()),
+            (orphans.check.as_str(), orphans.level, found.ok()),
             ("orphans", Level::Warn, true)
         );
         orphans.message.clone()
@@ -305,7 +305,7 @@ fn what_belongs_to_no_set_is_counted_and_looked_at() {
     assert!(!found.ok());
     let foreign = &found.findings[0];
     assert_eq!(
-        (foreign.check, foreign.level),
+        (foreign.check.as_str(), foreign.level),
         ("foreign_keys", Level::Fail)
     );
     assert!(foreign.message.contains("purges row 77"), "{foreign:?}");

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Row};
 
 use crate::backup_set::BackupSetId;
 use crate::error::Result;
-use crate::store::check::{Finding, Level};
+use crate::finding::{Finding, Level};
 
 use super::super::event::{Facts, Trail, instant};
 use super::Damage;
@@ -153,7 +153,7 @@ fn told(without: usize, timeless: usize) -> Vec<Finding> {
     let mut findings = Vec::new();
     if without > 0 {
         findings.push(Finding {
-            check: "audit_events",
+            check: "audit_events".to_owned(),
             level: Level::Warn,
             message: format!(
                 "the audit trail has no event of {without} backup sets: nothing proves what their \
@@ -164,7 +164,7 @@ fn told(without: usize, timeless: usize) -> Vec<Finding> {
     }
     if timeless > 0 {
         findings.push(Finding {
-            check: "audit_events",
+            check: "audit_events".to_owned(),
             level: Level::Ok,
             message: format!(
                 "{timeless} imported backup sets are of an earlier tenantpilot, which did not record \

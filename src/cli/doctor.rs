@@ -1,0 +1,110 @@
+//! `doctor`: whether everything around is as a night of backups needs it.
+
+mod as_cron;
+
+use std::sync::Arc;
+
+use clap::Args as ClapArgs;
+
+use crate::cli::findings;
+use crate::clock::SystemClock;
+use crate::config;
+use crate::context::Context;
+use crate::doctor::{self, Surroundings};
+use crate::error::{Error, ExitCode, Kind, Result};
+use crate::finding::{Finding, Level};
+use crate::graph::client::Connector;
+use crate::secret::platform::Platform;
+use crate::secret::proxy;
+use crate::stop::Stop;
+use crate::store::Store;
+
+/// Look at everything that backups need, and say what to do
+///
+/// Database, schema, integrity and audit trail; modes and owners of the files; file system, disk space
+/// and growth; the clock; tz data, and the schedules on which its sources disagree; the crontab line,
+/// cron itself and the newest dispatch; runs that were interrupted; credentials, without showing them;
+/// proxy, trust roots, and whether the hosts of Graph and of the sign-in answer. It changes nothing.
+///
+/// Each finding is ok, warn or fail, and all but ok come with what to type. Exits with 19 when
+/// something fails. A warning alone exits with 0: something to know, or a check that could not be
+/// carried out. With -q only what fails is said, so that a crontab line mails nothing else. Whether the backup sets are intact, backups verify says; whether a tenant can be read,
+/// tenants check.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantpilot doctor
+  tenantpilot doctor --as-cron
+  tenantpilot doctor --json | jq '.findings[] | select(.level != \"ok\")'")]
+pub struct Args {
+    /// Look from where cron starts programs: a bare environment, the variables of the crontab
+    ///
+    /// The same checks in a process that has HOME, LOGNAME, PATH, SHELL and what the crontab sets
+    /// above its line, in the home folder. What differs from here is told at the end.
+    #[arg(long)]
+    as_cron: bool,
+
+    /// Ask no host whether it can be reached
+    #[arg(long)]
+    offline: bool,
+}
+
+/// Carries it out.
+pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
+    // Who may look is asked where there is a database that says so; an older one is not migrated.
+    if Store::open(&ctx.config.database).is_ok() {
+        ctx.store()?;
+    }
+    let here = doctor::examine(&surroundings(ctx, args.offline));
+    let findings = match args.as_cron {
+        false => here,
+        true => as_cron::examine(ctx, args.offline, &here),
+    };
+    findings::tell(ctx, &findings)?;
+    ctx.ui.line(summary(&findings))?;
+    if ctx.config.quiet {
+        failures(&findings).for_each(|error| ctx.ui.problem(&error));
+    }
+    Ok(match findings::is_well(&findings) {
+        true => ExitCode::Ok,
+        false => ExitCode::Attention,
+    })
+}
+
+fn surroundings(ctx: &Context, offline: bool) -> Surroundings {
+    // A signal ends the process at once: nothing is left behind by it.
+    let stop = Stop::default();
+    let clock = Arc::new(SystemClock);
+    let user_agent = concat!("tenantpilot/", env!("CARGO_PKG_VERSION"));
+    Surroundings {
+        database: ctx.config.database.clone(),
+        default_database: ctx.config.cron_database.clone(),
+        locks: ctx.locks(),
+        zones: ctx.zones().clone(),
+        now: ctx.now(),
+        connector: (!offline).then(|| Connector::new(clock.clone(), stop.clone(), user_agent)),
+        clock,
+        stop,
+        platform: Platform::of_process(),
+        proxies: proxy::named(),
+        trust_variables: config::trust_variables(),
+    }
+}
+
+/// What somebody has to hear of who wants to hear of nothing else.
+fn failures(findings: &[Finding]) -> impl Iterator<Item = Error> {
+    let failed = findings.iter().filter(|one| one.level == Level::Fail);
+    failed.map(|one| {
+        let what = format!("{}: {}", one.check.replace('_', " "), one.message);
+        Error::new(Kind::Attention, what).hint(one.hint.clone().unwrap_or_default())
+    })
+}
+
+fn summary(findings: &[Finding]) -> String {
+    let count = |level| findings.iter().filter(|one| one.level == level).count();
+    format!(
+        "{} failed, {} to look at, {} ok",
+        count(Level::Fail),
+        count(Level::Warn),
+        count(Level::Ok)
+    )
+}

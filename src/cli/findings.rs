@@ -1,0 +1,35 @@
+//! How the findings of checks look: in the terminal, and as the one document of `--json`.
+
+use serde_json::json;
+
+use crate::context::Context;
+use crate::error::Result;
+use crate::finding::{Finding, Level};
+
+/// Tells all of them, each with what to type next.
+pub(crate) fn tell(ctx: &Context, findings: &[Finding]) -> Result<()> {
+    ctx.ui.document(&json!({
+        "ok": is_well(findings),
+        "findings": findings,
+    }))?;
+    let widest = findings.iter().map(|finding| finding.check.len()).max();
+    let widest = widest.unwrap_or_default();
+    for finding in findings {
+        let check = finding.check.replace('_', " ");
+        let level = finding.level.as_str();
+        ctx.ui.line(format_args!(
+            "{level:4}  {check:widest$}  {}",
+            finding.message
+        ))?;
+        if let Some(hint) = &finding.hint {
+            ctx.ui
+                .line(format_args!("{:4}  {:widest$}  hint: {hint}", "", ""))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether nothing is wrong; something to know is no harm.
+pub(crate) fn is_well(findings: &[Finding]) -> bool {
+    findings.iter().all(|finding| finding.level != Level::Fail)
+}

@@ -1,0 +1,462 @@
+//! Whether somebody starts `dispatch` each minute: a line in a crontab, a cron that reads it, and a
+//! dispatch of late, which is the proof.
+//!
+//! Where a crontab may be is looked at quietly: what is not there, or not for us to read, is passed
+//! over. Another scheduler may well do the work; then the newest dispatch speaks for it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Surroundings, typed, with_store};
+use crate::crontab::{self, EACH_MINUTE, Entry};
+use crate::duration;
+use crate::finding::Finding;
+use crate::status::OVERDUE;
+use crate::store::{self, Store};
+
+/// The machine's tables, whose lines name a user.
+const MACHINE: &str = "/etc/crontab";
+const MACHINE_FOLDER: &str = "/etc/cron.d";
+
+/// What cron is called, in the many systems there are.
+const DAEMONS: [&str; 6] = [
+    "cron",
+    "crond",
+    "fcron",
+    "bcron",
+    "supercronic",
+    "systemd-cron",
+];
+
+const PRINT: &str = "tenantpilot cron print";
+const START: &str = "sudo systemctl enable --now cron (Fedora, RHEL: crond)";
+
+/// A line of a crontab that starts `dispatch`.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// The table that it is in.
+    pub table: String,
+    /// The line.
+    pub entry: Entry,
+    /// How it starts it.
+    pub dispatch: crontab::Dispatch,
+    /// Whether its table is one that some crons pass over, and why.
+    ignored: Option<String>,
+}
+
+/// What is known of who starts `dispatch`.
+struct Known<'a> {
+    now: DateTime<Utc>,
+    lines: &'a [Line],
+    /// Whether a cron runs; none where processes cannot be seen.
+    daemon: Option<bool>,
+    last_dispatch: Option<DateTime<Utc>>,
+    booted: Option<DateTime<Utc>>,
+    /// How many schedules wait to be started.
+    enabled: usize,
+    database: &'a Path,
+    default_database: &'a Path,
+}
+
+pub(super) fn examine(around: &Surroundings, store: Option<&Store>) -> Vec<Finding> {
+    let mut enabled = 0;
+    let mut findings = with_store(store, "cron", |store| {
+        let listed = store::schedules::list(store.read(), None, false)?;
+        enabled = listed
+            .iter()
+            .filter(|one| one.schedule.settings.enabled)
+            .count();
+        Ok(Vec::new())
+    });
+    let lines = lines();
+    let known = Known {
+        now: around.now,
+        lines: &lines,
+        daemon: is_running(),
+        last_dispatch: around.locks.last_dispatch(),
+        booted: booted(),
+        enabled,
+        database: &around.database,
+        default_database: &around.default_database,
+    };
+    findings.extend(judge_lines(&known));
+    findings.push(judge_dispatch(&known));
+    findings
+}
+
+/// Every line that starts `dispatch`: of this user's crontab, and of the machine's tables.
+pub fn lines() -> Vec<Line> {
+    let program = program();
+    let mut found = Vec::new();
+    if let Some(text) = own_crontab() {
+        add(
+            &mut found,
+            "this user's crontab",
+            &text,
+            &program,
+            false,
+            None,
+        );
+    }
+    if let Ok(text) = fs::read_to_string(MACHINE) {
+        add(&mut found, MACHINE, &text, &program, true, None);
+    }
+    let folder = fs::read_dir(MACHINE_FOLDER).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = folder.map(|entry| entry.path()).collect();
+    files.sort();
+    for file in files {
+        if let Ok(text) = fs::read_to_string(&file) {
+            let table = file.display().to_string();
+            add(
+                &mut found,
+                &table,
+                &text,
+                &program,
+                true,
+                ignored(&file).as_deref(),
+            );
+        }
+    }
+    found
+}
+
+fn add(
+    found: &mut Vec<Line>,
+    table: &str,
+    text: &str,
+    program: &str,
+    names_user: bool,
+    ignored: Option<&str>,
+) {
+    for entry in crontab::entries(text, names_user) {
+        if let Some(dispatch) = entry.dispatch(program) {
+            found.push(Line {
+                table: table.to_owned(),
+                entry,
+                dispatch,
+                ignored: ignored.map(str::to_owned),
+            });
+        }
+    }
+}
+
+/// The name of this program's file.
+fn program() -> String {
+    let path = std::env::current_exe().unwrap_or_default();
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+/// What `crontab -l` prints; none where there is no such program or no crontab.
+fn own_crontab() -> Option<String> {
+    let output = Command::new("crontab")
+        .arg("-l")
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    output.status.success().then_some(text)
+}
+
+/// Why a file in `/etc/cron.d` is passed over by some crons (cron(8) of Debian).
+fn ignored(file: &Path) -> Option<String> {
+    let name = file.file_name()?.to_string_lossy().into_owned();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+    if !name.bytes().all(plain) {
+        return Some(
+            "cron passes over files whose name has more than letters, digits, _ and -".into(),
+        );
+    }
+    let mode = fs::metadata(file).ok()?.permissions().mode();
+    (mode & 0o022 != 0).then(|| "cron passes over files that others can write".to_owned())
+}
+
+/// Whether a cron runs.
+fn is_running() -> Option<bool> {
+    let folder = fs::read_dir("/proc").ok()?;
+    let mut seen = false;
+    for entry in folder.flatten() {
+        let Ok(name) = fs::read_to_string(entry.path().join("comm")) else {
+            continue;
+        };
+        seen = true;
+        if DAEMONS.contains(&name.trim()) {
+            return Some(true);
+        }
+    }
+    seen.then_some(false)
+}
+
+/// When the machine started (proc_stat(5)).
+fn booted() -> Option<DateTime<Utc>> {
+    let text = fs::read_to_string("/proc/stat").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("btime "))?;
+    DateTime::from_timestamp(line.trim().parse().ok()?, 0)
+}
+
+fn age(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    duration::about((now - at).to_std().unwrap_or_default())
+}
+
+/// Whether a dispatch began of late, whoever started it.
+fn is_lately(known: &Known<'_>) -> bool {
+    known
+        .last_dispatch
+        .is_some_and(|at| known.now - at <= OVERDUE)
+}
+
+fn judge_dispatch(known: &Known<'_>) -> Finding {
+    let check = "dispatch";
+    let last = match known.last_dispatch {
+        None => "there never was one".to_owned(),
+        Some(at) => {
+            let since_start = known.booted.is_some_and(|booted| {
+                booted - at > TimeDelta::zero() && known.now - booted > OVERDUE
+            });
+            let none_since = if since_start {
+                ", and none since the machine started"
+            } else {
+                ""
+            };
+            format!("the newest began {} ago{none_since}", age(at, known.now))
+        }
+    };
+    if is_lately(known) {
+        return Finding::ok(check, last);
+    }
+    let waiting = match known.enabled {
+        0 => return Finding::ok(check, format!("{last}; no enabled schedule waits for one")),
+        1 => "1 schedule waits".to_owned(),
+        count => format!("{count} schedules wait"),
+    };
+    let hint = if known.lines.is_empty() { PRINT } else { START };
+    Finding::fail(check, format!("{last}; {waiting}"), hint)
+}
+
+fn judge_lines(known: &Known<'_>) -> Vec<Finding> {
+    let check = "cron";
+    if known.lines.is_empty() {
+        let what = format!(
+            "no line that starts dispatch in this user's crontab, {MACHINE} or {MACHINE_FOLDER}"
+        );
+        return vec![match is_lately(known) || known.enabled == 0 {
+            true => Finding::ok(check, what),
+            false => Finding::warn(check, what, PRINT),
+        }];
+    }
+    let mut findings: Vec<Finding> = known
+        .lines
+        .iter()
+        .map(|line| judge_line(line, known))
+        .collect();
+    if known.daemon == Some(false) && !is_lately(known) {
+        let what = "no cron is running that would read the line";
+        findings.push(Finding::warn(check, what, START));
+    }
+    findings
+}
+
+fn judge_line(line: &Line, known: &Known<'_>) -> Finding {
+    let (check, entry, dispatch) = ("cron", &line.entry, &line.dispatch);
+    let said = format!("{}: {} {}", line.table, entry.when, entry.command);
+    let program = Path::new(&dispatch.program);
+    if let Some(why) = &line.ignored {
+        let plain = format!(
+            "sudo mv {} {MACHINE_FOLDER}/tenantpilot",
+            shell_words::quote(&line.table)
+        );
+        return Finding::warn(check, format!("{said}: {why}"), plain);
+    }
+    if program.is_absolute() && !is_program(program) {
+        let what = format!(
+            "{said}: {} is no program that can be started",
+            program.display()
+        );
+        return Finding::fail(check, what, PRINT);
+    }
+    if let Some(database) = &dispatch.database
+        && !Path::new(database).is_absolute()
+    {
+        let what = format!("{said}: cron starts it elsewhere, so {database:?} names no database");
+        return Finding::fail(check, what, PRINT);
+    }
+    let named = dispatch.database.as_deref().map(Path::new);
+    // Whose default it would be is not known of another user.
+    let of_default = entry.user.is_none().then_some(known.default_database);
+    if let Some(other) = named.or(of_default)
+        && !is_same(other, known.database)
+    {
+        let what = format!(
+            "{said}: it looks after another database, {}",
+            other.display()
+        );
+        let hint = format!("tenantpilot --db {} doctor", typed(other));
+        return Finding::warn(check, what, hint);
+    }
+    if entry.when != EACH_MINUTE && entry.when != "*/1 * * * *" {
+        let what = format!("{said}: slots in minutes between are missed");
+        return Finding::warn(check, what, PRINT);
+    }
+    if dispatch.discards {
+        let what = format!("{said}: nobody hears of a failure");
+        let hint =
+            "take >/dev/null and 2>&1 away, and set MAILTO: when all is well there is no line";
+        return Finding::warn(check, what, hint);
+    }
+    Finding::ok(check, said)
+}
+
+fn is_program(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    one == other
+        || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Level;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    fn known(lines: &[Line]) -> Known<'_> {
+        Known {
+            now: at("2026-12-01T02:00:30Z"),
+            lines,
+            daemon: Some(true),
+            last_dispatch: None,
+            booted: None,
+            enabled: 1,
+            database: Path::new("/db/tp.db"),
+            default_database: Path::new("/db/tp.db"),
+        }
+    }
+
+    fn line(text: &str) -> Vec<Line> {
+        let mut found = Vec::new();
+        add(&mut found, "t", text, "tenantpilot", false, None);
+        assert_eq!(found.len(), 1, "{text}");
+        found
+    }
+
+    fn level(text: &str) -> Level {
+        let lines = line(text);
+        judge_line(&lines[0], &known(&lines)).level
+    }
+
+    #[test]
+    fn a_dispatch_of_late_is_the_proof_and_none_is_a_failure() {
+        let lines = line("* * * * * tenantpilot dispatch");
+        let dispatched = |last: Option<&str>, enabled| {
+            let known = Known {
+                last_dispatch: last.map(at),
+                enabled,
+                ..known(&lines)
+            };
+            judge_dispatch(&known)
+        };
+        assert_eq!(dispatched(Some("2026-12-01T02:00:01Z"), 1).level, Level::Ok);
+        assert_eq!(
+            dispatched(Some("2026-12-01T01:57:31Z"), 1).level,
+            Level::Ok,
+            "cron may be late"
+        );
+        let old = dispatched(Some("2026-12-01T01:57:29Z"), 1);
+        assert_eq!((old.level, old.hint.as_deref()), (Level::Fail, Some(START)));
+        assert_eq!(dispatched(None, 1).level, Level::Fail);
+        assert_eq!(dispatched(None, 0).level, Level::Ok, "nobody waits");
+        let rebooted = Known {
+            last_dispatch: Some(at("2026-11-30T00:00:00Z")),
+            booted: Some(at("2026-12-01T00:00:00Z")),
+            ..known(&[])
+        };
+        let found = judge_dispatch(&rebooted);
+        assert!(
+            found.message.contains("none since the machine started"),
+            "{found:?}"
+        );
+        assert_eq!(found.hint.as_deref(), Some(PRINT), "there is no line");
+    }
+
+    #[test]
+    fn a_line_is_judged_by_what_it_would_start() {
+        assert_eq!(level("* * * * * tenantpilot dispatch"), Level::Ok);
+        assert_eq!(
+            level("* * * * * /bin/sh -c x; tenantpilot --db /db/tp.db dispatch"),
+            Level::Ok
+        );
+        assert_eq!(
+            level("* * * * * /nowhere/tenantpilot dispatch"),
+            Level::Fail
+        );
+        assert_eq!(
+            level("* * * * * tenantpilot --db tp.db dispatch"),
+            Level::Fail
+        );
+        assert_eq!(
+            level("* * * * * tenantpilot --db /other.db dispatch"),
+            Level::Warn
+        );
+        assert_eq!(
+            level("TENANTPILOT_DB=/other.db\n* * * * * tenantpilot dispatch"),
+            Level::Warn
+        );
+        assert_eq!(level("*/5 * * * * tenantpilot dispatch"), Level::Warn);
+        assert_eq!(
+            level("* * * * * tenantpilot dispatch >/dev/null 2>&1"),
+            Level::Warn
+        );
+    }
+
+    #[test]
+    fn no_line_and_no_daemon_matter_only_where_nobody_dispatches() {
+        let levels = |known: &Known<'_>| -> Vec<Level> {
+            judge_lines(known).iter().map(|found| found.level).collect()
+        };
+        assert_eq!(levels(&known(&[])), [Level::Warn]);
+        let lately = Some(at("2026-12-01T02:00:01Z"));
+        let dispatched = Known {
+            last_dispatch: lately,
+            ..known(&[])
+        };
+        assert_eq!(levels(&dispatched), [Level::Ok]);
+        let lines = line("* * * * * tenantpilot dispatch");
+        let asleep = Known {
+            daemon: Some(false),
+            ..known(&lines)
+        };
+        assert_eq!(levels(&asleep), [Level::Ok, Level::Warn]);
+        let unseen = Known {
+            daemon: None,
+            ..known(&lines)
+        };
+        assert_eq!(levels(&unseen), [Level::Ok]);
+    }
+
+    #[test]
+    fn a_table_that_cron_passes_over_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, mode| {
+            let path = folder.path().join(name);
+            fs::write(&path, "").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            ignored(&path)
+        };
+        assert_eq!(file("tenantpilot", 0o644), None);
+        assert!(file("tenantpilot.cron", 0o644).unwrap().contains("letters"));
+        assert!(file("open", 0o664).unwrap().contains("others can write"));
+        let mut lines = line("* * * * * tenantpilot dispatch");
+        lines[0].ignored = Some("why".to_owned());
+        assert_eq!(judge_line(&lines[0], &known(&lines)).level, Level::Warn);
+    }
+}

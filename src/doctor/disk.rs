@@ -1,0 +1,209 @@
+//! What the database lies on, and how long the room on it lasts.
+
+use std::fs;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Surroundings, found};
+use crate::error::Result;
+use crate::finding::Finding;
+use crate::store::volume::{MOVE, Nature, Volume};
+use crate::store::{Store, space};
+
+/// Growth is told from what came in so many days.
+const LOOK_BACK_DAYS: i64 = 28;
+/// With fewer days of backups there is no telling.
+const FEWEST_DAYS: i64 = 3;
+/// Room for so many days is a failure to come.
+const SCARCE_DAYS: u64 = 7;
+/// Room for so many days is worth a word.
+const FEW_DAYS: u64 = 60;
+/// Less than this is too little for any run.
+const LEAST_BYTES: u64 = 64 << 20;
+
+const MAKE_ROOM: &str =
+    "make room; or keep less: tenantpilot retention --dry-run, then tenantpilot db compact";
+
+/// The room, and what is known of what takes it.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    free_bytes: u64,
+    free_files: Option<u64>,
+    database_bytes: u64,
+    /// Per day, where there is enough history to tell.
+    growth_bytes: Option<u64>,
+}
+
+pub(super) fn examine(around: &Surroundings, store: Option<&Store>) -> Vec<Finding> {
+    let volume = match Volume::of(&around.database) {
+        Ok(volume) => volume,
+        Err(error) => return vec![Finding::unable("file_system", &error)],
+    };
+    let place = [&around.database, &around.locks.folder().to_owned()]
+        .into_iter()
+        .filter_map(|path| Volume::of(path).ok())
+        .find(|volume| volume.nature == Nature::Network);
+    let mut findings = vec![file_system(place.as_ref().unwrap_or(&volume))];
+    let room = growth(around.now, store).map(|growth_bytes| Room {
+        free_bytes: volume.free_bytes,
+        free_files: volume.free_files,
+        database_bytes: fs::metadata(&around.database).map_or(0, |file| file.len()),
+        growth_bytes,
+    });
+    findings.extend(found("disk_space", room.map(|room| vec![judge(room)])));
+    findings
+}
+
+fn file_system(volume: &Volume) -> Finding {
+    let (check, name) = ("file_system", &volume.name);
+    let keep = "put the database on a disk that stays: tenantpilot db backup FILE --with-key";
+    match volume.nature {
+        Nature::Local => Finding::ok(check, format!("{name}, a disk of this machine")),
+        Nature::Network => Finding::fail(
+            check,
+            format!("{name} is a network file system; dispatch and run refuse it"),
+            MOVE,
+        ),
+        Nature::Memory => Finding::warn(
+            check,
+            format!("{name}: gone when the machine restarts"),
+            keep,
+        ),
+        Nature::Layer => Finding::warn(
+            check,
+            format!("{name}: in a container it is gone with the container, unless on a volume"),
+            keep,
+        ),
+        Nature::UserSpace => Finding::warn(
+            check,
+            format!("{name}: kept by a program; it has to lie on a disk of this machine"),
+            "findmnt -T FILE says what it is",
+        ),
+    }
+}
+
+/// Bytes per day of late.
+fn growth(now: DateTime<Utc>, store: Option<&Store>) -> Result<Option<u64>> {
+    let Some(store) = store else { return Ok(None) };
+    let Some(first) = space::first_set(store.read())? else {
+        return Ok(None);
+    };
+    let window = TimeDelta::try_days(LOOK_BACK_DAYS).unwrap_or_default();
+    let since = first.max(now - window);
+    let days = (now - since).num_days();
+    if days < FEWEST_DAYS {
+        return Ok(None);
+    }
+    let added = space::added_since(store.read(), since)?;
+    Ok(Some(added / days.unsigned_abs()))
+}
+
+fn judge(room: Room) -> Finding {
+    let check = "disk_space";
+    let free = bytes(room.free_bytes);
+    let days = room
+        .growth_bytes
+        .map(|growth| room.free_bytes / growth.max(1));
+    let mut text = format!(
+        "{free} free, the database has {}",
+        bytes(room.database_bytes)
+    );
+    match (room.growth_bytes, days) {
+        (Some(growth), Some(days)) => {
+            let lasts = match days {
+                3_650.. => "over ten years".to_owned(),
+                days => format!("{days} days"),
+            };
+            text.push_str(&format!(
+                ", and {} come each day: room for {lasts}",
+                bytes(growth)
+            ));
+        }
+        _ => text.push_str("; too little history to tell how it grows"),
+    }
+    if room.free_files == Some(0) {
+        return Finding::fail(
+            check,
+            "no file can be made: the disk has no free inode",
+            "df -i",
+        );
+    }
+    if room.free_bytes < LEAST_BYTES || days.is_some_and(|days| days < SCARCE_DAYS) {
+        return Finding::fail(check, text, MAKE_ROOM);
+    }
+    if room.free_bytes < room.database_bytes {
+        text.push_str("; a migration and db compact need room for a copy of it");
+        return Finding::warn(check, text, MAKE_ROOM);
+    }
+    match days {
+        Some(days) if days < FEW_DAYS => Finding::warn(check, text, MAKE_ROOM),
+        _ => Finding::ok(check, text),
+    }
+}
+
+/// Bytes for people.
+fn bytes(count: u64) -> String {
+    let (mut whole, mut unit) = (count, 0);
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    while whole >= 10_240 && unit + 1 < UNITS.len() {
+        whole /= 1024;
+        unit += 1;
+    }
+    format!("{whole} {}", UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Level;
+
+    const GIB: u64 = 1 << 30;
+
+    fn level(free_bytes: u64, growth_bytes: Option<u64>) -> Level {
+        let room = Room {
+            free_bytes,
+            free_files: None,
+            database_bytes: GIB,
+            growth_bytes,
+        };
+        judge(room).level
+    }
+
+    #[test]
+    fn room_is_judged_by_how_long_it_lasts() {
+        assert_eq!(level(10 * GIB, None), Level::Ok);
+        assert_eq!(level(10 * GIB, Some(0)), Level::Ok);
+        assert_eq!(level(10 * GIB, Some(GIB / 10)), Level::Ok, "100 days");
+        assert_eq!(level(10 * GIB, Some(GIB / 5)), Level::Warn, "50 days");
+        assert_eq!(level(10 * GIB, Some(2 * GIB)), Level::Fail, "5 days");
+        assert_eq!(level(GIB / 2, None), Level::Warn, "no room for a copy");
+        assert_eq!(level(1 << 20, None), Level::Fail);
+        let full = Room {
+            free_bytes: GIB,
+            free_files: Some(0),
+            database_bytes: 0,
+            growth_bytes: None,
+        };
+        assert_eq!(judge(full).level, Level::Fail, "no inode");
+        assert_eq!(bytes(9_999), "9999 B");
+        assert_eq!(bytes(5 * GIB), "5120 MiB");
+    }
+
+    #[test]
+    fn a_file_system_is_judged_by_what_it_is() {
+        let level = |nature| {
+            let volume = Volume {
+                name: "x".to_owned(),
+                nature,
+                free_bytes: GIB,
+                free_files: None,
+            };
+            file_system(&volume).level
+        };
+        assert_eq!(level(Nature::Local), Level::Ok);
+        assert_eq!(level(Nature::Network), Level::Fail);
+        assert_eq!(level(Nature::Memory), Level::Warn);
+        assert_eq!(level(Nature::Layer), Level::Warn);
+        assert_eq!(level(Nature::UserSpace), Level::Warn);
+    }
+}
