@@ -19,6 +19,7 @@ use serde_json::Value;
 use crate::error::Result;
 use crate::graph::page::{self, Item};
 use crate::graph::{self, Fault, Graph};
+use crate::json;
 use crate::policy::catalogue::authors;
 use crate::run::Means;
 use crate::tenant::Tenant;
@@ -128,7 +129,7 @@ fn fill(
 
 fn of_item(item: &Item<'_>, id: &str) -> Option<Author> {
     match item {
-        Item::Whole(bytes) => author(&serde_json::from_slice(bytes).ok()?, id),
+        Item::Whole(bytes) => author(&json::read(bytes).ok()?, id),
         Item::Broken(_) => None,
     }
 }

@@ -21,7 +21,6 @@ mod auth;
 mod batch;
 mod breaker;
 mod gather;
-mod json;
 mod pace;
 mod throttle;
 mod token;

@@ -38,6 +38,7 @@ pub mod export;
 pub mod finding;
 pub mod graph;
 pub mod import;
+mod json;
 pub mod labels;
 pub mod life;
 pub mod lock;

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::name;
 use crate::backup_set::{ContentHash, Proof};
 use crate::error::{Error, Result};
+use crate::json;
 
 /// The file's name.
 pub const NAME: &str = "tenantpilot-export.json";
@@ -176,7 +177,7 @@ impl Manifest {
 
     /// Reads a manifest that may have been changed by anybody. The error says what is wrong.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let manifest: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let manifest: Self = json::read(bytes).map_err(|error| error.to_string())?;
         if manifest.format != FORMAT {
             return Err(format!(
                 "its format is {}, this tenantpilot knows {FORMAT}",
@@ -223,7 +224,7 @@ impl Pending {
 
     /// What a crash left behind; nothing of it that cannot be an export's.
     pub fn parse(bytes: &[u8]) -> Self {
-        let mut pending: Self = serde_json::from_slice(bytes).unwrap_or_default();
+        let mut pending: Self = json::read(bytes).unwrap_or_default();
         pending
             .files
             .retain(|path, _| name::is_ours(path) && path.contains('/'));

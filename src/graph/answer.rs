@@ -8,7 +8,8 @@
 
 use serde_json::Value;
 
-use super::{Fault, json};
+use super::Fault;
+use crate::json;
 
 /// How deep Intune wraps one JSON document as a string in another.
 const MAX_WRAPPING: usize = 3;
@@ -72,7 +73,7 @@ pub(super) struct Complaint {
 impl Complaint {
     /// Reads the body of an error: Graph's JSON, or anything else.
     pub(super) fn of(body: &[u8]) -> Self {
-        let parsed: Option<Value> = serde_json::from_slice(body).ok();
+        let parsed: Option<Value> = json::read(body).ok();
         let Some(error) = parsed.as_ref().and_then(|value| value.get("error")) else {
             return Self::default();
         };
@@ -85,7 +86,7 @@ impl Complaint {
             if !complaint.text.trim_start().starts_with('{') {
                 break;
             }
-            let Ok(inner) = serde_json::from_str::<Value>(&complaint.text) else {
+            let Ok(inner) = json::read::<Value>(complaint.text.as_bytes()) else {
                 break;
             };
             if let Some(Value::Number(seconds)) = inner.get("RetryAfter") {

@@ -22,8 +22,8 @@
 
 use base64::Engine as _;
 
-use super::json;
 use super::wire::{Answer, Headers};
+use crate::json;
 
 /// The most requests that a batch may have.
 pub(super) const MOST: usize = 20;

@@ -13,7 +13,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use serde_json::Value;
 
-use super::{Error, Fault, Graph, Request, json};
+use super::{Error, Fault, Graph, Request};
+use crate::json;
 
 /// No list that Intune can hold has more pages.
 const MAX_PAGES: u64 = 10_000;
@@ -262,13 +263,15 @@ fn why_broken(bytes: &[u8]) -> Option<&'static str> {
     if std::str::from_utf8(bytes).is_err() {
         return Some("it is not valid UTF-8");
     }
-    match serde_json::from_slice::<Value>(bytes) {
+    match json::read::<Value>(bytes) {
         Ok(Value::Object(_)) => None,
         Ok(_) => Some("it is not a JSON object"),
         Err(error) => {
             let text = error.to_string();
             Some(if text.contains("recursion limit") {
                 "it is nested deeper than 128 levels"
+            } else if text.contains(json::RESERVED_NAME) {
+                json::RESERVED_NAME
             } else if text.contains("surrogate") || text.contains("hex escape") {
                 "it holds half a character (a lone surrogate)"
             } else {

@@ -22,6 +22,7 @@ use serde::Deserialize;
 
 use super::root::Root;
 use super::{Error, Fault};
+use crate::json;
 
 const MARGIN: Duration = Duration::from_secs(5 * 60);
 
@@ -63,7 +64,7 @@ impl Token {
 pub(super) fn roles(token: &SecretString) -> Option<Vec<String>> {
     let claims = token.expose_secret().split('.').nth(1)?;
     let claims = Zeroizing::new(URL_SAFE_NO_PAD.decode(claims).ok()?);
-    let claims: Claims = serde_json::from_slice(&claims).ok()?;
+    let claims: Claims = json::read(&claims).ok()?;
     let names = claims.roles.into_iter().filter(|role| {
         role.bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))

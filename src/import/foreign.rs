@@ -16,6 +16,7 @@ use crate::backup_set::{ContentHash, ListEntry, TypeList};
 use crate::error::Result;
 use crate::export::folder::{Entry, Folder};
 use crate::export::name;
+use crate::json;
 use crate::policy::Outcome;
 use crate::policy::catalogue::{self, PolicyType};
 use crate::policy::document::sealed::Unsealed;
@@ -139,7 +140,7 @@ fn policy(
 ) -> Result<Policy, String> {
     let text = decode(&read?)?;
     let text = spacing::compact(&text).map_err(|flaw| flaw.to_string())?;
-    let object: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let object: Value = json::read(text.as_bytes()).map_err(|error| error.to_string())?;
     if !object.is_object() {
         return Err("it is no JSON object".to_owned());
     }
@@ -276,7 +277,7 @@ fn identify(
             } else {
                 &policy.name
             };
-            let odata = serde_json::from_str::<Value>(&policy.text).ok();
+            let odata = json::read::<Value>(policy.text.as_bytes()).ok();
             let odata = odata.and_then(|object| Some(object.get("@odata.type")?.to_string()));
             let digest = name::digest(&format!("{label}\n{}", odata.unwrap_or_default()));
             format!("made-{}", digest.get(..16).unwrap_or_default())

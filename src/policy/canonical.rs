@@ -22,6 +22,7 @@ use serde_json::{Map, Value};
 
 use super::catalogue::{self, PolicyType};
 use super::document::Flaw;
+use crate::json;
 pub(super) use paths::Paths;
 
 /// Properties at the top that are sets, written as one text with commas.
@@ -37,7 +38,7 @@ pub fn canonical(row: &PolicyType, document: &[u8]) -> Result<Vec<u8>, Flaw> {
 
 /// A document as it was received.
 pub(super) fn parse(document: &[u8]) -> Result<Value, Flaw> {
-    serde_json::from_slice(document).map_err(|error| Flaw(format!("it cannot be parsed: {error}")))
+    json::read(document).map_err(|error| Flaw(format!("it cannot be parsed: {error}")))
 }
 
 /// The canonical form of a parsed document of `row`, before it is written.

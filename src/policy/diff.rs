@@ -194,7 +194,7 @@ pub fn diff(
 
 /// What tells where a policy belongs beside its name, where its document does.
 pub fn template_family(document: &[u8]) -> Option<String> {
-    let document: Value = serde_json::from_slice(document).ok()?;
+    let document: Value = crate::json::read(document).ok()?;
     let family = document.get("templateReference")?.get("templateFamily")?;
     family.as_str().map(str::to_owned)
 }

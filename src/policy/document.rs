@@ -25,6 +25,7 @@ use serde_json::value::RawValue;
 use super::Document;
 use super::catalogue::{self, Platform, PolicyType};
 use super::references;
+use crate::json;
 use redaction::RedactionKey;
 use sealed::Unsealed;
 
@@ -288,7 +289,7 @@ pub fn finish(
     let redacted = redaction::redact(row, &id, &object, key)?;
     let text = redacted.text.unwrap_or(object);
     within_limit(&text)?;
-    let value: Value = serde_json::from_str(&text)
+    let value: Value = json::read(text.as_bytes())
         .map_err(|error| Flaw::new(format_args!("it cannot be parsed: {error}")))?;
     let (remarks, secrets) = observe(&value);
     warnings.extend(remarks);

@@ -11,6 +11,7 @@ use super::super::wire::{Answer, Outgoing, Payload};
 use super::super::{Error, Fault};
 use super::tries::{Failure, Patience, until_answered};
 use super::{Means, SignIn, is_sendable};
+use crate::json;
 
 /// Whom to ask, and how.
 pub(super) struct Issuer<'a> {
@@ -85,8 +86,8 @@ impl Issuer<'_> {
     ) -> Result<SecretString, Failure> {
         let status = answer.status;
         if (200..300).contains(&status) {
-            let said: Value = serde_json::from_slice(&answer.body)
-                .map_err(|_| Failure::bad_body(sign_in, what))?;
+            let said: Value =
+                json::read(&answer.body).map_err(|_| Failure::bad_body(sign_in, what))?;
             let token = said.get(self.field).and_then(Value::as_str);
             return token
                 .map(SecretString::from)

@@ -25,6 +25,7 @@ use super::super::{Error, Fault, answer};
 use super::tries::{Failure, Patience, Try, until_answered};
 use super::{DEFAULT_LIFETIME, Means, SignIn, blotted, is_sendable, whole_number};
 use crate::clock::Clock;
+use crate::json;
 use crate::secret::platform::Platform;
 
 /// Five tries over 72 seconds.
@@ -141,7 +142,7 @@ impl Question<'_> {
         if !(200..300).contains(&answer.status) {
             return Err(self.refusal(sign_in, answer));
         }
-        let Ok(said) = serde_json::from_slice::<TokenAnswer>(&answer.body) else {
+        let Ok(said) = json::read::<TokenAnswer>(&answer.body) else {
             return Err(Failure::bad_body(sign_in, &self.what()));
         };
         let lifetime = said.lifetime(clock);
@@ -204,7 +205,7 @@ impl Question<'_> {
 
 /// The first line of what a service says is wrong: each has its own place for it.
 fn complaint(body: &[u8]) -> String {
-    let said: Value = serde_json::from_slice(body).unwrap_or_default();
+    let said: Value = json::read(body).unwrap_or_default();
     let places = ["/error_description", "/error/message", "/message", "/error"];
     let text = places
         .iter()

@@ -20,6 +20,7 @@ use super::super::{Error, Fault, answer};
 use super::certificate::Signer;
 use super::tries::{Failure, Patience, Try, until_answered};
 use super::{DEFAULT_LIFETIME, Means, SignIn, blotted, hint, is_sendable, whole_number};
+use crate::json;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -125,7 +126,7 @@ fn token_of(
     asked_at: Instant,
     proof: &[Field],
 ) -> Result<Fresh, Failure> {
-    let Ok(said) = serde_json::from_slice::<TokenAnswer>(&answer.body) else {
+    let Ok(said) = json::read::<TokenAnswer>(&answer.body) else {
         return Err(Failure::bad_body(sign_in, ""));
     };
     if said.error.is_some() {
@@ -224,7 +225,7 @@ struct Refusal {
 
 impl Refusal {
     fn of(body: &[u8]) -> Self {
-        let said: Value = serde_json::from_slice(body).unwrap_or_default();
+        let said: Value = json::read(body).unwrap_or_default();
         let text = |name: &str| {
             let value = said.get(name).and_then(Value::as_str);
             value.unwrap_or("").to_owned()

@@ -12,6 +12,7 @@ use super::super::throttle::{self, Cause};
 use super::super::token::Token;
 use super::super::wire::{Answer, Lost};
 use super::super::{Error, Fault, Request};
+use crate::json;
 
 /// One failed try.
 #[derive(Debug)]
@@ -203,7 +204,7 @@ fn claims_of(challenge: &str) -> Option<String> {
         .into_iter()
         .find_map(|alphabet| GeneralPurpose::new(alphabet, lenient).decode(encoded).ok())?;
     let text = String::from_utf8(decoded).ok()?;
-    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text)
+    json::read::<serde_json::Map<String, serde_json::Value>>(text.as_bytes())
         .is_ok()
         .then_some(text)
 }

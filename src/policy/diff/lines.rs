@@ -15,6 +15,7 @@
 
 use std::fmt::Write as _;
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::{Changes, Content, Field};
@@ -185,7 +186,7 @@ fn option<'t>(text: &'t str, path: &str) -> &'t str {
 /// A text without quotes, unless it could be taken for something else without them.
 fn string(text: &str) -> String {
     let mistakable = text.is_empty() || text.trim() != text || text.contains(" -> ");
-    if mistakable || serde_json::from_str::<Value>(text).is_ok() && !is_number(text) {
+    if mistakable || serde_json::from_str::<IgnoredAny>(text).is_ok() && !is_number(text) {
         return Value::from(text).to_string();
     }
     text.to_owned()

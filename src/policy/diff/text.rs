@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use similar::{Algorithm, TextDiff};
 
 use super::Content;
+use crate::json;
 
 /// Properties that hold base64 whatever their length.
 const BASE64: [&str; 9] = [
@@ -150,7 +151,7 @@ pub(super) fn laid_out(text: &str) -> String {
 
 fn broken_up(line: &str) -> String {
     if line.starts_with(['{', '['])
-        && let Ok(value) = serde_json::from_str::<Value>(line)
+        && let Ok(value) = json::read::<Value>(line.as_bytes())
         && let Ok(indented) = serde_json::to_string_pretty(&value)
     {
         return indented;

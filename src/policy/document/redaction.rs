@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
 use super::{Flaw, Object};
+use crate::json;
 use crate::policy::catalogue::{self, PolicyType};
 
 /// How what stands for a secret begins.
@@ -166,7 +167,7 @@ pub(super) fn marker(
     key: &RedactionKey,
 ) -> Result<Option<String>, Flaw> {
     // Parsed first: the same value may be escaped in two ways.
-    let value: Value = serde_json::from_str(text)
+    let value: Value = json::read(text.as_bytes())
         .map_err(|error| Flaw::new(format_args!("{name} cannot be parsed: {error}")))?;
     if value.is_null() || value == Value::String(String::new()) || is_marker(&value) {
         return Ok(None);

@@ -20,6 +20,7 @@ use super::collect::Collected;
 use crate::backup_set::{Reference, Unresolved};
 use crate::graph::page::{self, Item};
 use crate::graph::{self, Fault, Graph};
+use crate::json;
 use crate::policy::Outcome;
 use crate::policy::catalogue::directory::{self, DirectoryKind, Question};
 use crate::policy::catalogue::{self, Members, PolicyType};
@@ -179,7 +180,7 @@ impl Answers {
     /// Takes what one object of an answer says.
     fn take(&mut self, item: &Item<'_>, id: &str, name: &str) {
         let object = match item {
-            Item::Whole(bytes) => serde_json::from_slice::<Value>(bytes).ok(),
+            Item::Whole(bytes) => json::read::<Value>(bytes).ok(),
             Item::Broken(broken) => {
                 // An id that is broken itself is none.
                 let known = broken

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::graph::page::{self, Item};
 use crate::graph::{Content, Error, Fault, Graph, Request};
+use crate::json;
 use crate::policy::catalogue::requests::below;
 use crate::policy::catalogue::{Form, Part, PolicyType, Via};
 use crate::policy::document::{Flaw, Object, next_link};
@@ -200,8 +201,8 @@ pub(super) fn is_null(object: &Object<'_>) -> bool {
 
 /// The body of an answer, byte for byte.
 pub(super) fn object_text(body: &[u8]) -> Result<String, Flaw> {
-    let text: Box<RawValue> = serde_json::from_slice(body)
-        .map_err(|error| Flaw(format!("the answer is not JSON: {error}")))?;
+    let text: Box<RawValue> =
+        json::read(body).map_err(|error| Flaw(format!("the answer is not JSON: {error}")))?;
     Ok(text.get().to_owned())
 }
 

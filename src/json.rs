@@ -1,25 +1,77 @@
-//! Finds values in JSON bytes without reading them: where the members of an object and the elements
-//! of an array begin and end.
+//! JSON from outside: where the members of an object and the elements of an array begin and end,
+//! found without reading them ([`members`], [`elements`]), and values read safely ([`read`]).
 //!
 //! A page of a list has to give its good items even when one of them is no JSON that `serde_json`
 //! takes (a lone surrogate, invalid UTF-8, nesting without end), and every item byte for byte. So
-//! this module looks at strings, brackets and commas and at nothing else; it neither recurses nor
+//! the finding looks at strings, brackets and commas and at nothing else; it neither recurses nor
 //! allocates per level. What it accepts need not be JSON: whoever uses a value parses it.
+//!
+//! # Why not `serde_json` alone
+//!
+//! That exact numbers and raw texts can be had from `serde_json`, it hands them over as objects with
+//! one member of a name of its own, and so takes every object with such a name for one of them,
+//! whoever wrote it. `{"$serde_json::private::Number":"1"}` would be the number 1, and two documents
+//! that differ would be the same; the name of raw texts would have a string parsed in the middle of
+//! a value, each level with a depth limit of its own, so that a few megabytes of strings inside
+//! strings would go thousands of levels deep. [`read`] refuses these names before it parses; nothing
+//! that came from outside is read into a value in any other way.
 
 use std::borrow::Cow;
 
+use serde::Deserialize;
+use serde::de::Error as _;
+
+/// What is said of a text that [`read`] refuses for a name in it.
+pub(crate) const RESERVED_NAME: &str = "it has a member of a name that no object can have here";
+/// How the names begin that `serde_json` keeps for itself.
+const RESERVED: &str = "$serde_json::private::";
+
 /// The bytes are not shaped like JSON where the offset points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Malformed {
+pub(crate) struct Malformed {
     /// Where, in bytes from the beginning.
-    pub(super) offset: usize,
+    pub(crate) offset: usize,
 }
 
 type Result<T> = std::result::Result<T, Malformed>;
 
+/// Reads a text into `T`.
+///
+/// # Errors
+/// It is no JSON, no `T`, nested deeper than 128 levels, or has a [`RESERVED_NAME`].
+pub(crate) fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> serde_json::Result<T> {
+    if has_reserved_name(bytes) {
+        return Err(serde_json::Error::custom(RESERVED_NAME));
+    }
+    serde_json::from_slice(bytes)
+}
+
+/// Whether a member at any depth has such a name, however it is escaped. As far as a text is JSON
+/// this sees the same strings as a parser, so nothing comes before it that a parser would obey.
+fn has_reserved_name(bytes: &[u8]) -> bool {
+    let mut scan = Scan { bytes, at: 0 };
+    while let Some(byte) = scan.peek() {
+        if byte != b'"' {
+            scan.at += 1;
+            continue;
+        }
+        let Ok(raw) = scan.span(Scan::string) else {
+            return false;
+        };
+        let may_be = raw.len() > RESERVED.len() && matches!(raw.get(1), Some(b'$' | b'\\'));
+        if may_be && string(raw).is_some_and(|text| text.starts_with(RESERVED)) {
+            scan.blanks();
+            if scan.peek() == Some(b':') {
+                return true;
+            }
+        }
+    }
+    false
+}
+
 /// The members of the object that `bytes` is, as key and value; both as raw bytes, the key with
 /// its quotes. White space around the object is allowed, anything else is not.
-pub(super) fn members(bytes: &[u8]) -> Result<Vec<(&[u8], &[u8])>> {
+pub(crate) fn members(bytes: &[u8]) -> Result<Vec<(&[u8], &[u8])>> {
     let mut scan = Scan { bytes, at: 0 };
     let mut found = Vec::new();
     scan.expect(b'{')?;
@@ -41,7 +93,7 @@ pub(super) fn members(bytes: &[u8]) -> Result<Vec<(&[u8], &[u8])>> {
 }
 
 /// The elements of the array that `bytes` is, as raw bytes.
-pub(super) fn elements(bytes: &[u8]) -> Result<Vec<&[u8]>> {
+pub(crate) fn elements(bytes: &[u8]) -> Result<Vec<&[u8]>> {
     let mut scan = Scan { bytes, at: 0 };
     let mut found = Vec::new();
     scan.expect(b'[')?;
@@ -60,7 +112,7 @@ pub(super) fn elements(bytes: &[u8]) -> Result<Vec<&[u8]>> {
 }
 
 /// The value of a raw string; `None` where it is no string that can be told.
-pub(super) fn string(raw: &[u8]) -> Option<Cow<'_, str>> {
+pub(crate) fn string(raw: &[u8]) -> Option<Cow<'_, str>> {
     let inner = raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     if inner.iter().any(|&byte| byte == b'\\' || byte < 0x20) {
         return serde_json::from_slice::<String>(raw).ok().map(Cow::Owned);
@@ -69,7 +121,7 @@ pub(super) fn string(raw: &[u8]) -> Option<Cow<'_, str>> {
 }
 
 /// The raw values of the members called `name`; more than one where a key is repeated.
-pub(super) fn named<'a>(members: &[(&'a [u8], &'a [u8])], name: &str) -> Vec<&'a [u8]> {
+pub(crate) fn named<'a>(members: &[(&'a [u8], &'a [u8])], name: &str) -> Vec<&'a [u8]> {
     members
         .iter()
         .filter(|(key, _)| string(key).is_some_and(|key| key == name))
@@ -196,6 +248,7 @@ impl<'a> Scan<'a> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::Value;
 
     use super::*;
 
@@ -256,9 +309,51 @@ mod tests {
         assert_eq!(string(found[1]), None);
     }
 
+    /// Arrays in objects in strings in arrays: each level escapes the one below once more.
+    fn strings_in_strings(levels: usize) -> String {
+        let mut text = "1".to_owned();
+        for _ in 0..levels {
+            let inner = serde_json::to_string(&text).unwrap();
+            let (open, close) = ("[".repeat(120), "]".repeat(120));
+            text = format!("{open}{{\"$serde_json::private::RawValue\":{inner}}}{close}");
+        }
+        text
+    }
+
+    #[test]
+    fn names_that_the_parser_keeps_for_itself_are_refused() {
+        for text in [
+            r#"{"$serde_json::private::Number":"1"}"#,
+            r#"{"a":[{"$serde_json::private::Number" : "1","b":2}]}"#,
+            r#"{"a":{"\u0024serde_json\u003a:private::RawValue":"[]"}}"#,
+            r#"[{"b":1,"$serde_json::private::Other":1}]"#,
+            &strings_in_strings(2),
+            &strings_in_strings(16),
+        ] {
+            let error = read::<Value>(text.as_bytes()).unwrap_err();
+            assert!(error.to_string().contains(RESERVED_NAME), "{error}");
+        }
+        // A plain parser does take them for something else.
+        let plain = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        assert_eq!(
+            plain(r#"{"a":{"$serde_json::private::Number":"1"}}"#),
+            plain(r#"{"a":1}"#)
+        );
+        assert!(serde_json::from_str::<Value>(&strings_in_strings(2)).is_ok());
+        // As a value, or as part of a name, it is a text like any other.
+        for text in [
+            r#"{"a":"$serde_json::private::Number"}"#,
+            r#"["$serde_json::private::Number",1]"#,
+            r#"{"x$serde_json::private::Number":1,"\u0061":"\"","b\\":{"c":1e5}}"#,
+        ] {
+            assert_eq!(read::<Value>(text.as_bytes()).unwrap(), plain(text));
+        }
+    }
+
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let _ = read::<Value>(&bytes);
             let _ = members(&bytes);
             let _ = elements(&bytes);
             let _ = string(&bytes);
