@@ -14,6 +14,7 @@ use tenantpilot::config::{Config, LogFormat};
 use tenantpilot::context::{Context, Deed};
 use tenantpilot::disk;
 use tenantpilot::error::{self, Kind};
+use tenantpilot::secret::memory;
 use tenantpilot::stop::{Reason, Stop};
 use tenantpilot::ui::text::visible;
 
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> error::ExitCode {
+    let sealed = memory::seal();
     let (command, deed, config) = match cli::parse(std::env::args_os()) {
         Parsed::Command {
             command,
@@ -31,6 +33,9 @@ fn run() -> error::ExitCode {
         Parsed::Answered(code) => return code,
     };
     start_log(&config);
+    if let Err(error) = sealed {
+        log::warn!("a crash could leave secrets in a core file: {error}");
+    }
     log::info!(
         "tenantpilot {}, database {}",
         env!("CARGO_PKG_VERSION"),

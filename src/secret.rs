@@ -8,6 +8,7 @@
 
 pub mod certificate;
 pub mod database_key;
+pub mod memory;
 pub mod platform;
 pub mod proxy;
 

@@ -12,6 +12,8 @@ mod sandbox;
 mod stage;
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -312,6 +314,44 @@ fn the_search_finds_what_it_looks_for() {
         b"https://x.sandbox.invalid/0123456789abcdef0123456789abcdef"
     ));
     assert!(holds(SECRET.as_bytes(), MARK) && holds(WRONG.as_bytes(), MARK));
+}
+
+/// Core files below the home folder, and whether a process that died by this line left one.
+fn died_with_core(stage: &Stage, mut started: env::Started) -> bool {
+    started.signal("ABRT");
+    let status = started.status();
+    assert_eq!(status.signal(), Some(6));
+    let is_core = |file: &PathBuf| {
+        let name = file.file_name().unwrap().to_string_lossy();
+        name.starts_with("core")
+    };
+    status.core_dumped() || files(&stage.env.path("")).iter().any(is_core)
+}
+
+#[test]
+fn a_crash_leaves_no_core_file() {
+    let stage = Stage::of(&[FILTERS]);
+    let unlimited = "ulimit -c unlimited 2>/dev/null; exec \"$@\"";
+    let start = |args: &[&str]| {
+        let line = [&["-c", unlimited, "sh"], args].concat();
+        stage.env.start_by("/bin/sh", &line)
+    };
+    stage.sandbox.fault(Fault::on(FILTERS.1, Kind::Hang));
+    let running = start(&[env::PROGRAM, "run", "nightly"]);
+    assert!(stage.sandbox.await_hanging(1, Duration::from_secs(20)));
+    let proc = |name: &str| format!("/proc/{}/{name}", running.id());
+    let limits = fs::read_to_string(proc("limits")).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core"));
+    let words: Vec<&str> = core.unwrap().split_whitespace().collect();
+    assert_eq!(words, ["Max", "core", "file", "size", "0", "0", "bytes"]);
+    // What the kernel hides from everybody but root belongs to root.
+    assert_eq!(fs::metadata(proc("environ")).unwrap().uid(), 0);
+    assert!(!died_with_core(&stage, running), "a core file");
+    stage.sandbox.clear_faults();
+    stage.sandbox.release();
+    if !died_with_core(&stage, start(&["/bin/sleep", "60"])) {
+        eprintln!("nothing leaves a core file on this machine, so half of this proves nothing");
+    }
 }
 
 #[test]

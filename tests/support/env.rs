@@ -208,6 +208,16 @@ impl Started {
         assert!(sent.success(), "SIG{name} to {}", self.what);
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
+    /// How it ended.
+    pub fn status(&mut self) -> std::process::ExitStatus {
+        self.child.as_mut().unwrap().wait().unwrap()
+    }
+
     /// Whether it goes on.
     pub fn is_alive(&mut self) -> bool {
         let child = self.child.as_mut().unwrap();
