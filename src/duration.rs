@@ -135,4 +135,19 @@ mod tests {
             assert_eq!(about(Duration::from_secs(seconds)), text);
         }
     }
+
+    proptest::proptest! {
+        #![proptest_config(crate::mutation::config())]
+
+        #[test]
+        fn whatever_is_typed_a_duration_is_read_back_from_what_is_written(
+            text in crate::mutation::mutated_text(&["90s", "30m", "26h", "7d", "36600d"]),
+        ) {
+            if let Ok(duration) = parse(&text) {
+                proptest::prop_assert!(duration.as_secs() <= LONGEST_SECONDS);
+                proptest::prop_assert_eq!(parse(&format(duration)).unwrap(), duration);
+                let _ = about(duration);
+            }
+        }
+    }
 }

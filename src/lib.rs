@@ -42,6 +42,8 @@ mod json;
 pub mod labels;
 pub mod life;
 pub mod lock;
+#[cfg(test)]
+mod mutation;
 pub mod notification;
 pub mod policy;
 pub mod recurrence;

@@ -303,4 +303,25 @@ mod tests {
         assert_eq!(Pending::parse(pending).files.len(), 1);
         assert_eq!(Pending::parse(b"no json"), Pending::default());
     }
+
+    proptest::proptest! {
+        #![proptest_config(crate::mutation::config())]
+
+        #[test]
+        fn whatever_a_manifest_says_its_paths_stay_below_the_folder(
+            bytes in crate::mutation::mutated(vec![
+                manifest("assignmentFilter/a_1.json").encode().unwrap(),
+                br#"{"files":{"../x":[],"a/b":["00"]}}"#.to_vec(),
+            ]),
+        ) {
+            let named = Manifest::parse(&bytes).map(|manifest| manifest.files);
+            let named = named.unwrap_or_default().into_iter().map(|file| file.path);
+            let pending = Pending::parse(&bytes).files.into_keys();
+            for path in named.chain(pending) {
+                let relative = !path.starts_with('/') && !path.contains('\0');
+                let parts = path.split('/').all(|part| !part.is_empty() && !part.starts_with('.'));
+                proptest::prop_assert!(relative && parts, "{path:?}");
+            }
+        }
+    }
 }

@@ -430,4 +430,24 @@ mod tests {
         assert!(html_start(b"<h1>\x1b[2J</h1>").unwrap().contains("\\u{1b}"));
         assert_eq!(html_start(b"{\"script\":\"password\"}"), None);
     }
+
+    proptest::proptest! {
+        #![proptest_config(crate::mutation::config())]
+
+        #[test]
+        fn whatever_an_error_says_it_is_shown_on_one_short_line(
+            body in crate::mutation::mutated(vec![
+                br#"{"error":{"code":"Forbidden","message":"{\"Message\":\"Application must have one of the following scopes: DeviceManagementConfiguration.Read.All - Operation ID (for customer support)\",\"RetryAfter\":5}","innerError":{"code":"x"}}}"#.to_vec(),
+                br#"<html><title>Sign in</title></html>"#.to_vec(),
+                br#"{"value":[{"id":"1"}],"error":null}"#.to_vec(),
+            ]),
+        ) {
+            let complaint = Complaint::of(&body);
+            let _ = (complaint.fault_of_400(), complaint.fault_of_403(), complaint.permissions());
+            let _ = (why_bad(&body), why_no_file(None, &body), html_start(&body));
+            let line = one_line(&String::from_utf8_lossy(&body));
+            proptest::prop_assert!(!line.contains(char::is_control), "{line:?}");
+            proptest::prop_assert!(line.chars().count() <= 10 * MAX_SHOWN, "{line:?}");
+        }
+    }
 }

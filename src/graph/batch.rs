@@ -269,4 +269,22 @@ mod tests {
             }
         }
     }
+
+    proptest::proptest! {
+        #![proptest_config(crate::mutation::config())]
+
+        #[test]
+        fn whatever_a_batch_answers_there_is_one_verdict_for_each_part(
+            body in crate::mutation::mutated(vec![
+                br#"{"responses":[{"id":"1","status":200,"headers":{"Retry-After":5},"body":{"value":[1e5]}},{"id":"2","status":429,"body":"eyJhIjoxfQ=="}]}"#.to_vec(),
+                br#"{"responses":[{"id":"2","status":204},{"id":"2","status":"x"},7,null]}"#.to_vec(),
+            ]),
+            count in 0_usize..4,
+        ) {
+            let answer = Answer { status: 200, headers: Headers::default(), body };
+            if let Whole::Parts(parts) = read(&answer, count) {
+                proptest::prop_assert_eq!(parts.len(), count);
+            }
+        }
+    }
 }

@@ -582,4 +582,49 @@ mod tests {
             "/beta/a/f(name='…')/b?x"
         );
     }
+
+    proptest::proptest! {
+        #![proptest_config(crate::mutation::config())]
+
+        #[test]
+        fn whatever_a_link_says_a_request_goes_to_our_origin_and_version(
+            link in crate::mutation::mutated_text(&[
+                "https://graph.microsoft.com/beta/deviceManagement/x?$skiptoken=%255Ba%255D",
+                "//graph.microsoft.com:443/beta/x?$top=5&$skip=5",
+                "https://graph.microsoft.com@evil.example/beta/x",
+                "/beta/x/../../v1.0/y",
+                "?$skiptoken=abc",
+                "x?y=https://evil.example",
+            ]),
+        ) {
+            let request = request("deviceManagement/x", &[("$top", "5")]);
+            if let Ok(url) = graph().url_of_link(&request, &link) {
+                proptest::prop_assert!(url.starts_with("https://graph.microsoft.com/beta/"), "{url}");
+                proptest::prop_assert!(url.bytes().all(|byte| byte.is_ascii_graphic()), "{url}");
+                proptest::prop_assert!(!url.contains(['\\', '#']), "{url}");
+                let path = url.split('?').next().unwrap_or_default();
+                proptest::prop_assert!(!has_dot_segment(path), "{url}");
+                // What the HTTP library makes of it.
+                let uri: ureq::http::Uri = url.parse().unwrap();
+                proptest::prop_assert_eq!(uri.host(), Some("graph.microsoft.com"));
+                proptest::prop_assert_eq!(uri.port_u16(), None);
+            }
+        }
+
+        #[test]
+        fn a_configured_url_is_refused_or_read_back_from_what_is_made_of_it(
+            url in crate::mutation::mutated_text(&[
+                "https://graph.microsoft.com",
+                "https://gateway.example:444/graph/",
+                "http://[::1]:8080/x",
+                "http://127.0.0.1:1",
+            ]),
+        ) {
+            if let Ok(root) = Root::parse(&url) {
+                let shown = root.to_string();
+                let again = Root::parse(&shown);
+                proptest::prop_assert_eq!(again, Ok(root), "{}", shown);
+            }
+        }
+    }
 }

@@ -339,4 +339,25 @@ mod tests {
             .unwrap();
         assert!(!format!("{token:?} {tokens:?}").contains("marker-of"));
     }
+
+    proptest::proptest! {
+        #![proptest_config(crate::mutation::config())]
+
+        #[test]
+        fn whatever_a_token_holds_a_role_is_a_plain_word(
+            claims in crate::mutation::mutated(vec![
+                br#"{"roles":["A.Read.All","B.ReadWrite.All"],"exp":1e5,"aud":"x"}"#.to_vec(),
+                br#"{"roles":[],"a":{"b":[1,2,{"c":null}]}}"#.to_vec(),
+            ]),
+            whole in crate::mutation::mutated_text(&["e30.eyJyb2xlcyI6WyJhIl19.x"]),
+        ) {
+            let encoded = URL_SAFE_NO_PAD.encode(claims);
+            for token in [format!("e30.{encoded}.x"), whole] {
+                for role in roles(&SecretString::from(token)).unwrap_or_default() {
+                    let plain = role.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+                    proptest::prop_assert!(plain, "{role:?}");
+                }
+            }
+        }
+    }
 }

@@ -288,3 +288,28 @@ fn identify(
     let text = format!("{{\"id\":{}{comma}{rest}", Value::from(id.as_str()));
     (id, text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #![proptest_config(crate::mutation::config())]
+
+        #[test]
+        fn whatever_a_file_holds_it_is_a_policy_with_an_id_or_it_is_said_why_not(
+            bytes in crate::mutation::mutated(vec![
+                br##"{"@odata.type":"#microsoft.graph.windows10CustomConfiguration","displayName":"a","omaSettings":[1e5]}"##.to_vec(),
+                br#"{ "id" : "x/../y", "name":"\u001b[2J", "settings":[] }"#.to_vec(),
+                b"\xef\xbb\xbf{}".to_vec(),
+            ]),
+        ) {
+            let rows: Vec<_> = catalogue::all().take(6).collect();
+            if let Ok(policy) = policy(Ok(bytes), &rows, "Folder/a.json") {
+                let (id, text) = identify(&policy, None, &mut Identity::default());
+                proptest::prop_assert!(!id.is_empty());
+                proptest::prop_assert!(json::read::<Value>(text.as_bytes()).unwrap().is_object());
+            }
+        }
+    }
+}

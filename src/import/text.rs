@@ -39,4 +39,20 @@ mod tests {
             assert!(decode(bytes).is_err(), "{bytes:?}");
         }
     }
+
+    proptest::proptest! {
+        #![proptest_config(crate::mutation::config())]
+
+        #[test]
+        fn whatever_a_file_holds_it_is_text_or_it_is_said_why_not(
+            bytes in crate::mutation::mutated(vec![
+                b"\xef\xbb\xbf{\"a\":1}".to_vec(),
+                b"\xff\xfe{\0\"\0a\0\"\0:\x001\0}\0".to_vec(),
+            ]),
+        ) {
+            if let Ok(text) = decode(&bytes) {
+                proptest::prop_assert!(text.len() <= bytes.len() * 2);
+            }
+        }
+    }
 }

@@ -345,4 +345,25 @@ mod tests {
         }
         assert!(CronRule::parse("0 0 29 2 *").is_ok());
     }
+
+    proptest::proptest! {
+        #![proptest_config(crate::mutation::config())]
+
+        #[test]
+        fn whatever_is_typed_an_expression_is_refused_with_a_hint_or_matches_some_minute(
+            text in crate::mutation::mutated_text(&[
+                "*/15 0-6,22 1,15 jan-mar mon#2", "0 2 L * *", "5 4 15W * 7", "0 0 * * fri",
+                "59 23 31 12 *", "0 0 29 2 *",
+            ]),
+        ) {
+            match CronRule::parse(&text) {
+                Ok(rule) => {
+                    proptest::prop_assert!(!rule.times().is_empty());
+                    let again = CronRule::parse(rule.expression()).unwrap();
+                    proptest::prop_assert_eq!(again.times(), rule.times());
+                }
+                Err(error) => proptest::prop_assert!(error.hint_text().is_some(), "{error}"),
+            }
+        }
+    }
 }

@@ -44,6 +44,11 @@ fn fixture(name: &str) -> Vec<u8> {
     fs::read(fixture_root().join(name)).unwrap()
 }
 
+/// Files as the system has them, for changes to their bytes.
+fn fixture_files() -> Vec<Vec<u8>> {
+    ["Europe/Oslo", "Australia/Lord_Howe"].map(fixture).into()
+}
+
 #[test]
 fn a_gap_has_no_instant_and_a_fold_has_two() {
     for oslo in [compiled("Europe/Oslo"), from_fixture("Europe/Oslo")] {
@@ -376,6 +381,25 @@ proptest! {
                 Local::Twice { first, second } => vec![first.timestamp(), second.timestamp()],
             };
             prop_assert_eq!(found, expected, "{} {}", zone.name(), local);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(crate::mutation::config())]
+
+    #[test]
+    fn whatever_a_file_of_the_system_holds_local_times_can_be_asked_for(
+        bytes in crate::mutation::mutated(fixture_files()),
+        epoch in prop_oneof![any::<i64>(), -5_000_000_000_i64..10_000_000_000],
+    ) {
+        let folder = tz_folder(&[("Moon/Base", &bytes)]);
+        if let Ok(zone) = Zone::load(&Source::System(folder.path().to_owned()), "Moon/Base") {
+            if let Some(at) = DateTime::from_timestamp(epoch, 0) {
+                let (wall, _) = zone.local(at);
+                let _ = zone.resolve(wall);
+            }
+            let _ = zone.first_change(0, 4_000_000_000);
         }
     }
 }

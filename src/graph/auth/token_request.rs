@@ -265,3 +265,31 @@ fn encode_form(form: &mut String, text: &str) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #![proptest_config(crate::mutation::config())]
+
+        #[test]
+        fn whatever_the_sign_in_says_it_is_read_or_empty(
+            body in crate::mutation::mutated(vec![
+                br#"{"error":"invalid_client","error_description":"AADSTS7000222: The provided client secret keys are expired.\r\nTrace ID: x","error_codes":[7000222],"timestamp":"2026-11-22 10:00:00Z","trace_id":"x","correlation_id":"y"}"#.to_vec(),
+                br#"{"access_token":"x","expires_in":"3599","token_type":"Bearer"}"#.to_vec(),
+            ]),
+        ) {
+            let said = Refusal::of(&body);
+            for code in said.error_codes {
+                let hint = hint::of(code, "contoso").unwrap_or_default();
+                proptest::prop_assert!(!hint.contains(char::is_control));
+            }
+            let shown = answer::one_line(&said.error_description);
+            proptest::prop_assert!(!shown.contains(char::is_control));
+            if let Ok(token) = json::read::<TokenAnswer>(&body) {
+                let _ = whole_number(token.expires_in.as_ref());
+            }
+        }
+    }
+}

@@ -234,4 +234,20 @@ mod tests {
             assert_eq!(claims_of(challenge), None, "{challenge}");
         }
     }
+
+    proptest::proptest! {
+        #![proptest_config(crate::mutation::config())]
+
+        #[test]
+        fn whatever_a_challenge_demands_is_json_or_nothing(
+            challenge in crate::mutation::mutated_text(&[
+                r#"Bearer error="insufficient_claims", claims="eyJhY2Nlc3NfdG9rZW4iOnt9fQ==""#,
+                r#"Bearer realm="", claims="e30", a="b""#,
+            ]),
+        ) {
+            if let Some(claims) = claims_of(&challenge) {
+                proptest::prop_assert!(claims.trim().starts_with('{'), "{claims:?}");
+            }
+        }
+    }
 }

@@ -309,3 +309,19 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #![proptest_config(crate::mutation::config())]
+
+    #[test]
+    fn what_becomes_of_a_header_is_a_wait_or_none(
+        value in crate::mutation::mutated_text(&[
+            "5", "2.128", "5,5", "Sun, 06 Nov 1994 08:50:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "-1", "99999999",
+        ]),
+        date in crate::mutation::mutated_text(&["Sun, 06 Nov 1994 08:49:37 GMT"]),
+    ) {
+        let wait = retry_after(&[value], Some(&date));
+        prop_assert!(wait.is_none_or(|wait| !wait.is_zero()));
+    }
+}

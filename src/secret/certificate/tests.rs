@@ -154,3 +154,35 @@ fn a_certificate_of_any_dates_can_be_made_for_tests() {
     assert_eq!(certificate.facts().not_before, from);
     assert_eq!(certificate.facts().not_after, to);
 }
+
+proptest::proptest! {
+    #![proptest_config(crate::mutation::config())]
+
+    #[test]
+    fn whatever_a_file_holds_it_is_a_pair_or_it_is_said_why_not(
+        content in crate::mutation::mutated(vec![
+            bytes!("certificate.pem").to_vec(),
+            bytes!("certificate-first.pem").to_vec(),
+            bytes!("elliptic.pem").to_vec(),
+        ]),
+    ) {
+        if unreadable(&content).is_none()
+            && let Ok(key) = key_of(&content)
+        {
+            let _ = facts_of(&content, key.public_key().as_ref());
+        }
+    }
+
+    #[test]
+    fn whatever_a_certificate_holds_its_facts_can_be_told(
+        der in crate::mutation::mutated(vec![
+            CertificateDer::from_pem_slice(bytes!("certificate.pem")).unwrap().to_vec(),
+        ]),
+    ) {
+        if let Ok(parsed) = Parsed::from_der(&der)
+            && let Some(facts) = facts(&parsed, &der)
+        {
+            let _ = (day(facts.not_before), day(facts.not_after));
+        }
+    }
+}

@@ -143,4 +143,23 @@ mod tests {
             assert!(!is_sealed(data));
         }
     }
+
+    proptest::proptest! {
+        #![proptest_config(crate::mutation::config())]
+
+        #[test]
+        fn whatever_is_stored_gives_bytes_of_the_recorded_length_or_a_reason(
+            data in crate::mutation::mutated(vec![
+                encode(&b"{\"displayName\":\"Windows baseline\"}".repeat(9), &[]).unwrap(),
+                encode(&b"{\"displayName\":\"Windows baseline\"}".repeat(9), b"{\"displayName\":\"x\"}").unwrap(),
+            ]),
+            dictionary in proptest::sample::select(vec![&b""[..], b"{\"displayName\":\"x\"}"]),
+            size in proptest::sample::select(vec![0_usize, 1, 315, 4096, MAX_BYTES, usize::MAX]),
+        ) {
+            if let Ok(bytes) = decode(&data, dictionary, size) {
+                proptest::prop_assert_eq!(bytes.len(), size);
+            }
+            let _ = is_sealed(&data);
+        }
+    }
 }

@@ -9,7 +9,12 @@ use super::{changes, documents};
 use crate::policy::canonical::canonical;
 use crate::policy::catalogue;
 use crate::policy::diff::lines::{Limits, lines};
+use crate::policy::diff::outline::outline;
 use crate::policy::diff::{Names, View, diff, row_of, same};
+use crate::policy::document::finish;
+use crate::policy::document::redaction::RedactionKey;
+use crate::policy::document::sealed::Unsealed;
+use crate::policy::scripts::scripts;
 
 /// Paths of all leaves, in the form that `Value::pointer` takes.
 fn leaves(value: &Value, at: &str, found: &mut Vec<String>) {
@@ -228,5 +233,39 @@ proptest! {
         let document = json!({"scriptContent": text, "payload": STANDARD.encode(&before)}).to_string();
         let found = diff(row_of("nonsense"), document.as_bytes(), b"{\"payload\":\"QUJD\"}", &view).unwrap();
         let _ = lines(&found, Limits::SHORT);
+    }
+}
+
+/// Documents as they came, for changes to their bytes.
+fn as_bytes() -> Vec<Vec<u8>> {
+    let documents = documents::all();
+    let texts = documents.iter().map(|(_, document)| document.to_string());
+    texts.map(String::into_bytes).collect()
+}
+
+proptest! {
+    #![proptest_config(crate::mutation::config())]
+
+    #[test]
+    fn whatever_an_object_holds_it_is_kept_and_told_or_a_flaw(
+        row in prop::sample::select(catalogue::all().collect::<Vec<_>>()),
+        bytes in crate::mutation::mutated(as_bytes()),
+        good in prop::sample::select(as_bytes()),
+    ) {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let key = RedactionKey::new([3; 32]);
+        let names = Names::default();
+        let view = View { before: &names, after: &names, across: false };
+        if let Ok(document) = finish(row, text, &Unsealed::default(), Vec::new(), &key) {
+            let form = canonical(row, &document.bytes).unwrap();
+            prop_assert_eq!(canonical(row, &form).unwrap(), form);
+            let value: Value = serde_json::from_slice(&document.bytes).unwrap();
+            let _ = scripts(row.key, &value);
+            let _ = outline(row, &document.bytes, &names).unwrap();
+            let found = diff(row, &good, &document.bytes, &view).unwrap();
+            let _ = lines(&found, Limits::SHORT);
+        }
+        // What a damaged store might give back.
+        let _ = diff(row, &bytes, &good, &view);
     }
 }
