@@ -152,28 +152,32 @@ impl Locks {
 
     /// What there is to say of the folder, if locks can be taken in it.
     pub fn condition(&self) -> Result<String> {
+        if fs::symlink_metadata(&self.folder)
+            .is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        {
+            return Ok("no lock was ever taken".to_owned());
+        }
+        self.require_folder(0o022)?;
+        Ok(format!("{} is private", self.folder.display()))
+    }
+
+    /// Refuses what has the folder's name and is none, a link to one included, and a folder that
+    /// those may write whom these bits of the mode mean.
+    fn require_folder(&self, strangers: u32) -> Result<()> {
         let folder = self.folder.display();
-        let metadata = match fs::symlink_metadata(&self.folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok("no lock was ever taken".to_owned());
-            }
-            Err(error) => return Err(file_error("look at", &self.folder, &error)),
-            Ok(metadata) => metadata,
-        };
-        let wrong = |what: &str, way_out: String| {
-            Err(Error::new(Kind::Storage, format!("{folder} {what}")).hint(way_out))
-        };
-        if !metadata.is_dir() {
-            return wrong("is no folder", format!("remove it: rm {folder}"));
-        }
-        if metadata.mode() & 0o022 != 0 {
-            let way_out = format!("chmod 0700 {folder}");
-            return wrong(
+        let metadata = fs::symlink_metadata(&self.folder)
+            .map_err(|error| file_error("look at", &self.folder, &error))?;
+        let (what, way_out) = if !metadata.is_dir() {
+            ("is no folder", format!("remove it: rm {folder}"))
+        } else if metadata.mode() & strangers != 0 {
+            (
                 "can be written by others, who could take locks away",
-                way_out,
-            );
-        }
-        Ok(format!("{folder} is private"))
+                format!("chmod 0700 {folder}"),
+            )
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(Kind::Storage, format!("lock folder {folder} {what}")).hint(way_out))
     }
 
     /// Removes the files of processes that are gone. What cannot be removed is in nobody's way.
@@ -212,7 +216,10 @@ impl Locks {
 
     fn ensure_folder(&self) -> Result<()> {
         let made = match fs::DirBuilder::new().mode(0o700).create(&self.folder) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            // A group may share a database; a folder for everybody protects from nobody.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return self.require_folder(0o002);
+            }
             Err(error) => Err(error),
             Ok(()) => fs::set_permissions(&self.folder, fs::Permissions::from_mode(0o700)),
         };
@@ -402,6 +409,34 @@ mod tests {
             "a new file of that name is another"
         );
         drop(held);
+    }
+
+    #[test]
+    fn what_is_no_folder_of_our_own_holds_no_locks() {
+        let (place, locks) = locks();
+        let elsewhere = place.path().join("elsewhere");
+        fs::create_dir(&elsewhere).unwrap();
+        let refused = || {
+            let error = locks.process().unwrap_err();
+            let other = locks.schedule(ScheduleId(1), "me").unwrap_err();
+            assert_eq!((error.kind(), other.kind()), (Kind::Storage, Kind::Storage));
+            assert!(error.hint_text().is_some());
+            error.message().to_owned()
+        };
+        std::os::unix::fs::symlink(&elsewhere, locks.folder()).unwrap();
+        assert!(refused().ends_with("is no folder"));
+        fs::remove_file(locks.folder()).unwrap();
+        fs::write(locks.folder(), "").unwrap();
+        assert!(refused().ends_with("is no folder"));
+        fs::remove_file(locks.folder()).unwrap();
+        fs::create_dir(locks.folder()).unwrap();
+        fs::set_permissions(locks.folder(), fs::Permissions::from_mode(0o1777)).unwrap();
+        assert!(refused().contains("can be written by others"));
+        assert!(locks.condition().is_err());
+        assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
+        fs::set_permissions(locks.folder(), fs::Permissions::from_mode(0o700)).unwrap();
+        locks.process().unwrap();
+        assert!(locks.condition().is_ok());
     }
 
     #[test]

@@ -239,13 +239,26 @@ pub fn failed(deed: &str) -> impl Fn(rusqlite::Error) -> Error {
     move |error| match kind_of(&error) {
         Kind::StorageFull => Error::new(Kind::StorageFull, format!("cannot {deed}: {FULL}")),
         kind => {
-            let failed = Error::new(kind, format!("cannot {deed}: {error}"));
+            let why = match &error {
+                // Not the whole statement, which says nothing to whoever reads this.
+                rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+                _ => error.to_string(),
+            };
+            let failed = Error::new(kind, format!("cannot {deed}: {why}"));
             match error.sqlite_error_code() {
                 Some(ErrorCode::SystemIoFailure) => failed.hint(disk::FAILS),
                 _ => failed,
             }
         }
     }
+}
+
+/// Whether a table or a column is not there, or is something else by that name. The statements are
+/// all tried by tests, so it is the file that is not what its header says.
+fn lacks_tables(message: &str) -> bool {
+    ["no such ", "unsafe use of ", "cannot modify "]
+        .iter()
+        .any(|beginning| message.starts_with(beginning))
 }
 
 /// The class of a failure of SQLite. A value of a type that its column cannot hold is damage: the
@@ -257,6 +270,12 @@ fn kind_of(error: &rusqlite::Error) -> Kind {
             if failure.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE =>
         {
             Kind::StorageFull
+        }
+        rusqlite::Error::SqliteFailure(_, Some(message))
+        | rusqlite::Error::SqlInputError { msg: message, .. }
+            if lacks_tables(message) =>
+        {
+            Kind::Integrity
         }
         rusqlite::Error::SqliteFailure(failure, _) => match failure.code {
             ErrorCode::DiskFull => Kind::StorageFull,

@@ -3,6 +3,10 @@
 //!
 //! Names come from people and from Graph. A name must not move the cursor, forge a second line, or
 //! turn the reading direction of what follows. In JSON the exact name stays, written as an escape.
+//!
+//! Nor must a name give orders to what runs a pipeline and reads its log: Azure Pipelines and GitHub
+//! obey `##vso[…]` and `##[…]` wherever in a line they stand. `::…::` counts only where a line
+//! begins, and no line of ours begins with a name.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -16,14 +20,21 @@ fn is_hidden(c: char) -> bool {
             | '\u{E0000}'..='\u{E007F}')
 }
 
+/// Whether a pipeline would take what begins here for an order.
+fn is_order(text: &str) -> bool {
+    text.starts_with("##[") || text.starts_with("##vso[")
+}
+
 /// `text` on one line, with hidden characters written as Rust would (`\n`, `\u{1b}`).
 pub fn visible(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_hidden) {
+    if !text.contains(is_hidden) && !text.contains("##") {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        if is_hidden(c) {
+    for (at, c) in text.char_indices() {
+        if is_order(text.get(at..).unwrap_or_default()) {
+            shown.push_str("\\u{23}");
+        } else if is_hidden(c) {
             shown.extend(c.escape_default());
         } else {
             shown.push(c);
@@ -42,13 +53,13 @@ pub fn visible_lines(text: &str) -> String {
 /// JSON has them nowhere but inside strings; its own line breaks stay.
 pub fn ascii_controls(json: &str) -> Cow<'_, str> {
     let hidden = |c: char| c != '\n' && is_hidden(c);
-    if !json.contains(hidden) {
+    if !json.contains(hidden) && !json.contains("##") {
         return Cow::Borrowed(json);
     }
     let mut safe = String::with_capacity(json.len() + 16);
     let mut units = [0; 2];
-    for c in json.chars() {
-        if hidden(c) {
+    for (at, c) in json.char_indices() {
+        if hidden(c) || is_order(json.get(at..).unwrap_or_default()) {
             for unit in c.encode_utf16(&mut units) {
                 // Writing to a String cannot fail.
                 let _ = write!(safe, "\\u{unit:04x}");
@@ -69,16 +80,21 @@ mod tests {
         assert_eq!(visible("a\x1b]0;x\x07b"), r"a\u{1b}]0;x\u{7}b");
         assert_eq!(visible("a\r\n2026 ERROR fake"), r"a\r\n2026 ERROR fake");
         assert_eq!(visible("\u{202e}gpj\u{9b}2J"), r"\u{202e}gpj\u{9b}2J");
-        assert_eq!(visible("Zürich 東京 🚀"), "Zürich 東京 🚀");
+        assert_eq!(visible("Zürich 東京 🚀 ##1 #["), "Zürich 東京 🚀 ##1 #[");
+        assert_eq!(
+            visible("a ##vso[task.setvariable]b ###[x]"),
+            r"a \u{23}#vso[task.setvariable]b #\u{23}#[x]"
+        );
         assert_eq!(visible_lines("one\ntwo\x1b"), "one\ntwo\\u{1b}");
     }
 
     #[test]
     fn json_keeps_the_exact_name() {
-        let name = "a\u{1b}\u{9b}\u{202e}\u{e0041}é";
+        let name = "a\u{1b}\u{9b}\u{202e}\u{e0041}é##vso[x]##[y]";
         let json = serde_json::to_string_pretty(&serde_json::json!({ "name": name })).unwrap();
         let safe = ascii_controls(&json);
         assert!(safe.lines().count() == 3 && !safe.contains(['\u{9b}', '\u{202e}', '\u{e0041}']));
+        assert!(!safe.contains("##"));
         let back: serde_json::Value = serde_json::from_str(&safe).unwrap();
         assert_eq!(back["name"], name);
     }
