@@ -167,4 +167,35 @@ fn a_changed_or_missing_event_is_found() {
         "DELETE FROM audit_events WHERE id = (SELECT max(id) FROM audit_events)",
         "event 4 is missing",
     );
+    broken(
+        "UPDATE audit_events SET hash = zeroblob(32) WHERE id = 3",
+        "event 3 is not what was recorded",
+    );
+    broken(
+        "UPDATE audit_events SET id = 99 WHERE id = 2;
+         UPDATE audit_events SET id = 2 WHERE id = 3;
+         UPDATE audit_events SET id = 3 WHERE id = 99",
+        "event 2 is not what was recorded",
+    );
+    broken(
+        "INSERT INTO audit_events
+         SELECT 5, at, 'mallory', action, tenant_id, object, outcome, details, hash
+         FROM audit_events WHERE id = 4",
+        "event 5 is not what was recorded",
+    );
+}
+
+/// The chain lies in the same file as its end: who may write the file can cut both. Only a copy
+/// elsewhere, or the hash of an event noted there, tells that.
+#[test]
+fn an_end_that_is_cut_off_with_its_count_is_not_found_by_the_chain_alone() {
+    let stage = Stage::of(&[FILTERS]);
+    stage.success();
+    let noted = stage.env.items(&["audit", "list"])[0].clone();
+    let cut = "DELETE FROM audit_events WHERE id = 4;
+               UPDATE sqlite_sequence SET seq = 3 WHERE name = 'audit_events'";
+    stage.unprotected().execute_batch(cut).unwrap();
+    stage.env.run(&["audit", "verify"]).ok();
+    let left = stage.env.items(&["audit", "list"]);
+    assert!(left.iter().all(|event| event["hash"] != noted["hash"]));
 }
