@@ -255,7 +255,7 @@ proptest! {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let key = RedactionKey::new([3; 32]);
         let names = Names::default();
-        let view = View { before: &names, after: &names, across: false };
+        let view = View { before: &names, after: &names, across: false, one_key: true };
         if let Ok(document) = finish(row, text, &Unsealed::default(), Vec::new(), &key) {
             let form = canonical(row, &document.bytes).unwrap();
             prop_assert_eq!(canonical(row, &form).unwrap(), form);
