@@ -20,12 +20,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use rusqlite::Connection;
 use serde_json::json;
 
 use crate::audit::{Event, Outcome as AuditOutcome};
 use crate::backup_set::{
-    BackupSetId, ContentHash, ListEntry, Manifest, ManifestType, TypeList, UnreadPolicy,
+    BackupSet, BackupSetId, ContentHash, ListEntry, Manifest, ManifestType, TypeList, UnreadPolicy,
 };
 use crate::error::{Error, Kind, Result};
 use crate::export::folder::Folder;
@@ -288,9 +287,13 @@ pub fn store(
         "source": path.to_string_lossy(),
         "lacks": found.lacks,
     });
+    let of_tenant = Filter {
+        tenant: Some(tenant.id),
+        ..Filter::default()
+    };
     let (set, known) = store.write(|tx| {
         // Under the write lock: of two imports at once the later one finds what the other made.
-        if let Some(same) = same(tx, tenant, root_hash)? {
+        if let Some(same) = same(&backup_sets::list_sets(tx, &of_tenant)?, root_hash) {
             return Ok((same, true));
         }
         let reader = Reader::new(tx, tenant.id);
@@ -343,20 +346,14 @@ pub fn store(
     Ok(result(set, known))
 }
 
-/// The set of the tenant that holds exactly this, and that retention leaves alone: one that expired,
-/// or that a schedule keeps for now, is no place for what somebody brings in to stay.
-fn same(conn: &Connection, tenant: &Tenant, root_hash: ContentHash) -> Result<Option<BackupSetId>> {
-    let filter = Filter {
-        tenant: Some(tenant.id),
-        expired: Some(false),
-        ..Filter::default()
+/// The set that holds exactly this, and that retention leaves alone: one that expired, or that a
+/// schedule keeps for now, is no place for what somebody brings in to stay.
+fn same(sets: &[BackupSet], root_hash: ContentHash) -> Option<BackupSetId> {
+    let stays = |set: &&BackupSet| {
+        let kept = set.imported.is_some() || set.pin_reason.is_some();
+        kept && set.expired_at.is_none() && set.root_hash == root_hash
     };
-    let sets = backup_sets::list_sets(conn, &filter)?;
-    let same = sets.into_iter().find(|set| {
-        let stays = set.imported.is_some() || set.pin_reason.is_some();
-        stays && set.root_hash == root_hash
-    });
-    Ok(same.map(|set| set.id))
+    sets.iter().find(stays).map(|set| set.id)
 }
 
 /// A file that cannot be used.

@@ -332,11 +332,11 @@ fn an_interrupted_export_is_finished_by_the_next() {
     for path in &paths {
         pending.insert(path.clone(), serde_json::json!([]));
     }
-    fs::write(
-        target.join(".tenantpilot-export.pending"),
-        serde_json::json!({ "files": pending }).to_string(),
-    )
-    .unwrap();
+    let pending = serde_json::json!({ "files": pending }).to_string();
+    let leave_pending = |folder: &Path| {
+        fs::write(folder.join(".tenantpilot-export.pending"), &pending).unwrap();
+    };
+    leave_pending(&target);
     fs::remove_file(target.join(&paths[0])).unwrap();
     fs::write(target.join(&paths[1]), "old").unwrap();
     fs::remove_file(target.join(MANIFEST)).unwrap();
@@ -350,8 +350,10 @@ fn an_interrupted_export_is_finished_by_the_next() {
         assert_eq!(&mended[path].0, bytes, "{path}");
     }
     // A draft of a new folder is taken up as well.
-    fs::rename(&target, stage.env.path(".out.tenantpilot-draft")).unwrap();
-    fs::remove_file(stage.env.path(".out.tenantpilot-draft").join(MANIFEST)).unwrap();
+    let draft = stage.env.path(".out.tenantpilot-draft");
+    fs::rename(&target, &draft).unwrap();
+    fs::remove_file(draft.join(MANIFEST)).unwrap();
+    leave_pending(&draft);
     export(&stage, "1", &[]);
     assert_eq!(files(&target).len(), whole.len());
 }
