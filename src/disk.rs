@@ -129,7 +129,7 @@ mod tests {
             (Errno::ROFS, Kind::Storage, "Read-only", "mounted read-only"),
             (Errno::ACCESS, Kind::Storage, "denied", "owner"),
             (Errno::MFILE, Kind::Storage, "open files", "ulimit -n"),
-            (Errno::IO, Kind::Storage, "I/O error", "fails"),
+            (Errno::IO, Kind::Storage, "os error 5", "fails"),
         ] {
             let error = file_error("write", &path, &errno.into());
             assert_eq!(error.kind(), kind, "{error}");

@@ -79,15 +79,7 @@ fn each_outside_thing_has_one_place() {
     only_in("rustls_native_certs", &["graph/"]);
     only_in(
         "rusqlite::",
-        &[
-            "store",
-            "dispatch/",
-            "run/",
-            "retention/",
-            "import.rs",
-            "cli",
-            "audit",
-        ],
+        &["store", "dispatch/", "run/", "retention/", "cli", "audit"],
     );
     only_in("std::io::stdout", &["ui.rs", "ui/", "config.rs"]);
     only_in("io::stderr", &["ui.rs", "ui/", "config.rs"]);

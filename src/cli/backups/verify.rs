@@ -95,28 +95,24 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         ctx.ui
             .problem(&Error::new(Kind::Integrity, damage_line(damage)));
     }
-    let mut failed = None;
+    let mut failed = Vec::new();
     for finding in &found.findings {
+        let hint = finding.hint.clone().unwrap_or_default();
         match finding.level {
             Level::Ok => ctx.ui.line(&finding.message)?,
-            Level::Warn => {
-                ctx.ui.warn(&finding.message);
-                finding.hint.iter().for_each(|hint| ctx.ui.hint(hint));
+            // It is told and is no failure: a verification in the night stays silent on stderr.
+            Level::Warn => ctx.ui.line(format!("{}: {hint}", finding.message))?,
+            Level::Fail => {
+                failed.push(Error::new(Kind::Integrity, finding.message.clone()).hint(hint));
             }
-            Level::Fail => failed = Some(finding),
         }
-    }
-    if let Some(finding) = failed {
-        let error = Error::new(Kind::Integrity, finding.message.clone())
-            .hint(finding.hint.clone().unwrap_or_default());
-        if found.damaged.is_empty() {
-            return Err(error);
-        }
-        ctx.ui.problem(&error);
     }
     if found.damaged.is_empty() {
-        return Ok(ExitCode::Ok);
+        let last = failed.pop();
+        failed.iter().for_each(|error| ctx.ui.problem(error));
+        return last.map_or(Ok(ExitCode::Ok), Err);
     }
+    failed.iter().for_each(|error| ctx.ui.problem(error));
     let hit: BTreeSet<BackupSetId> = found.damaged.iter().map(|damage| damage.set).collect();
     let what = format!("{} of {} backup sets are damaged", hit.len(), found.sets);
     Err(Error::new(Kind::Integrity, what)
