@@ -197,7 +197,7 @@ pub(super) fn remove(
         let outcome = store.write(|tx| {
             let outcome = purge::purge(tx, &mark)?;
             if let purge::Outcome::Purged(purged) = &outcome {
-                if told {
+                if told && purged.sets.is_empty() {
                     record_of_tenant(tx, tenant, by, purged)?;
                 } else {
                     record(tx, purged)?;
