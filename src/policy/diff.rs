@@ -17,6 +17,7 @@
 //! [`lines`] and [`json`] are how the changes of one policy look, wherever they are told.
 
 mod assignment;
+mod excerpt;
 pub mod json;
 pub mod lines;
 mod names;
@@ -162,9 +163,25 @@ pub fn diff(
     after: &[u8],
     view: &View<'_>,
 ) -> Result<Changes, Flaw> {
-    if before == after && !view.across {
+    if view.across {
+        return diff_whole(row, before, after, view);
+    }
+    if before == after {
         return Ok(Changes::default());
     }
+    match excerpt::of_both(row, before, after) {
+        Some((before, after)) => diff_whole(row, &before, &after, view),
+        None => diff_whole(row, before, after, view),
+    }
+}
+
+/// The same, of which nothing was left out.
+fn diff_whole(
+    row: &PolicyType,
+    before: &[u8],
+    after: &[u8],
+    view: &View<'_>,
+) -> Result<Changes, Flaw> {
     let (before, after) = (canonical::parse(before)?, canonical::parse(after)?);
     let mut labels = place::Labels::default();
     labels.collect(&before);

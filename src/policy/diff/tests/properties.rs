@@ -10,7 +10,7 @@ use crate::policy::canonical::canonical;
 use crate::policy::catalogue;
 use crate::policy::diff::lines::{Limits, lines};
 use crate::policy::diff::outline::outline;
-use crate::policy::diff::{Names, View, diff, row_of, same};
+use crate::policy::diff::{Changes, Names, View, diff, diff_whole, row_of, same};
 use crate::policy::document::finish;
 use crate::policy::document::redaction::RedactionKey;
 use crate::policy::document::sealed::Unsealed;
@@ -181,6 +181,40 @@ fn shaken(value: &Value, turn: usize) -> Value {
     }
 }
 
+/// The document with something done to what `pointer` names and to what holds it.
+fn edited(document: &Value, pointer: &str, edit: usize) -> Value {
+    let mut other = document.clone();
+    let (parent, _) = pointer.rsplit_once('/').unwrap_or_default();
+    if let (Some(Value::Array(elements)), 1..) = (other.pointer_mut(parent), edit) {
+        match edit {
+            1 => elements.rotate_left(1),
+            2 => elements.extend(elements.last().cloned()),
+            3 => drop(elements.pop()),
+            _ => elements.reverse(),
+        }
+    } else if let Some(leaf) = other.pointer_mut(pointer) {
+        *leaf = another(leaf);
+    }
+    other
+}
+
+/// What is told of the excerpts of two documents, and what of the whole.
+fn both_ways(key: &str, before: &Value, after: &Value) -> (Changes, Changes) {
+    let names = Names::default();
+    let view = View {
+        before: &names,
+        after: &names,
+        across: false,
+        one_key: true,
+    };
+    let (before, after) = (before.to_string(), after.to_string());
+    let (before, after) = (before.as_bytes(), after.as_bytes());
+    (
+        diff(row_of(key), before, after, &view).unwrap(),
+        diff_whole(row_of(key), before, after, &view).unwrap(),
+    )
+}
+
 fn json_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -222,6 +256,45 @@ proptest! {
             prop_assert_eq!(changes.is_empty(), form(one) == form(two), "{:?}", changes);
             let same = same(row, one.to_string().as_bytes(), two.to_string().as_bytes()).unwrap();
             prop_assert_eq!(changes.is_empty(), same);
+        }
+    }
+
+    #[test]
+    fn what_two_documents_have_in_common_says_nothing(
+        (key, document) in prop::sample::select(documents::all()),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..5), 1..6),
+    ) {
+        let mut other = document.clone();
+        for (at, edit) in edits {
+            let mut pointers = Vec::new();
+            leaves(&other, "", &mut pointers);
+            if !pointers.is_empty() {
+                other = edited(&other, at.get::<String>(&pointers), edit);
+            }
+        }
+        for (one, two) in [(&document, &other), (&other, &document)] {
+            let (of_excerpts, of_whole) = both_ways(key, one, two);
+            prop_assert_eq!(of_excerpts, of_whole);
+        }
+    }
+
+    #[test]
+    fn what_any_two_objects_have_in_common_says_nothing(
+        row in prop::sample::select(catalogue::all().collect::<Vec<_>>()),
+        before in json_value(),
+        after in json_value(),
+        shared in json_value(),
+    ) {
+        let with_shared = |value: &Value| {
+            let mut value = value.clone();
+            if let (Value::Object(members), Value::Object(shared)) = (&mut value, &shared) {
+                members.extend(shared.clone());
+            }
+            value
+        };
+        for (one, two) in [(&before, &after), (&with_shared(&before), &with_shared(&after))] {
+            let (of_excerpts, of_whole) = both_ways(row.key, one, two);
+            prop_assert_eq!(of_excerpts, of_whole);
         }
     }
 
