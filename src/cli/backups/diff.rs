@@ -104,8 +104,8 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         Chosen::Sets(from, to) => of_sets(ctx, &store, from, to, &scope)?,
         Chosen::Live(from) => with_live(ctx, &store, from, &scope)?,
     };
-    ctx.ui.document(&json::document(&from, &to, &diff))?;
     match args.format {
+        _ if ctx.ui.json() => ctx.ui.document(&json::document(&from, &to, &diff))?,
         Format::Text => text::show(&ctx.ui, &from, &to, &diff)?,
         Format::Markdown => markdown::show(&ctx.ui, &from, &to, &diff)?,
     }

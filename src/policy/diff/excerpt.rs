@@ -4,9 +4,8 @@
 //! parsing and ordering what is alike. Left out here is only what is the same on both sides to the
 //! byte, at the same place, and there:
 //!
-//! - a member at the top that is an object or an array. The canonical form of a member depends on
-//!   its place and its bytes alone, so it is the same on both sides too. Scalars stay: the name is
-//!   one, and some say what another member is.
+//! - a member at the top. The canonical form of a member depends on its place and its bytes alone, so
+//!   it is the same on both sides too. What says of another member whether it is a secret stays.
 //! - an element of a set at the top, as often as it begins or ends both. Equal elements of two sets
 //!   cancel each other out wherever they stand ([`super::pairs`]).
 //!
@@ -15,6 +14,8 @@
 use crate::json;
 use crate::policy::canonical::Paths;
 use crate::policy::catalogue::PolicyType;
+
+use super::secrets;
 
 /// The set whose elements hold names of what others may refer to.
 const NAMING: &str = "definitionValues";
@@ -30,7 +31,7 @@ pub(super) fn of_both(row: &PolicyType, before: &[u8], after: &[u8]) -> Option<(
     let (mut old, mut new) = (Excerpt::default(), Excerpt::default());
     for (at, &(name, value)) in before.iter().enumerate() {
         match counterpart(&after, at, name) {
-            Some(other) if other == value && is_nested(value) => {}
+            Some(other) if other == value && !secrets::tells(name) => {}
             Some(other) => {
                 let (value, other) = without_common_elements(&paths, name, value, other);
                 old.add(name, value);
@@ -53,9 +54,9 @@ fn members(document: &[u8]) -> Option<Vec<Member<'_>>> {
     let members = json::members(document).ok()?;
     let mut names: Vec<&[u8]> = members.iter().map(|(name, _)| *name).collect();
     names.sort_unstable();
-    let plain = names.iter().all(|name| !name.contains(&b'\\'));
+    let plain = |name: &&[u8]| !name.contains(&b'\\') && !secrets::means_more_alone(name);
     let apart = names.windows(2).all(|pair| pair.first() != pair.last());
-    (plain && apart).then_some(members)
+    (apart && names.iter().all(plain)).then_some(members)
 }
 
 /// The value of that name among `members`, most likely at the same place.
@@ -64,10 +65,6 @@ fn counterpart<'a>(members: &[Member<'a>], at: usize, name: &[u8]) -> Option<&'a
     let near = members.get(at).filter(same);
     let found = near.or_else(|| members.iter().find(same));
     found.map(|(_, value)| *value)
-}
-
-fn is_nested(value: &[u8]) -> bool {
-    matches!(value.first(), Some(b'{' | b'['))
 }
 
 /// What of a member goes into the excerpt.
@@ -148,17 +145,33 @@ mod tests {
     }
 
     #[test]
-    fn what_is_the_same_to_the_byte_is_left_out_and_scalars_stay() {
+    fn what_is_the_same_to_the_byte_is_left_out() {
         assert_eq!(
             excerpts(
-                r#"{"name":"a","x":{"y":[1,2]},"z":{"y":1},"gone":[1]}"#,
-                r#"{ "z":{"y":2},"name":"a", "x":{"y":[1,2]} ,"new":{}}"#,
+                r#"{"name":"a","b":1.0,"x":{"y":[1,2]},"z":{"y":1},"gone":[1]}"#,
+                r#"{ "z":{"y":2},"b":1,"name":"a", "x":{"y":[1,2]} ,"new":{}}"#,
             ),
             told(
-                r#"{"name":"a","z":{"y":1},"gone":[1]}"#,
-                r#"{"name":"a","z":{"y":2},"new":{}}"#
+                r#"{"b":1.0,"z":{"y":1},"gone":[1]}"#,
+                r#"{"b":1,"z":{"y":2},"new":{}}"#
             )
         );
+    }
+
+    #[test]
+    fn what_makes_a_secret_of_a_member_stays_beside_it() {
+        assert_eq!(
+            excerpts(
+                r#"{"id":"1","omaUri":"./a","isEncrypted":true,"value":"a"}"#,
+                r#"{"id":"1","omaUri":"./a","isEncrypted":true,"value":"b"}"#,
+            ),
+            told(
+                r#"{"omaUri":"./a","isEncrypted":true,"value":"a"}"#,
+                r#"{"omaUri":"./a","isEncrypted":true,"value":"b"}"#
+            )
+        );
+        let digest = |of| format!(r#"{{"id":"1","redacted":"hmac-sha256:{of}"}}"#);
+        assert_eq!(excerpts(&digest("a"), &digest("b")), None);
     }
 
     #[test]

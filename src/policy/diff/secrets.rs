@@ -7,15 +7,37 @@ use crate::policy::catalogue::{self, PolicyType};
 /// The one member of what is kept of a secret in plain sight.
 const REDACTED: &str = "redacted";
 
+/// Members that say whether the one called `value` beside them is a secret.
+const TELLING: [&str; 3] = [ODATA_TYPE, OMA_URI, IS_ENCRYPTED];
+const ODATA_TYPE: &str = "@odata.type";
+const OMA_URI: &str = "omaUri";
+const IS_ENCRYPTED: &str = "isEncrypted";
+
+/// Whether a member of that name, with its quotes, says of another whether it is a secret.
+pub(super) fn tells(name: &[u8]) -> bool {
+    TELLING.iter().any(|telling| is_quoted(name, telling))
+}
+
+/// Whether a member of that name, with its quotes, is a secret where there is no other beside it.
+pub(super) fn means_more_alone(name: &[u8]) -> bool {
+    is_quoted(name, REDACTED)
+}
+
+fn is_quoted(name: &[u8], plain: &str) -> bool {
+    name.strip_prefix(b"\"")
+        .and_then(|name| name.strip_suffix(b"\""))
+        == Some(plain.as_bytes())
+}
+
 /// Whether the member `name` of an object of `row` is a secret.
 pub(super) fn is_secret(row: &PolicyType, object: &Map<String, Value>, name: &str) -> bool {
     let sealed = || {
-        let odata_type = object.get("@odata.type").and_then(Value::as_str);
+        let odata_type = object.get(ODATA_TYPE).and_then(Value::as_str);
         odata_type.map(catalogue::short_type)
             == Some("deviceManagementConfigurationSecretSettingValue")
     };
     let encrypted =
-        || object.contains_key("omaUri") && object.get("isEncrypted") == Some(&true.into());
+        || object.contains_key(OMA_URI) && object.get(IS_ENCRYPTED) == Some(&true.into());
     row.redacted.contains(&name) || (name == "value" && (sealed() || encrypted()))
 }
 
