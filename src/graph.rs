@@ -5,14 +5,12 @@
 //!   which links lead there), `answer` (what an answer means), `throttle` (whether to try again),
 //!   `breaker` (when an endpoint is given up), `pace` (how fast a tenant may be asked), `token` and
 //!   `auth` (signing in). `gather` decides which reads share a round trip, `batch` is its form.
-//!   `page` reads lists over the trait, `json` finds values in bytes, `outside` says which proxy and
-//!   which trust roots are in effect.
+//!   `page` reads lists over the trait, `json` finds values in bytes.
 //! - No endpoint is written here or below; they are in `policy/catalogue.rs` alone.
 //! - Nothing here knows the store.
 
 pub mod client;
 pub mod cloud;
-pub mod outside;
 pub mod page;
 pub(crate) mod root;
 

@@ -16,6 +16,7 @@
 //!   know each other.
 //! - [`cli`] turns flags into domain types, [`ui`] is the only writer to the terminal, [`context`]
 //!   and [`config`] are made once per process.
+//! - [`http`] is the way to other machines.
 //! - [`clock`], [`secret`], [`stop`], [`disk`], [`error`] are what every other module may use.
 
 pub mod actor;
@@ -37,6 +38,7 @@ pub mod error;
 pub mod export;
 pub mod finding;
 pub mod graph;
+pub mod http;
 pub mod import;
 mod json;
 pub mod labels;

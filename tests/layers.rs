@@ -75,8 +75,8 @@ fn each_outside_thing_has_one_place() {
     only_in("SystemTime::now", &["clock.rs"]);
     only_in("Instant::now", &["clock.rs", "stop.rs"]);
     only_in("env::var", &["config.rs", "secret"]);
-    only_in("ureq::", &["graph/"]);
-    only_in("rustls_native_certs", &["graph/"]);
+    only_in("ureq::", &["http", "graph/wire.rs"]);
+    only_in("rustls_native_certs", &["http/"]);
     only_in(
         "rusqlite::",
         &["store", "dispatch/", "run/", "retention/", "cli", "audit"],
@@ -114,6 +114,7 @@ fn dependencies_point_one_way() {
         "doctor",
         "crontab.rs",
         "finding.rs",
+        "http",
     ] {
         never_in(lower, "crate::cli");
         never_in(lower, "crate::ui");
@@ -125,6 +126,9 @@ fn dependencies_point_one_way() {
         never_in("store", &format!("crate::graph::{part}"));
     }
     never_in("graph", "crate::store");
+    for other in ["graph", "store", "run", "tenant"] {
+        never_in("http", &format!("crate::{other}"));
+    }
     for pure in [
         "policy",
         "recurrence",

@@ -9,7 +9,7 @@ use super::{Surroundings, with_store};
 use crate::finding::{Finding, told};
 use crate::graph::client::Connector;
 use crate::graph::client::reach::{Reached, Service};
-use crate::graph::outside::{self, Roots, Way};
+use crate::http::outside::{self, Roots, Way};
 use crate::store::{self, Store};
 
 /// So many hosts are asked at once.

@@ -7,12 +7,13 @@
 //! percent-encoded twice, and an encoder that "mends" it loses the place in the list.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use super::{Request, Version};
-
-/// The longest URL that the HTTP library can carry.
-const MAX_URL: usize = 65_000;
+use crate::http::url::{
+    address_of, has_dot_segment, host_and_port, is_loopback, is_path_byte, sendable,
+    split_authority,
+};
 
 /// An origin and the path below which a service lives.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -75,16 +76,11 @@ impl Root {
 
     /// Whether it is this machine.
     pub(super) fn is_loopback(&self) -> bool {
-        self.host == "localhost" || self.address().is_some_and(|address| address.is_loopback())
+        is_loopback(&self.host)
     }
 
     fn is_link_local(&self) -> bool {
-        matches!(self.address(), Some(IpAddr::V4(address)) if address.is_link_local())
-    }
-
-    fn address(&self) -> Option<IpAddr> {
-        let bare = self.host.trim_start_matches('[').trim_end_matches(']');
-        bare.parse().ok()
+        matches!(address_of(&self.host), Some(IpAddr::V4(address)) if address.is_link_local())
     }
 
     /// Whether it is spoken to through TLS.
@@ -266,90 +262,11 @@ fn split_scheme(link: &str) -> Option<(&str, &str)> {
     is_scheme.then_some((scheme, rest))
 }
 
-/// Splits what follows `://` where the authority ends.
-fn split_authority(rest: &str) -> (&str, &str) {
-    rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()))
-}
-
-/// Host, lower-cased, and port; `None` where there is anything else, such as user information or a
-/// character that some reader might take for the end of the host.
-fn host_and_port(authority: &str) -> Option<(String, Option<u16>)> {
-    let host_end = match authority.strip_prefix('[') {
-        Some(rest) => rest.find(']')? + 2,
-        None => authority.find(':').unwrap_or(authority.len()),
-    };
-    let (host, port) = authority.split_at_checked(host_end)?;
-    let is_host = match host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-    {
-        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
-        None => is_domain(host),
-    };
-    let port = match port.strip_prefix(':') {
-        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Some(digits.parse().ok().filter(|&port| port > 0)?)
-        }
-        Some(_) => return None,
-        None if port.is_empty() => None,
-        None => return None,
-    };
-    is_host.then(|| (host.to_ascii_lowercase(), port))
-}
-
-/// Labels of letters, digits and inner dashes, joined by dots, up to 253 characters (RFC 1123).
-pub(crate) fn is_domain(text: &str) -> bool {
-    text.len() <= 253
-        && text.split('.').all(|label| {
-            (1..=63).contains(&label.len())
-                && label
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-        })
-}
-
-fn is_path_byte(byte: u8) -> bool {
-    byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte)
-}
-
 fn is_below(path: &str, prefix: &str, version: Version) -> bool {
     path.strip_prefix(prefix)
         .and_then(|path| path.strip_prefix('/'))
         .and_then(|path| path.strip_prefix(version.segment()))
         .is_some_and(|path| path.starts_with('/'))
-}
-
-/// A server may take `..` for the way up, also when it is encoded.
-fn has_dot_segment(path: &str) -> bool {
-    path.split('/').any(|segment| {
-        let plain = segment.to_ascii_lowercase().replace("%2e", ".");
-        plain == "." || plain == ".."
-    })
-}
-
-fn is_url_text(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-/// A URL that goes out byte for byte: no blank, no control character, nothing outside ASCII, and
-/// what the HTTP library parsed is what it was given.
-fn sendable(url: String) -> Result<String, String> {
-    if url.len() > MAX_URL {
-        return Err(format!(
-            "URL has {} bytes; at most {MAX_URL} can be sent",
-            url.len()
-        ));
-    }
-    let unchanged = url
-        .parse::<ureq::http::Uri>()
-        .is_ok_and(|uri| is_url_text(&url) && uri.to_string() == url);
-    if unchanged {
-        Ok(url)
-    } else {
-        Err("URL cannot be sent unchanged".to_owned())
-    }
 }
 
 /// Percent-encodes what would end a query option or cannot be in a URL. What OData writes in

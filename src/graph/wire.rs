@@ -1,30 +1,22 @@
-//! One try over HTTP: a request goes out, and a whole answer comes back or none. The only module
-//! that knows the HTTP library.
+//! One try over HTTP: a request goes out, and a whole answer comes back or none. With `crate::http`,
+//! which has the ways out, the only module that knows the HTTP library.
 //!
 //! - Every phase has a time limit, and the whole never outlasts what the caller allows.
 //! - Redirects are not followed; an answer of any status is an answer.
 //! - Bodies are bounded after decompression; of an error's body only the beginning is kept.
 //! - Of the headers only an allow-list is kept, so that nothing else can reach a log.
-//! - A stop shuts both agents down: reads that block end, and later tries fail at once.
-//! - The proxy comes from the environment, except for this machine, which is always reached
-//!   directly: the library would send even loopback through a proxy.
+//! - A stop shuts both ways out down: reads that block end, and later tries fail at once.
 
 use std::fmt;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
-use ureq::config::ConfigBuilder;
 use ureq::http::{HeaderMap, HeaderValue, Response};
-use ureq::tls::{RootCerts, TlsConfig};
-use ureq::typestate::AgentScope;
-use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport,
-};
-use ureq::{Agent, Body, RequestBuilder, Timeout};
+use ureq::{Body, RequestBuilder, Timeout};
 
 use super::root::Root;
 use crate::disk;
+use crate::http::{self, Phases, WaysOut};
 use crate::stop::Stop;
 
 /// How long the phases of one try may take, and how much it may bring.
@@ -148,40 +140,31 @@ impl Lost {
 
 /// Both ways out, with their connections.
 pub(super) struct Wire {
-    by_environment: Agent,
-    direct: Agent,
+    ways: WaysOut,
     limits: Limits,
 }
 
 impl Wire {
     /// Ways out that close when a stop is requested.
     pub(super) fn new(user_agent: &str, limits: Limits, stop: &Stop) -> Self {
-        let agent = |config: ConfigBuilder<AgentScope>| {
-            Agent::with_parts(
-                config.build(),
-                DefaultConnector::default().chain(BodyPatience(limits.read)),
-                DefaultResolver::default(),
-            )
+        let phases = Phases {
+            connect: limits.connect,
+            read: limits.read,
         };
-        let by_environment = agent(configured(user_agent, &limits));
-        let direct = agent(configured(user_agent, &limits).proxy(None));
-        for agent in [&by_environment, &direct] {
+        let ways = WaysOut::new(user_agent, phases);
+        for agent in [&ways.by_environment, &ways.direct] {
             let agent = agent.clone();
             stop.on_request(move || agent.clone().shutdown());
         }
-        Self {
-            by_environment,
-            direct,
-            limits,
-        }
+        Self { ways, limits }
     }
 
     /// Makes one try.
     pub(super) fn send(&self, outgoing: &Outgoing<'_>) -> Result<Answer, Lost> {
         let agent = if outgoing.root.is_loopback() || outgoing.platform.is_some() {
-            &self.direct
+            &self.ways.direct
         } else {
-            &self.by_environment
+            &self.ways.by_environment
         };
         let sent = match outgoing.payload {
             Payload::Bearer(token) => self
@@ -316,25 +299,6 @@ fn bearer(token: &SecretString) -> Result<HeaderValue, Lost> {
     )))
 }
 
-fn configured(user_agent: &str, limits: &Limits) -> ConfigBuilder<AgentScope> {
-    Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .user_agent(user_agent)
-        .accept("application/json")
-        .tls_config(
-            TlsConfig::builder()
-                .root_certs(RootCerts::PlatformVerifier)
-                .build(),
-        )
-        .timeout_resolve(Some(limits.connect))
-        .timeout_connect(Some(limits.connect))
-        .timeout_send_request(Some(limits.read))
-        .timeout_send_body(Some(limits.read))
-        .max_idle_connections(64)
-        .max_idle_connections_per_host(16)
-}
-
 /// The body of an error helps to explain it, but an error it stays without.
 fn beginning(response: &mut Response<Body>, limit: u64) -> Vec<u8> {
     use std::io::Read as _;
@@ -370,119 +334,43 @@ fn network(why: impl Into<String>) -> Lost {
     }
 }
 
-/// The library's error in our words. Its own texts can hold URLs, so few of them are passed on.
+/// The library's error in our words, with what to look at.
 fn lost(error: &ureq::Error, root: &Root, cut_short: bool) -> Lost {
     use std::io::ErrorKind;
 
-    let host = root.host();
-    match error {
-        ureq::Error::BodyExceedsLimit(limit) => Lost::TooLarge(*limit),
-        ureq::Error::Decompress(..) => Lost::Garbled,
-        ureq::Error::Timeout(phase) => Lost::Network {
-            why: format!("{host} did not answer in time ({phase})"),
-            hint: Some(WAY_OUT),
-            out_of_time: cut_short && *phase == Timeout::Global,
+    let why = http::why(error, root.host());
+    let (hint, out_of_time) = match error {
+        ureq::Error::BodyExceedsLimit(limit) => return Lost::TooLarge(*limit),
+        ureq::Error::Decompress(..) => return Lost::Garbled,
+        ureq::Error::Timeout(phase) => (Some(WAY_OUT), cut_short && *phase == Timeout::Global),
+        ureq::Error::HostNotFound => (Some(NAME_SERVICE), false),
+        ureq::Error::ConnectProxyFailed(_) | ureq::Error::InvalidProxyUrl => (Some(PROXY), false),
+        ureq::Error::Io(io) => match io.kind() {
+            ErrorKind::UnexpectedEof => (None, false),
+            ErrorKind::ConnectionRefused => (Some(WAY_OUT), false),
+            _ => (trust(&why).or_else(|| disk::way_out(io)), false),
         },
-        ureq::Error::HostNotFound => Lost::Network {
-            why: format!("host name {host} is not known"),
-            hint: Some(
-                "check the name service of this machine, and the URLs: tenantpilot tenants show NAME",
-            ),
-            out_of_time: false,
-        },
-        ureq::Error::ConnectProxyFailed(_) | ureq::Error::InvalidProxyUrl => Lost::Network {
-            why: format!("the proxy gives no connection to {host}"),
-            hint: Some("look at ALL_PROXY, HTTPS_PROXY and HTTP_PROXY, in this order"),
-            out_of_time: false,
-        },
-        ureq::Error::Io(io) if io.kind() == ErrorKind::UnexpectedEof => {
-            network(format!("{host} broke the connection off"))
-        }
-        ureq::Error::Io(io) if io.kind() == ErrorKind::ConnectionRefused => Lost::Network {
-            why: format!("{host} refuses the connection"),
-            hint: Some(WAY_OUT),
-            out_of_time: false,
-        },
-        ureq::Error::Io(io) => match of_text(host, &io.to_string()) {
-            Lost::Network {
-                why,
-                hint: None,
-                out_of_time,
-            } => Lost::Network {
-                why,
-                hint: disk::way_out(io),
-                out_of_time,
-            },
-            told => told,
-        },
-        ureq::Error::Rustls(tls) => of_text(host, &tls.to_string()),
-        ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
-            network(format!("{host} answers with something that is not HTTP"))
-        }
-        _ => network(format!("no connection to {host}")),
+        ureq::Error::Rustls(_) => (trust(&why), false),
+        _ => (None, false),
+    };
+    Lost::Network {
+        why,
+        hint,
+        out_of_time,
     }
 }
 
 /// What to look at where nothing answers.
 const WAY_OUT: &str = "check firewall and proxy (ALL_PROXY, HTTPS_PROXY, HTTP_PROXY), and the URLs: tenantpilot tenants show NAME";
 
-fn of_text(host: &str, text: &str) -> Lost {
-    Lost::Network {
-        why: format!("{host}: {text}"),
-        hint: text.contains("certificate").then_some(
-            "certificates are checked against this system's trust store (Debian: ca-certificates)",
-        ),
-        out_of_time: false,
-    }
-}
+const NAME_SERVICE: &str =
+    "check the name service of this machine, and the URLs: tenantpilot tenants show NAME";
 
-/// Gives the reads of a body a limit each. The library's own limit per read would also end the
-/// wait for the first byte of an answer, which may rightly take longer.
-#[derive(Debug)]
-struct BodyPatience(Duration);
+const PROXY: &str = "look at ALL_PROXY, HTTPS_PROXY and HTTP_PROXY, in this order";
 
-impl Connector<Box<dyn Transport>> for BodyPatience {
-    type Out = PatientTransport;
-
-    fn connect(
-        &self,
-        _details: &ConnectionDetails<'_>,
-        chained: Option<Box<dyn Transport>>,
-    ) -> Result<Option<Self::Out>, ureq::Error> {
-        Ok(chained.map(|inner| PatientTransport {
-            inner,
-            per_read: self.0,
-        }))
-    }
-}
-
-#[derive(Debug)]
-struct PatientTransport {
-    inner: Box<dyn Transport>,
-    per_read: Duration,
-}
-
-impl Transport for PatientTransport {
-    fn buffers(&mut self) -> &mut dyn Buffers {
-        self.inner.buffers()
-    }
-
-    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
-        self.inner.transmit_output(amount, timeout)
-    }
-
-    fn await_input(&mut self, mut timeout: NextTimeout) -> Result<bool, ureq::Error> {
-        if timeout.reason != Timeout::RecvResponse {
-            timeout.per_read = Some(self.per_read.into());
-        }
-        self.inner.await_input(timeout)
-    }
-
-    fn is_open(&mut self) -> bool {
-        self.inner.is_open()
-    }
-
-    fn is_tls(&self) -> bool {
-        self.inner.is_tls()
-    }
+/// What to look at where a certificate is not believed.
+fn trust(why: &str) -> Option<&'static str> {
+    why.contains("certificate").then_some(
+        "certificates are checked against this system's trust store (Debian: ca-certificates)",
+    )
 }

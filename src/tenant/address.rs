@@ -3,7 +3,8 @@
 //! the meaning of one.
 
 use crate::error::{Error, Result};
-use crate::graph::root::{Root, is_domain};
+use crate::graph::root::Root;
+use crate::http::url::is_domain;
 
 /// Checks a directory: a GUID, or a domain with at least one dot.
 ///

@@ -1,0 +1,150 @@
+//! HTTP, as far as all who speak it share it: ways out with time limits, a proxy and trust roots, what
+//! is told of a failure, and the pieces of URLs.
+//!
+//! With `graph/wire.rs`, which sends what Graph is asked, this is the only place that knows the HTTP
+//! library. It does not know Graph.
+//!
+//! - A redirect is never followed: who is asked is decided here, not by who answers.
+//! - The proxy comes from the environment, except for this machine, which is always reached
+//!   directly: the library would send even loopback through a proxy.
+//! - A failure is told with the host and without the URL, whose path may be a secret.
+
+pub mod outside;
+pub(crate) mod url;
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport,
+};
+use ureq::{Agent, Timeout};
+
+/// How long the phases of any request may take. The whole of one is limited where it is sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Phases {
+    /// To find the address and to connect.
+    pub(crate) connect: Duration,
+    /// To send the request, and between two pieces of the answer's body.
+    pub(crate) read: Duration,
+}
+
+/// Two ways out: as the environment says, and directly.
+#[derive(Debug, Clone)]
+pub(crate) struct WaysOut {
+    /// Through the proxy that the environment names, if it names one.
+    pub(crate) by_environment: Agent,
+    /// Through none.
+    pub(crate) direct: Agent,
+}
+
+impl WaysOut {
+    /// Ways out that say `user_agent`. An answer of any status is an answer.
+    pub(crate) fn new(user_agent: &str, phases: Phases) -> Self {
+        let config = || {
+            Agent::config_builder()
+                .http_status_as_error(false)
+                .max_redirects(0)
+                .user_agent(user_agent)
+                .accept("application/json")
+                .tls_config(
+                    TlsConfig::builder()
+                        .root_certs(RootCerts::PlatformVerifier)
+                        .build(),
+                )
+                .timeout_resolve(Some(phases.connect))
+                .timeout_connect(Some(phases.connect))
+                .timeout_send_request(Some(phases.read))
+                .timeout_send_body(Some(phases.read))
+                .max_idle_connections(64)
+                .max_idle_connections_per_host(16)
+        };
+        let agent = |config: ureq::config::Config| {
+            Agent::with_parts(
+                config,
+                DefaultConnector::default().chain(BodyPatience(phases.read)),
+                DefaultResolver::default(),
+            )
+        };
+        Self {
+            by_environment: agent(config().build()),
+            direct: agent(config().proxy(None).build()),
+        }
+    }
+}
+
+/// The library's error in our words. Its own texts can hold URLs, so few of them are passed on.
+pub(crate) fn why(error: &ureq::Error, host: &str) -> String {
+    match error {
+        ureq::Error::Timeout(phase) => format!("{host} did not answer in time ({phase})"),
+        ureq::Error::HostNotFound => format!("host name {host} is not known"),
+        ureq::Error::ConnectProxyFailed(_) | ureq::Error::InvalidProxyUrl => {
+            format!("the proxy gives no connection to {host}")
+        }
+        ureq::Error::Io(io) if io.kind() == ErrorKind::UnexpectedEof => {
+            format!("{host} broke the connection off")
+        }
+        ureq::Error::Io(io) if io.kind() == ErrorKind::ConnectionRefused => {
+            format!("{host} refuses the connection")
+        }
+        ureq::Error::Io(io) => format!("{host}: {io}"),
+        ureq::Error::Rustls(tls) => format!("{host}: {tls}"),
+        ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
+            format!("{host} answers with something that is not HTTP")
+        }
+        _ => format!("no connection to {host}"),
+    }
+}
+
+/// Gives the reads of a body a limit each. The library's own limit per read would also end the
+/// wait for the first byte of an answer, which may rightly take longer.
+#[derive(Debug)]
+struct BodyPatience(Duration);
+
+impl Connector<Box<dyn Transport>> for BodyPatience {
+    type Out = PatientTransport;
+
+    fn connect(
+        &self,
+        _details: &ConnectionDetails<'_>,
+        chained: Option<Box<dyn Transport>>,
+    ) -> Result<Option<Self::Out>, ureq::Error> {
+        Ok(chained.map(|inner| PatientTransport {
+            inner,
+            per_read: self.0,
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct PatientTransport {
+    inner: Box<dyn Transport>,
+    per_read: Duration,
+}
+
+impl Transport for PatientTransport {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.inner.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        self.inner.transmit_output(amount, timeout)
+    }
+
+    fn await_input(&mut self, mut timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        if timeout.reason != Timeout::RecvResponse {
+            timeout.per_read = Some(self.per_read.into());
+        }
+        self.inner.await_input(timeout)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.inner.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.inner.is_tls()
+    }
+}
