@@ -16,7 +16,7 @@
 //!   know each other.
 //! - [`cli`] turns flags into domain types, [`ui`] is the only writer to the terminal, [`context`]
 //!   and [`config`] are made once per process.
-//! - [`http`] is the way to other machines.
+//! - [`http`] and [`program`] are the ways to other machines and other programs.
 //! - [`clock`], [`secret`], [`stop`], [`disk`], [`error`] are what every other module may use.
 
 pub mod actor;
@@ -48,6 +48,7 @@ pub mod lock;
 mod mutation;
 pub mod notification;
 pub mod policy;
+pub mod program;
 pub mod recurrence;
 pub mod retention;
 pub mod retry;

@@ -15,8 +15,6 @@ pub mod proxy;
 use std::fs;
 use std::io::Read as _;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -26,13 +24,13 @@ use self::certificate::Certificate;
 use crate::clock::Clock;
 use crate::disk::file_error;
 use crate::error::{Error, Kind, Result};
+use crate::program::{Program, Unfinished};
 use crate::stop::Stop;
 use crate::tenant::Credential;
 
 /// No secret is longer; a file or a command that has more is something else.
 const MAX_BYTES: u64 = 64 * 1024;
 const COMMAND_LIMIT: Duration = Duration::from_secs(30);
-const COMMAND_POLL: Duration = Duration::from_millis(20);
 
 /// Checks what can be checked without signing in: files are there, private, and hold what they
 /// should; the command can be split into words, the variable has a possible name. Whether a
@@ -43,7 +41,7 @@ pub fn check_credential(credential: &Credential, now: DateTime<Utc>) -> Result<(
         Credential::SecretFile(path) | Credential::FederatedTokenFile(path) => {
             private_file(path).map(drop)
         }
-        Credential::SecretCommand(command) => words(command).map(drop),
+        Credential::SecretCommand(command) => program(command).map(drop),
         Credential::Certificate(path) => Certificate::read(path)?.require_valid(now),
         Credential::GithubOidc(_)
         | Credential::AzurePipelinesOidc(_)
@@ -160,50 +158,31 @@ pub fn from_env(variable: &str) -> Result<SecretString> {
     })
 }
 
-fn words(command: &str) -> Result<(String, Vec<String>)> {
-    let unusable = |why: &str| {
+fn program(command: &str) -> Result<Program> {
+    Program::of(command).map_err(|why| {
         Error::new(
             Kind::CredentialUnusable,
             format!("secret command cannot be used: {why}"),
         )
-    };
-    let mut words = shell_words::split(command)
-        .map_err(|_| unusable("a quote is not closed"))?
-        .into_iter();
-    let program = words.next().ok_or_else(|| unusable("it is empty"))?;
-    Ok((program, words.collect()))
+    })
 }
 
 /// Runs the command and takes the first line that it prints.
 pub fn from_command(command: &str, clock: &dyn Clock, stop: &Stop) -> Result<SecretString> {
-    let (program, arguments) = words(command)?;
-    let origin = format!("secret command {program}");
+    let program = program(command)?;
+    let origin = format!("secret command {}", program.path());
     let unusable = |why: &dyn std::fmt::Display| {
         Error::new(Kind::CredentialUnusable, format!("{origin}: {why}"))
     };
-    let mut child = Command::new(&program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|error| {
-            unusable(&format_args!("cannot start: {error}"))
-                .hint("name the program by its whole path: cron searches few directories")
-        })?;
-    let ended = wait_for(&mut child, clock, stop);
-    if ended.is_err() {
-        // A program that is already gone is no reason to complain twice.
-        let _ = child.kill();
-        let _ = child.wait();
-    }
-    let (status, printed) = ended.map_err(|why| match why {
+    let answered = program.answer(COMMAND_LIMIT, MAX_BYTES, clock, stop);
+    let (status, printed) = answered.map_err(|why| match why {
+        Unfinished::NotStarted(error) => unusable(&format_args!("cannot start: {error}"))
+            .hint("name the program by its whole path: cron searches few directories"),
         Unfinished::Stopped => Error::new(Kind::Canceled, format!("{origin}: stopped")),
-        Unfinished::TooLong => unusable(&format_args!(
-            "not done after {} s",
-            COMMAND_LIMIT.as_secs()
-        )),
-        Unfinished::TooMuch => unusable(&format_args!("printed more than {MAX_BYTES} bytes")),
+        Unfinished::TooLong(limit) => {
+            unusable(&format_args!("not done after {} s", limit.as_secs()))
+        }
+        Unfinished::TooMuch(most) => unusable(&format_args!("printed more than {most} bytes")),
         Unfinished::Io(error) => unusable(&error),
     })?;
     if !status.success() {
@@ -211,63 +190,6 @@ pub fn from_command(command: &str, clock: &dyn Clock, stop: &Stop) -> Result<Sec
             .hint("run the command by hand; it has to print the secret as its first line"));
     }
     secret_of(&origin, printed, |text| text.lines().next().unwrap_or(""))
-}
-
-enum Unfinished {
-    Stopped,
-    TooLong,
-    TooMuch,
-    Io(std::io::Error),
-}
-
-fn wait_for(
-    child: &mut Child,
-    clock: &dyn Clock,
-    stop: &Stop,
-) -> Result<(ExitStatus, Vec<u8>), Unfinished> {
-    let output = read_aside(child);
-    let began = clock.monotonic();
-    let mut printed = None;
-    loop {
-        if printed.is_none() {
-            printed = match output.try_recv() {
-                Ok(read) => Some(read.map_err(Unfinished::Io)?),
-                Err(TryRecvError::Empty) => None,
-                Err(TryRecvError::Disconnected) => Some(Vec::new()),
-            };
-        }
-        if printed.as_ref().is_some_and(|p| p.len() as u64 > MAX_BYTES) {
-            return Err(Unfinished::TooMuch);
-        }
-        // A grandchild may hold the pipe open; whoever gives a secret closes it.
-        if let Some(bytes) = printed.take() {
-            match child.try_wait().map_err(Unfinished::Io)? {
-                Some(status) => return Ok((status, bytes)),
-                None => printed = Some(bytes),
-            }
-        }
-        if stop.requested().is_some() {
-            return Err(Unfinished::Stopped);
-        }
-        if clock.monotonic().saturating_duration_since(began) >= COMMAND_LIMIT {
-            return Err(Unfinished::TooLong);
-        }
-        clock.sleep(COMMAND_POLL, stop);
-    }
-}
-
-/// Reads the output in a thread of its own, because a read of a pipe knows no time limit.
-fn read_aside(child: &mut Child) -> Receiver<std::io::Result<Vec<u8>>> {
-    let (sender, receiver) = channel();
-    if let Some(pipe) = child.stdout.take() {
-        std::thread::spawn(move || {
-            let mut printed = Vec::new();
-            let read = pipe.take(MAX_BYTES + 1).read_to_end(&mut printed);
-            // Nobody listens any more when the time was over first.
-            let _ = sender.send(read.map(|_| printed));
-        });
-    }
-    receiver
 }
 
 fn secret_of(

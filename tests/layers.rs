@@ -77,6 +77,7 @@ fn each_outside_thing_has_one_place() {
     only_in("env::var", &["config.rs", "secret"]);
     only_in("ureq::", &["http", "graph/wire.rs"]);
     only_in("rustls_native_certs", &["http/"]);
+    only_in("Command::new(", &["program.rs", "doctor/cron.rs", "cli/doctor/"]);
     only_in(
         "rusqlite::",
         &["store", "dispatch/", "run/", "retention/", "cli", "audit"],
@@ -115,6 +116,7 @@ fn dependencies_point_one_way() {
         "crontab.rs",
         "finding.rs",
         "http",
+        "program.rs",
     ] {
         never_in(lower, "crate::cli");
         never_in(lower, "crate::ui");

@@ -1,0 +1,337 @@
+//! A program of somebody else's that is started: by its words, without a shell, with nothing on its
+//! stdin and none of our files, and ended when it takes too long.
+//!
+//! What is started for an answer ([`Program::answer`]) stays in our group, so that it can ask its user
+//! on the terminal and Ctrl-C reaches it. What is only told something ([`Program::tell`]) gets a group
+//! of its own, which is ended as a whole.
+
+use std::io::{self, Read};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::clock::Clock;
+use crate::stop::Stop;
+
+/// How often a program that goes on is looked at.
+const POLL: Duration = Duration::from_millis(20);
+/// How long what a program has printed may take to arrive once it has ended.
+const REST: Duration = Duration::from_millis(200);
+
+/// A program and its arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    path: String,
+    arguments: Vec<String>,
+}
+
+/// Why there is no end of a program to speak of.
+#[derive(Debug)]
+pub enum Unfinished {
+    /// It could not be started.
+    NotStarted(io::Error),
+    /// A stop was requested.
+    Stopped,
+    /// It took longer than this.
+    TooLong(Duration),
+    /// It printed more than so many bytes.
+    TooMuch(u64),
+    /// What it printed could not be read, or its end not be waited for.
+    Io(io::Error),
+}
+
+/// What a program that is told something finds around it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Variables {
+    /// What is set, beside what there is.
+    pub set: Vec<(&'static str, String)>,
+    /// What is taken away of what there is.
+    pub unset: Vec<String>,
+}
+
+impl Program {
+    /// Splits a command into words as a shell would; nothing in them is expanded.
+    ///
+    /// # Errors
+    /// Why it is no command.
+    pub fn of(command: &str) -> Result<Self, &'static str> {
+        if command.contains('\0') {
+            return Err("it has a character that no command has");
+        }
+        let mut words = shell_words::split(command)
+            .map_err(|_| "a quote is not closed")?
+            .into_iter();
+        let path = words.next().filter(|path| !path.is_empty());
+        Ok(Self {
+            path: path.ok_or("it is empty")?,
+            arguments: words.collect(),
+        })
+    }
+
+    /// What is started, without its arguments.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.path);
+        command.args(&self.arguments).stdin(Stdio::null());
+        command
+    }
+
+    /// Starts it, and gives how it ended and what it printed on stdout, up to `most` bytes.
+    ///
+    /// # Errors
+    /// It was not started, or was ended.
+    pub fn answer(
+        &self,
+        limit: Duration,
+        most: u64,
+        clock: &dyn Clock,
+        stop: &Stop,
+    ) -> Result<(ExitStatus, Vec<u8>), Unfinished> {
+        let mut child = self
+            .command()
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(Unfinished::NotStarted)?;
+        let output = child.stdout.take().map(|pipe| read_aside(pipe, most));
+        let mut printed = None;
+        let ended = wait(&mut child, limit, clock, stop, |child| {
+            if printed.is_none() {
+                printed = match output.as_ref().map(Receiver::try_recv) {
+                    Some(Ok(read)) => Some(read.map_err(Unfinished::Io)?),
+                    Some(Err(TryRecvError::Empty)) => None,
+                    Some(Err(TryRecvError::Disconnected)) | None => Some(Vec::new()),
+                };
+            }
+            // A grandchild may hold the pipe open; whoever gives an answer closes it.
+            match printed.take() {
+                Some(bytes) if bytes.len() as u64 > most => Err(Unfinished::TooMuch(most)),
+                Some(bytes) => match child.try_wait().map_err(Unfinished::Io)? {
+                    Some(status) => Ok(Some((status, bytes))),
+                    None => {
+                        printed = Some(bytes);
+                        Ok(None)
+                    }
+                },
+                None => Ok(None),
+            }
+        });
+        if ended.is_err() {
+            // A program that is already gone is no reason to complain twice.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        ended
+    }
+
+    /// Starts it with these variables, and gives how it ended. What it prints goes nowhere, or, where
+    /// `heard`, into what comes back, up to `most` bytes.
+    ///
+    /// # Errors
+    /// It was not started, or was ended together with what it had started.
+    pub fn tell(
+        &self,
+        variables: &Variables,
+        limit: Duration,
+        heard: Option<u64>,
+        clock: &dyn Clock,
+        stop: &Stop,
+    ) -> Result<(ExitStatus, Vec<u8>), Unfinished> {
+        let mut command = self.command();
+        command.process_group(0);
+        for name in &variables.unset {
+            command.env_remove(name);
+        }
+        let set = variables.set.iter();
+        command.envs(set.map(|(name, value)| (name, value)));
+        let ear = match heard {
+            None => {
+                command.stdout(Stdio::null()).stderr(Stdio::null());
+                None
+            }
+            Some(most) => {
+                let (reader, writer) = io::pipe().map_err(Unfinished::NotStarted)?;
+                let other = writer.try_clone().map_err(Unfinished::NotStarted)?;
+                command.stdout(writer).stderr(other);
+                Some(Ear::on(reader, most))
+            }
+        };
+        let mut child = command.spawn().map_err(Unfinished::NotStarted)?;
+        // With it go our ends of the pipe that it prints into.
+        drop(command);
+        let ended = wait(&mut child, limit, clock, stop, |child| {
+            child.try_wait().map_err(Unfinished::Io)
+        });
+        if ended.is_err() {
+            let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+            let _ = group.map(|group| kill_process_group(group, Signal::KILL));
+            let _ = child.wait();
+        }
+        let status = ended?;
+        Ok((
+            status,
+            ear.map(|ear| ear.printed(clock, stop)).unwrap_or_default(),
+        ))
+    }
+}
+
+/// Looks at a program until `look` has seen its end, a stop is requested, or the time is over.
+fn wait<T>(
+    child: &mut Child,
+    limit: Duration,
+    clock: &dyn Clock,
+    stop: &Stop,
+    mut look: impl FnMut(&mut Child) -> Result<Option<T>, Unfinished>,
+) -> Result<T, Unfinished> {
+    let began = clock.monotonic();
+    loop {
+        if let Some(ended) = look(child)? {
+            return Ok(ended);
+        }
+        if stop.requested().is_some() {
+            return Err(Unfinished::Stopped);
+        }
+        if clock.monotonic().saturating_duration_since(began) >= limit {
+            return Err(Unfinished::TooLong(limit));
+        }
+        clock.sleep(POLL, stop);
+    }
+}
+
+/// Reads the output in a thread of its own, because a read of a pipe knows no time limit.
+fn read_aside(pipe: impl Read + Send + 'static, most: u64) -> Receiver<io::Result<Vec<u8>>> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let mut printed = Vec::new();
+        let read = pipe.take(most + 1).read_to_end(&mut printed);
+        // Nobody listens any more when the time was over first.
+        let _ = sender.send(read.map(|_| printed));
+    });
+    receiver
+}
+
+/// Hears what a program prints while it prints it: something that it leaves behind may hold the pipe
+/// open for ever.
+struct Ear {
+    heard: Arc<Mutex<Vec<u8>>>,
+    over: Receiver<()>,
+}
+
+impl Ear {
+    fn on(mut pipe: io::PipeReader, most: u64) -> Self {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let (sender, over) = channel();
+        let shared = Arc::clone(&heard);
+        std::thread::spawn(move || {
+            let mut piece = [0; 4096];
+            while let Ok(length) = pipe.read(&mut piece) {
+                if length == 0 {
+                    break;
+                }
+                let mut heard = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                if heard.len() as u64 <= most {
+                    heard.extend_from_slice(piece.get(..length).unwrap_or_default());
+                }
+            }
+            let _ = sender.send(());
+        });
+        Self { heard, over }
+    }
+
+    fn printed(self, clock: &dyn Clock, stop: &Stop) -> Vec<u8> {
+        let began = clock.monotonic();
+        while matches!(self.over.try_recv(), Err(TryRecvError::Empty))
+            && clock.monotonic().saturating_duration_since(began) < REST
+        {
+            clock.sleep(POLL, stop);
+        }
+        std::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::stop::Reason;
+
+    fn told(command: &str, variables: &Variables) -> (ExitStatus, String) {
+        let program = Program::of(command).unwrap();
+        let limit = Duration::from_secs(60);
+        let stop = Stop::default();
+        let ended = program.tell(variables, limit, Some(1000), &SystemClock, &stop);
+        let (status, printed) = ended.unwrap();
+        (status, String::from_utf8(printed).unwrap())
+    }
+
+    #[test]
+    fn words_are_split_and_nothing_is_expanded() {
+        let program = Program::of("/bin/notify 'a b' $HOME \"$(touch x)\" ;").unwrap();
+        assert_eq!(program.path(), "/bin/notify");
+        assert_eq!(program.arguments, ["a b", "$HOME", "$(touch x)", ";"]);
+        for bad in ["", "  ", "a 'b", "''", "a\0b"] {
+            assert!(Program::of(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_told_comes_by_variables_and_what_is_printed_is_heard() {
+        let variables = Variables {
+            set: vec![("TOLD", "a b".to_owned())],
+            unset: vec!["HOME".to_owned()],
+        };
+        let (status, printed) = told(
+            "/bin/sh -c 'echo \"$TOLD-$HOME-\"; echo err >&2; exit 3'",
+            &variables,
+        );
+        assert_eq!(status.code(), Some(3));
+        assert_eq!(printed, "a b--\nerr\n");
+        let (status, printed) = told("/bin/sh -c 'sleep 600 & echo begun'", &variables);
+        assert!(status.success());
+        assert_eq!(
+            printed, "begun\n",
+            "what it leaves behind is not waited for"
+        );
+    }
+
+    #[test]
+    fn what_takes_too_long_is_ended_with_all_that_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let ids = folder.path().join("ids");
+        let line = format!("/bin/sh -c 'sleep 600 & echo $! > {}; wait'", ids.display());
+        let program = Program::of(&line).unwrap();
+        let stop = Stop::default();
+        let began = Instant::now();
+        let (none, limit) = (Variables::default(), Duration::from_secs(600));
+        let error = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !std::fs::read_to_string(&ids).is_ok_and(|text| text.ends_with('\n')) {
+                    SystemClock.sleep(POLL, &Stop::default());
+                }
+                stop.request(Reason::Terminate);
+            });
+            program.tell(&none, limit, None, &SystemClock, &stop)
+        });
+        assert!(matches!(error, Err(Unfinished::Stopped)));
+        let id = std::fs::read_to_string(&ids).unwrap();
+        let stat = std::path::Path::new("/proc").join(id.trim()).join("stat");
+        while std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
+            assert!(began.elapsed() < Duration::from_secs(60), "it goes on");
+            SystemClock.sleep(POLL, &Stop::default());
+        }
+        let error = program.tell(&none, Duration::ZERO, None, &SystemClock, &Stop::default());
+        assert!(matches!(error, Err(Unfinished::TooLong(_))));
+        let missing = Program::of("tenantpilot-no-such-program").unwrap();
+        let error = missing.tell(&none, limit, None, &SystemClock, &Stop::default());
+        assert!(matches!(error, Err(Unfinished::NotStarted(_))));
+    }
+}
