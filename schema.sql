@@ -397,3 +397,70 @@ WHEN NEW.id <> OLD.id OR NEW.at <> OLD.at OR NEW.user <> OLD.user
 BEGIN
     SELECT RAISE(ABORT, 'a notification does not change; only that it was read');
 END;
+
+-- Where the runs of a schedule are told to a check. Whoever knows such a URL can say that all is well,
+-- so that it stands apart from what a schedule shows to everybody.
+CREATE TABLE ping_urls (
+    schedule_id INTEGER PRIMARY KEY,
+    tenant_id   INTEGER NOT NULL,
+    url         TEXT    NOT NULL,
+    FOREIGN KEY (tenant_id, schedule_id) REFERENCES schedules (tenant_id, id) ON DELETE CASCADE
+) STRICT;
+
+-- How a schedule stood after its newest run that tells (src/monitoring/change.rs); no row before the
+-- first.
+CREATE TABLE schedule_states (
+    schedule_id INTEGER PRIMARY KEY,
+    tenant_id   INTEGER NOT NULL,
+    state       TEXT    NOT NULL CHECK (state IN ('well', 'partial', 'failed', 'missed')),
+    FOREIGN KEY (tenant_id, schedule_id) REFERENCES schedules (tenant_id, id) ON DELETE CASCADE
+) STRICT;
+
+-- Changes of that which wait to be told, one row for each monitor that is to be told; it appears in
+-- the transaction that ends the run, and goes when it was told or given up
+-- (src/monitoring/delivery.rs).
+-- event_id: the same for all monitors, and each time that it is told.
+-- tries:    how often telling failed while it waited.
+CREATE TABLE state_changes (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    monitor    TEXT    NOT NULL CHECK (monitor IN ('webhook', 'hook')),
+    event_id   TEXT    NOT NULL,
+    at         INTEGER NOT NULL,
+    tenant_id  INTEGER NOT NULL,
+    run_id     INTEGER NOT NULL,
+    state      TEXT    NOT NULL CHECK (state IN ('well', 'partial', 'failed', 'missed')),
+    previous   TEXT    NOT NULL CHECK (previous IN ('well', 'partial', 'failed', 'missed')),
+    tries      INTEGER NOT NULL DEFAULT 0,
+    FOREIGN KEY (tenant_id, run_id) REFERENCES runs (tenant_id, id) ON DELETE CASCADE,
+    UNIQUE (monitor, run_id),
+    CHECK (state <> previous)
+) STRICT;
+
+CREATE INDEX state_changes_monitor ON state_changes (monitor, id);
+
+CREATE INDEX state_changes_run ON state_changes (tenant_id, run_id);
+
+-- Who is told, and how that goes. The rows of webhook and hook appear when a dispatch first has one:
+-- only from then on changes of state wait for it. The others appear when telling first fails.
+-- failing_from, failures: since when, and how often in a row.
+-- given_up: how many changes of state were never told.
+CREATE TABLE monitors (
+    id           INTEGER PRIMARY KEY,
+    monitor      TEXT    NOT NULL CHECK (monitor IN ('ping', 'dispatch-ping', 'webhook', 'hook',
+                                                     'metrics')),
+    tenant_id    INTEGER,
+    schedule_id  INTEGER,
+    failing_from INTEGER,
+    failed_at    INTEGER,
+    failures     INTEGER NOT NULL DEFAULT 0,
+    reason       TEXT,
+    given_up     INTEGER NOT NULL DEFAULT 0,
+    FOREIGN KEY (tenant_id, schedule_id) REFERENCES schedules (tenant_id, id) ON DELETE CASCADE,
+    CHECK ((monitor = 'ping') = (schedule_id IS NOT NULL)),
+    CHECK ((tenant_id IS NULL) = (schedule_id IS NULL)),
+    CHECK ((failures = 0) = (failing_from IS NULL))
+) STRICT;
+
+CREATE UNIQUE INDEX monitors_monitor ON monitors (monitor, coalesce(schedule_id, 0));
+
+CREATE INDEX monitors_schedule ON monitors (tenant_id, schedule_id) WHERE schedule_id IS NOT NULL;

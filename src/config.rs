@@ -151,8 +151,8 @@ pub struct Config {
     pub progress: bool,
     /// Who called sudo, as sudo says.
     pub sudo_user: Option<String>,
-    /// Whether `--db` was given by somebody who acts by sudo as another user than root.
-    pub strange_database: bool,
+    /// Whether somebody acts by sudo as another user than root.
+    pub by_sudo: bool,
 }
 
 impl Config {
@@ -181,8 +181,7 @@ impl Config {
                 && !flags.json,
             progress: environment.stderr_terminal && !environment.ci && !flags.json && !flags.quiet,
             sudo_user: environment.sudo_user.clone(),
-            strange_database: flags.database.is_some()
-                && !environment.root
+            by_sudo: !environment.root
                 && environment
                     .sudo_user
                     .as_ref()

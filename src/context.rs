@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::graph::client::Connector;
 use crate::lock::Locks;
+use crate::monitoring::ping::Pings;
 use crate::role::{Action, Held, Place, Readable, Role};
 use crate::run::Means;
 use crate::secret::platform::Platform;
@@ -157,6 +158,12 @@ impl Context {
         )))
     }
 
+    /// Whether the actor may do this in that tenant: for what is shown to some alone. To be asked once
+    /// the store is open.
+    pub fn may(&self, action: Action, tenant: TenantId) -> bool {
+        self.held.borrow().allows(action, Place::In(tenant))
+    }
+
     /// What the actor was kept from, if from anything.
     pub fn denial(&self) -> Option<Denial> {
         self.denial.borrow().clone()
@@ -192,12 +199,27 @@ impl Context {
     /// Somebody who may run this program as another user must not choose the file: in one of their
     /// own they are owner, and a tenant's secret can be a command.
     fn refuse_strange_database(&self) -> Result<()> {
-        if !self.config.strange_database {
+        if self.config.database_flag.is_none() {
+            return Ok(());
+        }
+        self.refuse_by_sudo(
+            "--db is",
+            "leave it out: the database is that of the other user",
+        )
+    }
+
+    /// Refuses what is not for somebody who may run this program as another user than root and no other:
+    /// `what` is the beginning of the sentence.
+    ///
+    /// # Errors
+    /// They are one.
+    pub fn refuse_by_sudo(&self, what: &str, hint: &str) -> Result<()> {
+        if !self.config.by_sudo {
             return Ok(());
         }
         let whose = self.config.sudo_user.as_deref().unwrap_or_default();
-        let what = format!("--db is not for {whose}, who acts as another user by sudo");
-        Err(Error::usage(what).hint("leave it out: the database is that of the other user"))
+        let what = format!("{what} not for {whose}, who acts as another user by sudo");
+        Err(Error::usage(what).hint(hint))
     }
 
     /// The same for what runs or removes backups: not on a network file system.
@@ -254,6 +276,7 @@ impl Context {
                 user_agent,
             )
             .at_most(max_requests),
+            pings: Pings::new(Arc::clone(&clock), stop.clone(), user_agent),
             clock,
             stop,
             zones: self.zones().clone(),

@@ -76,7 +76,7 @@ use std::time::Duration;
 use crate::clock;
 use crate::error::Result;
 use crate::lock::Owner;
-use crate::run::Means;
+use crate::run::{Ending, ErrorCode, Means, Status};
 use crate::slot::Slot;
 use crate::store::{self, Store};
 
@@ -92,24 +92,55 @@ pub struct Report {
     pub executed: Vec<Executed>,
 }
 
-/// Does what is due in the minute `now`; `jobs` runs execute at once.
+/// Does what is due in the minute `now`; `jobs` runs execute at once. `decided` is called once it is
+/// decided what that is, before it is done.
 ///
 /// # Errors
 /// The database cannot be used, or the machine's clock is wrong beyond doubt.
-pub fn dispatch(means: &Means, now: Slot, jobs: usize) -> Result<Report> {
+pub fn dispatch(
+    means: &Means,
+    now: Slot,
+    jobs: usize,
+    decided: impl FnOnce(&Decision),
+) -> Result<Report> {
     let store = means.store()?;
     let at = means.clock.now();
     clock::require_plausible(at)?;
     means.locks.note_dispatch(at);
     if is_idle(means, &store, now)? {
-        return Ok(Report::default());
+        let report = Report::default();
+        decided(&report.decision);
+        return Ok(report);
     }
     let process = means.locks.process()?;
     means.locks.sweep();
     let mut decision = store.write(|tx| claim::decide(tx, means, process.owner(), now))?;
+    decided(&decision);
+    ping_checks(means, &decision);
     let claims = std::mem::take(&mut decision.claims);
     let executed = execute_all(means, process.owner(), claims, jobs, LOCK_PATIENCE);
     Ok(Report { decision, executed })
+}
+
+/// Pings the checks of schedules that have no run which could: its process is gone, or there never was
+/// one.
+fn ping_checks(means: &Means, decision: &Decision) {
+    for run in &decision.interrupted {
+        let ending = Ending::because(Status::Failed, ErrorCode::Interrupted, "");
+        let pings = means.pings.of_run(&run.schedule, &run.owner, run.run_id);
+        pings.end(run.run_id, &ending);
+    }
+    for lost in &decision.missed {
+        let slots = match lost.missed.count {
+            1 => "1 slot was".to_owned(),
+            count => format!("{count} slots were"),
+        };
+        let line = format!(
+            "did not run: {slots} missed, the newest {}",
+            lost.missed.newest
+        );
+        means.pings.missed(&lost.schedule, line);
+    }
 }
 
 /// What [`dispatch`] would decide in the minute `now`; nothing changes.

@@ -15,6 +15,7 @@
 //! | the crontab line, cron itself, the newest dispatch | `cron` |
 //! | runs that nobody answers for | `runs` |
 //! | credentials | `credentials` |
+//! | who is told how runs went, and how that goes | `monitoring` |
 //! | proxy, trust roots, the hosts of Graph and of the sign-in | `network` |
 
 mod credentials;
@@ -22,6 +23,7 @@ pub mod cron;
 mod database;
 mod disk;
 mod files;
+mod monitoring;
 mod network;
 mod runs;
 mod time;
@@ -89,6 +91,9 @@ pub fn examine(around: &Surroundings) -> Vec<Finding> {
     }));
     findings.extend(with_store(store.as_ref(), "credentials", |store| {
         credentials::examine(around, store)
+    }));
+    findings.extend(with_store(store.as_ref(), "monitoring", |store| {
+        monitoring::examine(around, store)
     }));
     findings.extend(network::examine(around, store.as_ref()));
     findings

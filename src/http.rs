@@ -2,13 +2,15 @@
 //! is told of a failure, and the pieces of URLs.
 //!
 //! With `graph/wire.rs`, which sends what Graph is asked, this is the only place that knows the HTTP
-//! library. It does not know Graph.
+//! library. It knows neither Graph nor what anybody monitors.
 //!
 //! - A redirect is never followed: who is asked is decided here, not by who answers.
 //! - The proxy comes from the environment, except for this machine, which is always reached
 //!   directly: the library would send even loopback through a proxy.
 //! - A failure is told with the host and without the URL, whose path may be a secret.
 
+pub mod address;
+pub mod messenger;
 pub mod outside;
 pub(crate) mod url;
 

@@ -11,6 +11,7 @@
 //!   [`authors`] who changed it.
 //! - [`doctor`] looks at everything around, with [`crontab`] for what cron was told; [`finding`] is what
 //!   such checks find.
+//! - [`monitoring`] tells others how runs went: pings, webhooks, a hook, metrics.
 //! - [`diff`] says what changed between two backup sets, or since one.
 //! - [`graph`] speaks to Microsoft Graph; [`store`] keeps everything in one SQLite file; they do not
 //!   know each other.
@@ -44,6 +45,7 @@ mod json;
 pub mod labels;
 pub mod life;
 pub mod lock;
+pub mod monitoring;
 #[cfg(test)]
 mod mutation;
 pub mod notification;

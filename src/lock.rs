@@ -1,4 +1,4 @@
-//! File locks: one per schedule, one per process that answers for runs.
+//! File locks: one per schedule, one per process that answers for runs, one per monitor.
 //!
 //! The kernel gives up an advisory lock when its holder dies, so a lock cannot go stale and
 //! nothing here goes by a process id or an age. The text in a lock file is for messages only.
@@ -8,6 +8,8 @@
 //! - A *process lock* is held from before the first claim of a process to its end and proves that
 //!   the owner of a queued or running run lives. Its file is removed by its owner, or by whoever
 //!   finds the owner gone.
+//! - A *delivery lock* is held while a process tells one monitor what waits for it, or writes its file.
+//!   Its file is never removed.
 //!
 //! Three windows, and what closes them:
 //! - A file is unlinked while somebody holds or takes its lock: another process could lock a new
@@ -117,6 +119,21 @@ impl Locks {
                     written.map_err(|error| file_error("write", &path, &error))?;
                     return Ok(Ok(ScheduleLock { _file: file }));
                 }
+                Taken::Yes => {}
+            }
+        }
+    }
+
+    /// Takes the lock of whoever tells a monitor what waits for it, if it is free; given up when
+    /// dropped.
+    pub fn delivery(&self, monitor: &str) -> Result<Option<File>> {
+        self.ensure_folder()?;
+        let path = self.folder.join(format!("delivery-{monitor}"));
+        loop {
+            let file = open(&path)?;
+            match try_lock(&file, &path)? {
+                Taken::No => return Ok(None),
+                Taken::Yes if has_its_name(&file, &path)? => return Ok(Some(file)),
                 Taken::Yes => {}
             }
         }

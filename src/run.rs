@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::error::{Kind, Result};
 use crate::graph::client::Connector;
 use crate::lock::Locks;
+use crate::monitoring::ping::Pings;
 use crate::schedule::ScheduleId;
 use crate::slot::Slot;
 use crate::stop::Stop;
@@ -36,6 +37,8 @@ pub struct Means {
     pub stop: Stop,
     /// The way to every tenant's Graph.
     pub connector: Connector,
+    /// The checks that are told of runs.
+    pub pings: Pings,
     /// Where zone rules come from.
     pub zones: Source,
     /// The acting OS user.

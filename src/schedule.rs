@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::http::address::Address;
 use crate::recurrence::Recurrence;
 use crate::retention::rules::{Keep, Rules};
 use crate::slot::Slot;
@@ -41,6 +42,8 @@ pub struct Settings {
     pub labels: BTreeMap<String, String>,
     /// Whether slots are run.
     pub enabled: bool,
+    /// The check that is told of each run.
+    pub ping_url: Option<Address>,
 }
 
 /// A schedule as the store holds it.

@@ -137,4 +137,4 @@ fn since(then: DateTime<Utc>, now: DateTime<Utc>) -> Duration {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

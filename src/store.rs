@@ -18,6 +18,7 @@ mod file;
 #[cfg(test)]
 mod fixture;
 mod migrate;
+pub mod monitors;
 pub mod notifications;
 mod read_only;
 pub mod retention;
@@ -26,6 +27,7 @@ pub mod runs;
 pub mod schedules;
 pub mod slots;
 pub mod space;
+pub mod state_changes;
 pub mod tenants;
 pub mod volume;
 
@@ -42,7 +44,7 @@ use crate::error::{Error, Kind, Result};
 pub const SCHEMA: &str = include_str!("../schema.sql");
 
 /// The version of [`SCHEMA`], kept in `PRAGMA user_version`.
-pub const SCHEMA_VERSION: i64 = 3;
+pub const SCHEMA_VERSION: i64 = 4;
 
 /// Marks our files in `PRAGMA application_id`: "TPlt".
 pub const APPLICATION_ID: i64 = 0x5450_6c74;

@@ -23,6 +23,7 @@ use tenantpilot::dispatch::{self, Report};
 use tenantpilot::error::{ExitCode, Result};
 use tenantpilot::graph::client::Connector;
 use tenantpilot::lock::Locks;
+use tenantpilot::monitoring::ping::Pings;
 use tenantpilot::run::Means;
 use tenantpilot::slot::Slot;
 use tenantpilot::stop::Stop;
@@ -82,13 +83,14 @@ fn dispatch(fleet: &Fleet, clock: &Arc<Turning>) -> Result<Report> {
     let means = Means {
         locks: Locks::beside(&database),
         connector: Connector::new(Arc::clone(&clock), stop.clone(), "tenantpilot/test"),
+        pings: Pings::new(Arc::clone(&clock), stop.clone(), "tenantpilot/test"),
         database,
         clock,
         stop,
         zones: Source::Compiled,
         actor: "test".to_owned(),
     };
-    dispatch::dispatch(&means, now, 4)
+    dispatch::dispatch(&means, now, 4, |_| ())
 }
 
 fn time(text: &str) -> DateTime<Utc> {

@@ -528,6 +528,12 @@ fn links_in_the_way_lead_nowhere() {
             let _ = fs::remove_file(stage.env.path(name));
         }
     }
+    // The file of metrics, and the name under which it is written.
+    for name in ["m.prom", ".m.prom.tenantpilot-draft"] {
+        symlink(&victim, stage.env.path(name)).unwrap();
+        stage.env.run(&["dispatch", "--metrics", "m.prom"]).warned();
+        let _ = fs::remove_file(stage.env.path(name));
+    }
     assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
     stage.success();

@@ -24,11 +24,14 @@ const VERSION_1: &str = include_str!("fixtures/database-1.sql");
 /// Made by the program of schema version 2.
 const VERSION_2: &str = include_str!("fixtures/database-2.sql");
 
+/// Made by the program of schema version 3.
+const VERSION_3: &str = include_str!("fixtures/database-3.sql");
+
 /// What the program of each schema version made, from the first on, and how many sets it has.
-const DATABASES: [(&str, u64); 2] = [(VERSION_1, 9), (VERSION_2, 10)];
+const DATABASES: [(&str, u64); 3] = [(VERSION_1, 9), (VERSION_2, 10), (VERSION_3, 10)];
 
 /// The schema version of this program.
-const PRESENT: i64 = 3;
+const PRESENT: i64 = 4;
 
 /// Later than every slot that was accounted for in it, and before the next one.
 const BETWEEN: &str = "2026-11-25T02:01:00Z";
@@ -109,6 +112,20 @@ fn a_database_of_version_2_is_migrated_too() {
     assert_eq!(version(&env), PRESENT);
     let sets = env.items(&["backups", "list"]);
     assert_eq!((sets.len(), &sets[0]["id"]), (9, &11.into()));
+    assert_eq!(env.json(&["backups", "verify"])["ok"], true);
+    assert_eq!(env.json(&["db", "check"])["ok"], true);
+}
+
+#[test]
+fn a_database_of_version_3_keeps_its_roles_and_notifications() {
+    let env = place(VERSION_3);
+    env.run(&["dispatch", "--at", BETWEEN]).ok();
+    assert_eq!(version(&env), PRESENT);
+    assert_eq!(env.items(&["roles", "list"]).len(), 2);
+    let notifications = env.items(&["notifications", "--all"]);
+    assert_eq!(notifications[0]["run_id"], 15);
+    let schedule = env.json(&["schedules", "show", "contoso/nightly"]);
+    assert_eq!(schedule["ping_url"], serde_json::Value::Null);
     assert_eq!(env.json(&["backups", "verify"])["ok"], true);
     assert_eq!(env.json(&["db", "check"])["ok"], true);
 }

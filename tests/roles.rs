@@ -581,6 +581,15 @@ fn a_service_account_and_those_who_come_by_sudo() {
     account
         .run(None, &["--db", theirs, "tenants", "list"])
         .fails(10);
+    // Nor a command that the account would run.
+    let stderr = account
+        .run(Some(&other_name), &["dispatch", "--hook", "/bin/true"])
+        .fails(2);
+    assert!(
+        stderr.contains("--hook and --metrics are not for"),
+        "{stderr}"
+    );
+    account.run(None, &["dispatch", "--hook", "/bin/true"]).ok();
 
     // Without sudo the other user cannot open it.
     let path = database.to_str().unwrap();

@@ -85,6 +85,8 @@ fn a_schedule_with_defaults_has_them_all() {
             "max_runtime_s": 3600,
             "spread_s": 0,
             "labels": {},
+            "ping": null,
+            "ping_url": null,
             "last_run_at": null,
             "last_run_status": null,
         })
@@ -123,6 +125,8 @@ fn every_flag_is_kept() {
             "90s",
             "--label",
             "a=b",
+            "--ping-url",
+            "https://hc-ping.com/5f0a",
             "--disabled",
         ],
     );
@@ -131,7 +135,7 @@ fn every_flag_is_kept() {
         "days_of_week": [1, 4], "timezone": "Europe/Oslo",
         "policy_types": ["settingsCatalogPolicy"], "include_foundations": false, "keep_last": 7,
         "grace_minutes": 30, "max_runtime_s": 7200, "spread_s": 90, "labels": { "a": "b" },
-        "next_run_at": null,
+        "ping_url": "https://hc-ping.com/5f0a", "next_run_at": null,
     });
     for (field, value) in expected.as_object().unwrap() {
         assert_eq!(schedule[field], *value, "{field}");

@@ -29,6 +29,8 @@ const SECRET: &str = "Marker~q7Zk_once-and-nowhere.else";
 const WRONG: &str = "Marker~q7Zk_a-wrong-one";
 /// What both begin with.
 const MARK: &str = "Marker~q7Zk";
+/// In the ping URL of a schedule, which the database holds and whoever may change it is shown.
+const CHECK: &str = "Check~q7Zk";
 /// What every token of the sandbox begins with; 32 hexadecimal digits follow.
 const TOKEN: &str = "sandbox.";
 
@@ -96,6 +98,7 @@ fn run(stage: &Stage, args: &[&str]) {
         let output = stage.env.command(&[args, more].concat()).output().unwrap();
         no_proof_in(&output.stdout, &format!("stdout of {args:?} {more:?}"));
         no_proof_in(&output.stderr, &format!("stderr of {args:?} {more:?}"));
+        no_check_in(&output, args, more);
         let code = output.status.code();
         let known = code.is_some_and(|code| code != 101);
         assert!(known, "{args:?} ended with {code:?}");
@@ -316,7 +319,27 @@ fn no_kind_of_credential_shows_what_it_proves_with() {
     for (variable, value) in github.iter().chain(&pipelines).chain(&app) {
         stage.env.set(variable, value);
     }
+    // Whom a dispatch tells, and the check of a schedule; nobody listens at either.
+    let nowhere = format!("http://127.0.0.1:9/{MARK}");
+    stage.env.set("TENANTPILOT_PING_URL", &nowhere);
+    stage.env.set("TENANTPILOT_WEBHOOK", &nowhere);
+    stage
+        .env
+        .set("TENANTPILOT_HOOK", &format!("/bin/false {MARK}"));
+    let check = format!("http://127.0.0.1:9/{CHECK}");
+    stage
+        .env
+        .run(&["schedules", "edit", "nightly", "--ping-url", &check])
+        .ok();
+    run(&stage, &["schedules", "show", "nightly"]);
     every_command(&stage);
+    let sql = stage.env.sql();
+    let failing = "SELECT count(*) FROM monitors WHERE failures > 0";
+    let failing: i64 = sql.query_row(failing, [], |row| row.get(0)).unwrap();
+    assert!(
+        failing >= 2,
+        "the ping of a schedule and that of dispatch: {failing}"
+    );
     every_file(&stage);
 }
 
@@ -338,6 +361,18 @@ fn every_command(stage: &Stage) {
         .warned();
     for call in commands::all() {
         run(stage, &call.line());
+    }
+}
+
+/// That a schedule's ping URL is in what `schedules` shows as JSON and nowhere else.
+fn no_check_in(output: &std::process::Output, args: &[&str], more: &[&str]) {
+    let shown = args[0] == "schedules" && more.contains(&"--json");
+    for (bytes, stream) in [(&output.stdout, "stdout"), (&output.stderr, "stderr")] {
+        let may = shown && stream == "stdout";
+        assert!(
+            may || !holds(bytes, CHECK),
+            "{CHECK} is in {stream} of {args:?} {more:?}"
+        );
     }
 }
 

@@ -26,6 +26,7 @@ use tenantpilot::clock::SystemClock;
 use tenantpilot::dispatch;
 use tenantpilot::graph::client::Connector;
 use tenantpilot::lock::Locks;
+use tenantpilot::monitoring::ping::Pings;
 use tenantpilot::run::Means;
 use tenantpilot::slot::Slot;
 use tenantpilot::stop::Stop;
@@ -153,6 +154,7 @@ fn means(fleet: &Fleet) -> Means {
     Means {
         locks: Locks::beside(&database),
         connector: Connector::new(clock.clone(), stop.clone(), "tenantpilot/test"),
+        pings: Pings::new(clock.clone(), stop.clone(), "tenantpilot/test"),
         database,
         clock,
         stop,
@@ -169,7 +171,7 @@ fn simulate(rule: &Rule, zones: &[&str], time: Range<i64>, outages: &[Range<i64>
     // Each minute has a process of its own, with its own tokens and its own pace.
     let dispatch = |minute| {
         let slot = Slot::containing(DateTime::from_timestamp(minute, 0).unwrap());
-        dispatch::dispatch(&means(&fleet), slot, 4).unwrap()
+        dispatch::dispatch(&means(&fleet), slot, 4, |_| ()).unwrap()
     };
     // Another connection, so that no minute is the last to close the database and tidies it up.
     let sql = fleet.env.sql();

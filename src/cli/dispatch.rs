@@ -1,5 +1,7 @@
 //! `dispatch`: what cron starts each minute. Silent when all is well.
 
+mod monitors;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args as ClapArgs;
 use serde_json::{Value, json};
@@ -8,12 +10,15 @@ use crate::cli::history::run_json;
 use crate::context::Context;
 use crate::dispatch::{self, Decision, Executed, Report};
 use crate::error::{Error, ExitCode, Kind, Result};
+use crate::monitoring::Monitors;
 use crate::run::{Ending, RunId, Status};
 use crate::schedule::Schedule;
 use crate::slot::Slot;
 use crate::store;
 use crate::ui::Ui;
 use crate::ui::table::Table;
+
+pub(crate) use monitors::tell;
 
 /// Start what is due in this minute; cron runs this each minute
 ///
@@ -22,6 +27,7 @@ use crate::ui::table::Table;
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   * * * * * /usr/bin/tenantpilot dispatch
+  tenantpilot dispatch --metrics /var/lib/node-exporter/tenantpilot.prom
   tenantpilot dispatch --dry-run --at 2026-12-01T02:00:00Z")]
 pub struct Args {
     /// Decide slots as if it were this time (RFC 3339); recorded times stay the machine's
@@ -38,10 +44,29 @@ pub struct Args {
 
     #[command(flatten)]
     pace: crate::cli::Pace,
+
+    #[command(flatten)]
+    monitors: monitors::Flags,
 }
 
 /// Carries it out.
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
+    let monitors = args.monitors.monitors();
+    if !monitors.is_empty() {
+        // A hook is a command of one's own choice, and the other user would run it.
+        ctx.refuse_by_sudo(
+            "--ping-url, --webhook, --hook and --metrics are",
+            "leave them out: they are for the crontab of the other user",
+        )?;
+    }
+    let result = start(ctx, args, &monitors);
+    if let (Err(error), false) = (&result, args.dry_run) {
+        monitors::failed(ctx, &monitors, error);
+    }
+    result
+}
+
+fn start(ctx: &Context, args: &Args, monitors: &Monitors) -> Result<ExitCode> {
     let now = match &args.at {
         Some(at) => crate::cli::parse_time(at).map_err(|error| error.during("--at"))?,
         None => begin(ctx)?,
@@ -53,7 +78,10 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     if args.dry_run {
         return rehearse(ctx, &dispatch::rehearse(&means, now)?);
     }
-    let report = dispatch::dispatch(&means, now, usize::from(args.jobs))?;
+    monitors::register(ctx, monitors);
+    let report = dispatch::dispatch(&means, now, usize::from(args.jobs), |decision| {
+        monitors::decided(&means, monitors, decision.unusable.len());
+    })?;
     log_report(now, &report);
     if ctx.ui.json() {
         ctx.ui.items(&runs_json(ctx, run_ids(&report))?)?;
@@ -69,6 +97,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     problems(&report)
         .iter()
         .for_each(|problem| ctx.ui.problem(problem));
+    monitors::conclude(ctx, &means, monitors);
     Ok(code)
 }
 

@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::dispatch::Executed;
 use crate::dispatch::manual::{self, Wanted};
 use crate::error::{Error, ExitCode, Kind, Result};
+use crate::monitoring;
 use crate::run::{RunId, Status};
 use crate::schedule::Schedule;
 use crate::store::{self, Store};
@@ -163,6 +164,10 @@ pub(crate) fn start(
         codes.push(ending_code(&run.ending, ExitCode::Busy));
         codes.extend(run.trouble.iter().map(|error| error.kind().exit_code()));
     }
+    cli::dispatch::tell(
+        ctx,
+        &monitoring::record(store, &means.pings.wait(), ctx.clock.now()),
+    );
     cli::notifications::remind(ctx, store, &ids)?;
     if ctx.ui.json() {
         ctx.ui.items(&runs_json(ctx, ids)?)?;

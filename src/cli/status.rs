@@ -13,11 +13,13 @@ use crate::cli::history::time;
 use crate::cli::schedules::Zones;
 use crate::context::Context;
 use crate::error::{ExitCode, Result};
+use crate::monitoring::Condition;
 use crate::run::Status;
 use crate::slot::Slot;
 use crate::status::{Standing, Trouble};
 use crate::store::runs::{Filter, Scope};
 use crate::store::{self, Store};
+use crate::tenant::TenantId;
 use crate::ui::table::Table;
 use crate::{cli, duration};
 
@@ -63,6 +65,7 @@ struct Overview {
     last_dispatch: Option<DateTime<Utc>>,
     running: Vec<crate::run::Run>,
     schedules: Vec<(Standing, Option<Slot>)>,
+    failing_monitors: Vec<Condition>,
 }
 
 impl Overview {
@@ -128,15 +131,29 @@ fn survey(ctx: &Context, args: &Args) -> Result<Overview> {
         max_age,
         last_dispatch: ctx.locks().last_dispatch(),
         running: running(ctx, &store, tenant)?,
+        failing_monitors: failing_monitors(ctx, &store, tenant)?,
         schedules,
     })
 }
 
-fn running(
+/// The monitors that cannot be told; of schedules only those that the actor may look at.
+fn failing_monitors(
     ctx: &Context,
     store: &Store,
-    tenant: Option<crate::tenant::TenantId>,
-) -> Result<Vec<crate::run::Run>> {
+    tenant: Option<TenantId>,
+) -> Result<Vec<Condition>> {
+    let mut conditions = store::monitors::list(store.read())?;
+    let readable = ctx.readable();
+    conditions.retain(|one| {
+        let meant = one.subject.schedule().is_none_or(|(of, _)| {
+            readable.contains(of) && tenant.is_none_or(|tenant| tenant == of)
+        });
+        meant && one.is_failing(ctx.now())
+    });
+    Ok(conditions)
+}
+
+fn running(ctx: &Context, store: &Store, tenant: Option<TenantId>) -> Result<Vec<crate::run::Run>> {
     let filter = Filter {
         scope: tenant.map_or(Scope::All, Scope::Tenant),
         statuses: vec![Status::Queued, Status::Running],
@@ -195,6 +212,9 @@ fn show(ctx: &Context, overview: &Overview) -> Result<()> {
             run.id.0
         ))?;
     }
+    for monitor in &overview.failing_monitors {
+        ctx.ui.line(monitor.text())?;
+    }
     ctx.ui.line(match overview.last_dispatch {
         Some(at) => {
             let age = (overview.now - at).to_std().unwrap_or_default();
@@ -238,10 +258,20 @@ fn json_of(overview: &Overview) -> Value {
             "started_at": run.started_at.map(time),
         })
     });
+    let failing = overview.failing_monitors.iter().map(|one| {
+        json!({
+            "monitor": one.subject.monitor().as_str(),
+            "schedule_id": one.subject.schedule().map(|(_, id)| id.0),
+            "failing_since": one.failing_from.map(time),
+            "failures": one.failures,
+            "reason": one.reason,
+        })
+    });
     json!({
         "ok": overview.is_well(),
         "last_dispatch_at": overview.last_dispatch.map(time),
         "running": running.collect::<Vec<_>>(),
         "schedules": schedules.collect::<Vec<_>>(),
+        "failing_monitors": failing.collect::<Vec<_>>(),
     })
 }

@@ -34,6 +34,8 @@ pub struct Claim {
 pub struct Interrupted {
     /// The run.
     pub run_id: RunId,
+    /// Who answered for it.
+    pub owner: Owner,
     /// Its schedule.
     pub schedule: Schedule,
 }
@@ -352,9 +354,11 @@ pub(super) fn close_interrupted(
             },
         )?;
         store::notifications::leave(tx, run.id, at)?;
+        store::state_changes::note(tx, run.id, at)?;
         match store::schedules::get(tx, run.schedule_id) {
             Ok(schedule) => decision.interrupted.push(Interrupted {
                 run_id: run.id,
+                owner: run.owner,
                 schedule,
             }),
             Err(error) => decision
@@ -475,6 +479,7 @@ fn record(
             }),
         },
     )?;
+    store::state_changes::note(tx, run_id, at)?;
     Ok(Some(Lost {
         run_id,
         schedule: schedule.clone(),

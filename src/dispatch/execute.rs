@@ -16,6 +16,7 @@ use crate::audit::{self, Event};
 use crate::backup_set::{BackupSetId, Shrunk};
 use crate::error::{Error, Kind, Result};
 use crate::lock::{Owner, ScheduleLock};
+use crate::monitoring::ping::RunPings;
 use crate::retention::{self, Hand};
 use crate::run::{Ending, ErrorCode, Means, RunId, Status, backup};
 use crate::schedule::{Schedule, spread_offset};
@@ -117,8 +118,9 @@ pub(super) fn execute(
     take: impl FnOnce() -> Result<Lock>,
 ) -> Executed {
     let begun = means.clock.monotonic();
-    let attempt = AssertUnwindSafe(|| attempt(means, owner, claim, take, begun));
-    match catch_unwind(attempt) {
+    let pings = means.pings.of_run(&claim.schedule, owner, claim.run_id);
+    let attempt = AssertUnwindSafe(|| attempt(means, owner, claim, take, begun, &pings));
+    let executed = match catch_unwind(attempt) {
         Ok(Ok(executed)) => executed,
         Ok(Err(error)) => close_failed(means, owner, claim, begun, &error),
         Err(_) => {
@@ -129,7 +131,10 @@ pub(super) fn execute(
             ));
             close_failed(means, owner, claim, begun, &error)
         }
-    }
+    };
+    // Its lock is given up by now.
+    pings.end(claim.run_id, &executed.ending);
+    executed
 }
 
 fn attempt(
@@ -138,6 +143,7 @@ fn attempt(
     claim: &Claim,
     take: impl FnOnce() -> Result<Lock>,
     begun: Instant,
+    pings: &RunPings,
 ) -> Result<Executed> {
     let store = Store::open(&means.database)?;
     let _lock = match take()? {
@@ -167,6 +173,7 @@ fn attempt(
         let ending = Ending::because(Status::Skipped, ErrorCode::LockHeld, message);
         return close(means, &store, owner, claim, begun, ending);
     }
+    pings.start(claim.run_id);
     let backed_up = backup::back_up(means, &store, owner, claim, begun)?;
     let mut executed = Executed {
         run_id: claim.run_id,
@@ -317,7 +324,8 @@ fn close_failed(
     executed
 }
 
-/// Writes the ending of an open run, its audit event, and word for the user who asked for it; false when the run is not ours any more.
+/// Writes the ending of an open run, its audit event, word for the user who asked for it, and how the
+/// schedule stands now; false when the run is not ours any more.
 pub(crate) fn finish(
     tx: &rusqlite::Transaction<'_>,
     means: &Means,
@@ -358,6 +366,7 @@ pub(crate) fn finish(
         },
     )?;
     store::notifications::leave(tx, claim.run_id, at)?;
+    store::state_changes::note(tx, claim.run_id, at)?;
     Ok(true)
 }
 

@@ -170,6 +170,7 @@ fn look(means: &Means, owner: &Owner, wanted: &Wanted, last_look: bool) -> Resul
     }
     let (closed, claimed) =
         store.write(|tx| claim(tx, means, owner, wanted, lock.as_ref().err(), last_look))?;
+    super::ping_checks(means, &closed);
     Ok(match (claimed, lock) {
         (Claimed::Ours(claim), Ok(lock)) => Looked::Ours(closed, claim, lock),
         (Claimed::Refused(refused), _) => Looked::Refused(closed, refused),

@@ -15,6 +15,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::graph::client::Connector;
 use crate::graph::cloud::Cloud;
 use crate::lock::Locks;
+use crate::monitoring::ping::Pings;
 use crate::recurrence::tests::daily;
 use crate::run::{Ending, ErrorCode, Status, Trigger};
 use crate::schedule::{Schedule, ScheduleId, Settings};
@@ -129,6 +130,7 @@ fn means(database: &Path, trap: usize) -> Means {
         database: database.to_owned(),
         locks: Locks::beside(database),
         connector: Connector::new(Arc::clone(&clock), stop.clone(), "test"),
+        pings: Pings::new(Arc::clone(&clock), stop.clone(), "test"),
         clock,
         stop,
         zones: Source::Compiled,
@@ -163,6 +165,7 @@ fn settings(name: &str) -> Settings {
         spread: Duration::ZERO,
         labels: BTreeMap::new(),
         enabled: true,
+        ping_url: None,
     }
 }
 
@@ -170,7 +173,7 @@ fn settings(name: &str) -> Settings {
 fn a_panic_in_one_run_ends_that_one_and_no_other() {
     // The first time is noted, the second is the decision's, the third the first run's.
     let place = Place::new(3, 3);
-    let report = dispatch(&place.means, slot(), 1).unwrap();
+    let report = dispatch(&place.means, slot(), 1, |_| ()).unwrap();
     let endings: Vec<_> = report
         .executed
         .iter()
@@ -238,7 +241,13 @@ fn a_run_that_another_process_closed_before_its_turn_is_not_executed() {
 #[test]
 fn a_slot_that_is_looked_at_again_has_its_run() {
     let place = Place::new(1, usize::MAX);
-    assert_eq!(dispatch(&place.means, slot(), 1).unwrap().executed.len(), 1);
+    assert_eq!(
+        dispatch(&place.means, slot(), 1, |_| ())
+            .unwrap()
+            .executed
+            .len(),
+        1
+    );
     let again = Slots {
         from: slot(),
         next: Some(slot()),
@@ -247,7 +256,7 @@ fn a_slot_that_is_looked_at_again_has_its_run() {
     let back =
         |tx: &rusqlite::Transaction<'_>| store::schedules::set_slots(tx, ScheduleId(1), &again);
     place.store.write(back).unwrap();
-    let report = dispatch(&place.means, slot(), 1).unwrap();
+    let report = dispatch(&place.means, slot(), 1, |_| ()).unwrap();
     assert!(report.decision.is_empty() && report.executed.is_empty());
     assert_eq!(place.schedule(1).next_slot, Some(slot().plus_minutes(1440)));
 }
@@ -255,7 +264,7 @@ fn a_slot_that_is_looked_at_again_has_its_run() {
 impl Place {
     /// The slots of the runs that a dispatch so many minutes after `slot()` executes.
     fn dispatched(&self, minutes: i64) -> Vec<Slot> {
-        let report = dispatch(&self.means, slot().plus_minutes(minutes), 1).unwrap();
+        let report = dispatch(&self.means, slot().plus_minutes(minutes), 1, |_| ()).unwrap();
         let runs = report.executed.iter();
         runs.map(|run| {
             let run = store::runs::get(self.store.read(), run.run_id).unwrap();
@@ -277,7 +286,7 @@ const DAY: i64 = 1440;
 fn a_now_that_was_far_ahead_silences_no_schedule() {
     let place = Place::new(2, usize::MAX);
     let ahead = Slot::containing("9999-12-31T23:59:00Z".parse().unwrap());
-    let report = dispatch(&place.means, ahead, 1).unwrap();
+    let report = dispatch(&place.means, ahead, 1, |_| ()).unwrap();
     assert_eq!(
         (report.decision.missed.len(), report.executed.len()),
         (2, 0)
@@ -300,7 +309,7 @@ fn a_clock_that_is_set_back_a_day_runs_no_slot_twice_and_the_later_ones() {
         assert_eq!(place.dispatched(day * DAY).len(), 1);
     }
     for minutes in [DAY, DAY + 1, 2 * DAY - 1, 2 * DAY, 2 * DAY + 1] {
-        let report = dispatch(&place.means, slot().plus_minutes(minutes), 1).unwrap();
+        let report = dispatch(&place.means, slot().plus_minutes(minutes), 1, |_| ()).unwrap();
         assert!(report.executed.is_empty(), "{minutes}");
         assert!(report.decision.is_empty(), "nothing to tell at {minutes}");
     }
@@ -332,7 +341,7 @@ fn a_missed_slot_beside_one_that_has_a_run_is_told() {
     assert_eq!(place.dispatched(3 * DAY).len(), 1);
     // Set back to before the first of the missed; then no dispatch until after the last slot.
     assert_eq!(place.dispatched(DAY - 5), []);
-    let report = dispatch(&place.means, slot().plus_minutes(3 * DAY + 1), 1).unwrap();
+    let report = dispatch(&place.means, slot().plus_minutes(3 * DAY + 1), 1, |_| ()).unwrap();
     let missed: Vec<_> = report
         .decision
         .missed

@@ -14,6 +14,16 @@ use super::variable_value;
 /// Where the agent of Azure Arc is, on machines that have it.
 const ARC_AGENT: &str = "/opt/azcmagent/bin/himds";
 
+/// The variables by which a platform hands us something that proves who we are, or leads to it.
+pub const VARIABLES: [&str; 6] = [
+    "IDENTITY_ENDPOINT",
+    "IDENTITY_HEADER",
+    "ACTIONS_ID_TOKEN_REQUEST_URL",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "SYSTEM_OIDCREQUESTURI",
+    "SYSTEM_ACCESSTOKEN",
+];
+
 /// The variables of identity services, where they are set and not empty.
 #[derive(Clone, Default)]
 pub struct Platform {

@@ -10,32 +10,38 @@ fn at(hour: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000 + hour * 3600, 0).unwrap()
 }
 
+/// A schedule `nightly` (id 1) of tenant `contoso`.
+pub(crate) fn schedule() -> Schedule {
+    Schedule {
+        rules: Rules::default(),
+        id: ScheduleId(1),
+        tenant_id: TenantId(1),
+        tenant: "contoso".to_owned(),
+        settings: Settings {
+            name: "nightly".to_owned(),
+            recurrence: Recurrence::cron("0 2 * * *").unwrap(),
+            timezone: "UTC".to_owned(),
+            policy_types: vec!["default".to_owned()],
+            exclude_types: Vec::new(),
+            include_foundations: true,
+            keep: Keep::default(),
+            grace: Duration::ZERO,
+            max_runtime: HOUR,
+            spread: Duration::ZERO,
+            labels: std::collections::BTreeMap::new(),
+            enabled: true,
+            ping_url: None,
+        },
+        created_at: at(-100),
+        archived_at: None,
+        slots_from: Slot::containing(at(0)),
+        next_slot: None,
+    }
+}
+
 fn standing(last: Status, missed: u64, last_success: Option<i64>) -> Standing {
     Standing {
-        schedule: Schedule {
-            rules: Rules::default(),
-            id: ScheduleId(1),
-            tenant_id: TenantId(1),
-            tenant: "contoso".to_owned(),
-            settings: Settings {
-                name: "nightly".to_owned(),
-                recurrence: Recurrence::cron("0 2 * * *").unwrap(),
-                timezone: "UTC".to_owned(),
-                policy_types: vec!["default".to_owned()],
-                exclude_types: Vec::new(),
-                include_foundations: true,
-                keep: Keep::default(),
-                grace: Duration::ZERO,
-                max_runtime: HOUR,
-                spread: Duration::ZERO,
-                labels: std::collections::BTreeMap::new(),
-                enabled: true,
-            },
-            created_at: at(-100),
-            archived_at: None,
-            slots_from: Slot::containing(at(0)),
-            next_slot: None,
-        },
+        schedule: schedule(),
         record: Record {
             last_success_at: last_success.map(at),
             last: Some((RunId(7), last, None)),

@@ -46,7 +46,7 @@ struct Step {
     sql: &'static str,
 }
 
-const STEPS: [Step; 2] = [
+const STEPS: [Step; 3] = [
     Step {
         version: 2,
         sql: include_str!("migrations/0002_retention_and_imports.sql"),
@@ -54,6 +54,10 @@ const STEPS: [Step; 2] = [
     Step {
         version: 3,
         sql: include_str!("migrations/0003_roles_and_notifications.sql"),
+    },
+    Step {
+        version: 4,
+        sql: include_str!("migrations/0004_monitoring.sql"),
     },
 ];
 

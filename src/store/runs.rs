@@ -371,7 +371,12 @@ fn read_run(row: &Row<'_>) -> rusqlite::Result<Run> {
     })
 }
 
-fn word<T>(row: &Row<'_>, index: usize, parse: fn(&str) -> Option<T>) -> rusqlite::Result<T> {
+/// A column that holds one of the words that `parse` knows.
+pub(super) fn word<T>(
+    row: &Row<'_>,
+    index: usize,
+    parse: fn(&str) -> Option<T>,
+) -> rusqlite::Result<T> {
     let word: String = row.get(index)?;
     parse(&word).ok_or_else(|| unreadable(index, &word))
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::failed;
 use crate::error::{Error, Result};
+use crate::http::address::Address;
 use crate::schedule::{Schedule, ScheduleId, Settings};
 use crate::slot::Slot;
 use crate::tenant::TenantId;
@@ -22,7 +23,8 @@ macro_rules! select {
                     s.grace_s, s.max_runtime_s, s.spread_s, s.labels, s.enabled, s.created_at,
                     s.archived_at, s.slots_from, s.next_slot, s.keep_last, s.keep_daily,
                     s.keep_weekly, s.keep_monthly, s.keep_yearly, s.keep_within_s,
-                    coalesce(r.started_at, r.created_at), r.status
+                    coalesce(r.started_at, r.created_at), r.status,
+                    (SELECT url FROM ping_urls WHERE schedule_id = s.id)
              FROM schedules s
              JOIN tenants t ON t.id = s.tenant_id
              LEFT JOIN runs r ON r.id = (SELECT max(id) FROM runs WHERE schedule_id = s.id) ",
@@ -64,6 +66,15 @@ const UPDATE: &str = "
            keep_yearly = ?15, keep_within_s = ?16, grace_s = ?17, max_runtime_s = ?18,
            spread_s = ?19, labels = ?20, enabled = ?21
     WHERE id = ?1";
+
+const PING_URL: &str = "SELECT url FROM ping_urls WHERE schedule_id = ?1";
+
+const SET_PING_URL: &str = "
+    INSERT INTO ping_urls (schedule_id, tenant_id, url)
+    SELECT id, tenant_id, ?2 FROM schedules WHERE id = ?1
+    ON CONFLICT (schedule_id) DO UPDATE SET url = excluded.url";
+
+const DROP_PING_URL: &str = "DELETE FROM ping_urls WHERE schedule_id = ?1";
 
 const SET_SLOTS: &str = "
     UPDATE schedules SET slots_begin = ?2, slots_from = ?2, next_slot = ?3 WHERE id = ?1";
@@ -146,7 +157,9 @@ pub fn insert(
         ],
     )
     .map_err(failed("add the schedule"))?;
-    Ok(ScheduleId(tx.last_insert_rowid()))
+    let id = ScheduleId(tx.last_insert_rowid());
+    set_ping_url(tx, id, settings)?;
+    Ok(id)
 }
 
 /// Replaces what the user decided about the schedule `id`. Its slots stay: see [`set_slots`].
@@ -179,7 +192,24 @@ pub fn update(tx: &Transaction<'_>, id: ScheduleId, settings: &Settings) -> Resu
         ],
     )
     .map_err(failed("change the schedule"))?;
-    Ok(())
+    set_ping_url(tx, id, settings)
+}
+
+/// Keeps the ping URL of the schedule `id`, or that it has none.
+fn set_ping_url(tx: &Transaction<'_>, id: ScheduleId, settings: &Settings) -> Result<()> {
+    let url = settings.ping_url.as_ref().map(Address::exposed);
+    let read = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
+    let kept = tx.query_row(PING_URL, [id.0], read).optional();
+    if kept.map_err(failed("read the ping URL"))?.as_deref() == url {
+        return Ok(());
+    }
+    super::monitors::forget(tx, id)?;
+    match url {
+        Some(url) => tx.execute(SET_PING_URL, params![id.0, url]),
+        None => tx.execute(DROP_PING_URL, [id.0]),
+    }
+    .map(drop)
+    .map_err(failed("keep the ping URL"))
 }
 
 /// Sets where the slots of the schedule `id` begin; none of them is accounted for.

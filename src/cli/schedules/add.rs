@@ -64,6 +64,7 @@ pub(super) fn run(ctx: &Context, args: Args) -> Result<()> {
         spread: Duration::ZERO,
         labels: BTreeMap::new(),
         enabled: !args.disabled,
+        ping_url: None,
     };
     let settings = args.options.apply(ctx, settings)?;
     let slots = slots_from_now(ctx, &settings)?;

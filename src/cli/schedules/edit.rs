@@ -31,6 +31,10 @@ pub struct Args {
 
     #[command(flatten)]
     options: Options,
+
+    /// Ping no URL any more
+    #[arg(long, group = "changes", conflicts_with = "ping_url")]
+    no_ping_url: bool,
 }
 
 /// A flag without the default that its help names: that is one of new schedules.
@@ -52,6 +56,9 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<()> {
         let mut settings = args.options.apply(ctx, before.settings.clone())?;
         if let Some(name) = &args.name {
             settings.name.clone_from(name);
+        }
+        if args.no_ping_url {
+            settings.ping_url = None;
         }
         if settings == before.settings {
             return Ok((before.clone(), reread(tx, before.id)?, Settled::default()));

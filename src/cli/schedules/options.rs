@@ -9,6 +9,7 @@ use crate::cli::keep::KeepFlags;
 use crate::context::Context;
 use crate::duration;
 use crate::error::{Error, Result};
+use crate::http::address::Address;
 use crate::labels;
 use crate::policy::selection;
 use crate::recurrence::{Recurrence, parse_day};
@@ -73,13 +74,18 @@ pub(super) struct Options {
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     spread: Option<String>,
 
+    /// Ping this URL when a run starts (/start below it) and ends (itself, or /fail below it), as
+    /// healthchecks.io takes it; https, or http to this machine [default: none]
+    #[arg(long, value_name = "URL")]
+    ping_url: Option<String>,
+
     /// Hang a label on it, `K=` takes it off; repeatable
     #[arg(long = "label", value_name = "K=V")]
     labels: Vec<String>,
 }
 
 /// The names of the flags above, for a group that asks for at least one of them.
-pub(super) const FLAGS: [&str; 18] = [
+pub(super) const FLAGS: [&str; 19] = [
     "at",
     "days",
     "cron",
@@ -97,6 +103,7 @@ pub(super) const FLAGS: [&str; 18] = [
     "grace",
     "max_runtime",
     "spread",
+    "ping_url",
     "labels",
 ];
 
@@ -159,6 +166,13 @@ impl Options {
             self.max_runtime.as_deref(),
         )?;
         set_duration(&mut settings.spread, "--spread", self.spread.as_deref())?;
+        if let Some(url) = &self.ping_url {
+            let address = Address::parse(url).map_err(|why| {
+                Error::usage(format!("the URL of --ping-url {why}"))
+                    .hint("give it as the check shows it: https://hc-ping.com/UUID")
+            })?;
+            settings.ping_url = Some(address);
+        }
         let changes: Vec<_> = self
             .labels
             .iter()

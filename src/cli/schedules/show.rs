@@ -10,9 +10,11 @@ use crate::cli::tenants;
 use crate::context::Context;
 use crate::duration;
 use crate::error::Result;
+use crate::http::address::Address;
 use crate::labels;
 use crate::policy::selection;
 use crate::recurrence::Recurrence;
+use crate::role::Action;
 use crate::schedule::{Schedule, Settings};
 use crate::slot::Slot;
 use crate::store::schedules::Listed;
@@ -55,7 +57,7 @@ pub(super) fn list(ctx: &Context, args: &ListArgs) -> Result<()> {
         let schedule = &one.schedule;
         let next = next_run(ctx, &mut zones, schedule);
         if ctx.ui.json() {
-            items.push(json_with(one, next));
+            items.push(json_with(ctx, one, next));
             continue;
         }
         table.row([
@@ -95,6 +97,7 @@ pub(super) fn show(ctx: &Context, args: &ShowArgs) -> Result<()> {
         ("grace", duration::format(settings.grace)),
         ("max runtime", duration::format(settings.max_runtime)),
         ("spread", duration::format(settings.spread)),
+        ("ping", shortened(settings).unwrap_or_default()),
         ("labels", labels::text(&settings.labels)),
         ("created at", rfc3339(schedule.created_at)),
         (
@@ -102,18 +105,23 @@ pub(super) fn show(ctx: &Context, args: &ShowArgs) -> Result<()> {
             schedule.archived_at.map(rfc3339).unwrap_or_default(),
         ),
     ])?;
-    ctx.ui.document(&json_with(&listed, next))
+    ctx.ui.document(&json_with(ctx, &listed, next))
 }
 
 /// A schedule as `--json` gives it.
 pub(super) fn json(ctx: &Context, listed: &Listed) -> Value {
     let next = next_run(ctx, &mut Zones::new(ctx), &listed.schedule);
-    json_with(listed, next)
+    json_with(ctx, listed, next)
 }
 
-fn json_with(listed: &Listed, next: Option<Slot>) -> Value {
+/// The ping URL is for whoever may change it, and shortened for all others: who knows it can say that
+/// all is well with a schedule that is not, and a reader of schedules must not be able to.
+fn json_with(ctx: &Context, listed: &Listed, next: Option<Slot>) -> Value {
     let schedule = &listed.schedule;
     let mut object = settings_json(&schedule.settings);
+    let ping_url = schedule.settings.ping_url.as_ref();
+    let ping_url = ping_url.filter(|_| ctx.may(Action::Schedule, schedule.tenant_id));
+    object["ping_url"] = json!(ping_url.map(Address::exposed));
     object["keep_by_default"] = json!(by_default(&object));
     for (name, value) in rules_json(&schedule.rules) {
         object[name] = value;
@@ -170,7 +178,12 @@ pub(super) fn settings_json(settings: &Settings) -> Value {
         "max_runtime_s": settings.max_runtime.as_secs(),
         "spread_s": settings.spread.as_secs(),
         "labels": settings.labels,
+        "ping": shortened(settings),
     })
+}
+
+fn shortened(settings: &Settings) -> Option<String> {
+    settings.ping_url.as_ref().map(Address::shortened)
 }
 
 /// The keys of the policy types that a run would read now.

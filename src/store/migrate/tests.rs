@@ -13,6 +13,8 @@ use super::*;
 const VERSION_1: &str = include_str!("../../../tests/fixtures/database-1.sql");
 /// Made by the program of that version.
 const VERSION_2: &str = include_str!("../../../tests/fixtures/database-2.sql");
+/// Made by the program of that version.
+const VERSION_3: &str = include_str!("../../../tests/fixtures/database-3.sql");
 
 /// A database in a folder of its own.
 fn database(sql: &str) -> (TempDir, PathBuf) {
@@ -64,7 +66,7 @@ fn rows(conn: &Connection, sql: &str) -> Vec<String> {
 
 #[test]
 fn a_migrated_database_has_the_schema_of_a_new_one() {
-    for sql in [VERSION_1, VERSION_2] {
+    for sql in [VERSION_1, VERSION_2, VERSION_3] {
         let (folder, path) = database(sql);
         migrate(&path, "anna", now()).unwrap();
         assert_is_as_new(&folder, &path);
@@ -163,7 +165,7 @@ fn nothing_that_was_kept_is_lost_or_changed() {
         (
             "anna",
             "database.migrate",
-            r#"{"copy":"tp.db-schema-1","from":1,"to":3}"#
+            r#"{"copy":"tp.db-schema-1","from":1,"to":4}"#
         )
     );
     let schedules = super::super::schedules::list(new.read(), None, true).unwrap();
@@ -194,7 +196,32 @@ fn what_version_2_brought_stays_as_it_was() {
     let found = verify(store.read(), &Scope::default()).unwrap();
     assert_eq!((found.sets, found.damaged), (10, Vec::new()));
     let (last, _) = audit::newest(store.read(), None, 1).unwrap().remove(0);
-    assert_eq!(last.details, r#"{"copy":"tp.db-schema-2","from":2,"to":3}"#);
+    assert_eq!(last.details, r#"{"copy":"tp.db-schema-2","from":2,"to":4}"#);
+}
+
+#[test]
+fn what_version_3_brought_stays_as_it_was() {
+    let (_folder, path) = database(VERSION_3);
+    let tables = [
+        ("roles", "user, role, tenant_id, granted_at"),
+        ("notifications", "at, user, run_id, message, read_at"),
+        ("runs", "schedule_id, status, error_code, finished_at"),
+    ];
+    let read = |conn: &Connection, (table, columns): (&str, &str)| {
+        let sql = format!("SELECT json_array({columns}) FROM {table} ORDER BY id");
+        rows(conn, &sql)
+    };
+    let before = tables.map(|table| read(&Connection::open(&path).unwrap(), table));
+    assert_eq!((before[0].len(), before[1].len()), (2, 1));
+    migrate(&path, "anna", now()).unwrap();
+    let store = Store::open(&path).unwrap();
+    assert_eq!(tables.map(|table| read(store.read(), table)), before);
+    for table in ["ping_urls", "schedule_states", "state_changes", "monitors"] {
+        let count = format!("SELECT count(*) FROM {table}");
+        assert_eq!(number(store.read(), &count), 0, "{table}");
+    }
+    let (last, _) = audit::newest(store.read(), None, 1).unwrap().remove(0);
+    assert_eq!(last.details, r#"{"copy":"tp.db-schema-3","from":3,"to":4}"#);
 }
 
 #[test]

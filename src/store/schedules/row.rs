@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Listed, text};
 use crate::error::{Error, Kind, Result};
+use crate::http::address::Address;
 use crate::recurrence::Recurrence;
 use crate::retention::rules::{Keep, Rules};
 use crate::schedule::{Schedule, ScheduleId, Settings};
@@ -89,6 +90,7 @@ pub(super) struct Raw {
     keep_within_s: Option<i64>,
     last_run_at: Option<i64>,
     last_run_status: Option<String>,
+    ping_url: Option<String>,
 }
 
 impl Raw {
@@ -123,6 +125,7 @@ impl Raw {
             keep_within_s: row.get(26)?,
             last_run_at: row.get(27)?,
             last_run_status: row.get(28)?,
+            ping_url: row.get(29)?,
         })
     }
 
@@ -163,11 +166,23 @@ impl Raw {
                 spread: self.duration(self.spread_s)?,
                 labels: self.json("labels", &self.labels)?,
                 enabled: self.enabled,
+                ping_url: self.ping_url(),
                 name: self.name,
                 timezone: self.timezone,
             },
             tenant: self.tenant,
         })
+    }
+
+    /// What cannot be used as a URL is no reason not to back up.
+    fn ping_url(&self) -> Option<Address> {
+        match Address::parse(self.ping_url.as_deref()?) {
+            Ok(address) => Some(address),
+            Err(why) => {
+                log::warn!("the ping URL of schedule {} {why}", self.id);
+                None
+            }
+        }
     }
 
     fn keep(&self) -> Result<Keep> {

@@ -1,0 +1,163 @@
+//! Whom a dispatch tells: its flags, and telling them when it is over.
+
+use std::path::PathBuf;
+
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::http::address::Address;
+use crate::monitoring::ping::Signal;
+use crate::monitoring::{self, Monitor, Monitors, Subject};
+use crate::program::Program;
+use crate::run::Means;
+use crate::store::Store;
+
+/// Whom to tell. A variable keeps what is secret in a URL off the command line.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Monitoring")]
+pub struct Flags {
+    /// Ping this URL when dispatch could do its work, and /fail below it when it could not
+    ///
+    /// So that somebody notices when cron stands still. How runs go is no matter of this one: give a
+    /// schedule a ping URL of its own. Who cannot be told is said once, and by `status` and `doctor`;
+    /// no exit code changes by it. The same holds for the other monitors.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "TENANTPILOT_PING_URL",
+        hide_env_values = true
+    )]
+    ping_url: Option<String>,
+
+    /// POST JSON to this URL when a schedule fails, is partial, misses slots, or recovers
+    ///
+    /// Once per change, not per run, in the order in which they happened; also of what `run` and `retry`
+    /// did. What cannot be told waits for the next dispatch, for a day at most. It may come twice, with
+    /// the same `id` then. The document has `event` (failed, partial, missed, recovered), `at`, `tenant`,
+    /// `schedule`, `run_id`, `status`, `error_code`, `state`, `previous_state`, `message` and others.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "TENANTPILOT_WEBHOOK",
+        hide_env_values = true
+    )]
+    webhook: Option<String>,
+
+    /// Start this command then, with TENANTPILOT_EVENT and others in its environment; no shell
+    ///
+    /// It is split into words as a shell would, and nothing in it is expanded. It finds TENANTPILOT_EVENT,
+    /// _EVENT_ID, _AT, _TENANT, _SCHEDULE, _SCHEDULE_ID, _RUN_ID, _TRIGGER, _SCHEDULED_FOR, _STATUS,
+    /// _ERROR_CODE, _STATE, _PREVIOUS_STATE and _MESSAGE, and no credential of ours. It has 20 seconds and,
+    /// where it fails, three tries. What it prints is logged with -v.
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        env = "TENANTPILOT_HOOK",
+        hide_env_values = true,
+        allow_hyphen_values = true
+    )]
+    hook: Option<String>,
+
+    /// Write how every schedule stands to this file, for Prometheus' node_exporter
+    ///
+    /// After each dispatch, as a whole, readable by everybody. Its name has to end in .prom for
+    /// node_exporter. Links are not followed, and a file that is not one of ours is not replaced.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "TENANTPILOT_METRICS",
+        hide_env_values = true
+    )]
+    metrics: Option<PathBuf>,
+}
+
+impl Flags {
+    /// What is given, as far as it can be used; an empty value is none.
+    pub(super) fn monitors(&self) -> Monitors {
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let address = |text| given(text).map(|url| Address::parse(&url));
+        let hook = given(&self.hook).map(|command| Program::of(&command).map_err(str::to_owned));
+        Monitors {
+            ping: address(&self.ping_url),
+            webhook: address(&self.webhook),
+            hook,
+            metrics: self
+                .metrics
+                .clone()
+                .filter(|path| !path.as_os_str().is_empty()),
+        }
+    }
+}
+
+/// Sees to it that what this dispatch is going to find is told. That it cannot is no reason not to look.
+pub(super) fn register(ctx: &Context, monitors: &Monitors) {
+    if monitors.webhook.is_none() && monitors.hook.is_none() {
+        return;
+    }
+    let registered = Store::open(&ctx.config.database).and_then(|store| monitors.register(&store));
+    if let Err(error) = registered {
+        log::warn!("changes of state may not be told: {error}");
+    }
+}
+
+/// Pings that dispatch decided what is due; how many schedules nothing could be decided of.
+pub(super) fn decided(means: &Means, monitors: &Monitors, unusable: usize) {
+    let Some(Ok(address)) = &monitors.ping else {
+        return;
+    };
+    let (signal, line) = match unusable {
+        0 => (Signal::Success, "dispatch ok".to_owned()),
+        count => (
+            Signal::Fail,
+            format!("dispatch: {count} schedules cannot be used"),
+        ),
+    };
+    means.pings.dispatched(address.clone(), signal, &line);
+}
+
+/// Pings that dispatch could not do its work.
+pub(super) fn failed(ctx: &Context, monitors: &Monitors, error: &Error) {
+    let Some(Ok(address)) = &monitors.ping else {
+        return;
+    };
+    let means = ctx.means();
+    let line = format!("dispatch failed: {}", error.kind().exit_code().name());
+    means.pings.dispatched(address.clone(), Signal::Fail, &line);
+    for outcome in means.pings.wait() {
+        if let Err(reason) = outcome.result {
+            log::warn!("{} fails: {reason}", outcome.subject.described());
+        }
+    }
+}
+
+/// Tells everybody what there is to tell, and says aloud what has to be said of that.
+pub(super) fn conclude(ctx: &Context, means: &Means, monitors: &Monitors) {
+    let mut outcomes = means.pings.wait();
+    if outcomes.is_empty() && monitors.is_empty() {
+        return;
+    }
+    if let Some(Err(why)) = &monitors.ping {
+        outcomes.push(monitoring::Outcome {
+            subject: Subject::Dispatch(Monitor::DispatchPing),
+            result: Err(format!("its URL {why}")),
+        });
+    }
+    let mut told = || -> Result<Vec<Error>> {
+        let store = Store::open(&means.database)?;
+        outcomes.extend(monitors.tell(&store, means));
+        Ok(monitoring::record(&store, &outcomes, means.clock.now()))
+    };
+    match told() {
+        Ok(aloud) => tell(ctx, &aloud),
+        Err(error) => log::warn!("nobody could be told: {error}"),
+    }
+}
+
+/// Says aloud what has to be said of monitors.
+pub(crate) fn tell(ctx: &Context, aloud: &[Error]) {
+    for warning in aloud {
+        ctx.ui.warn(warning);
+        if let Some(hint) = warning.hint_text() {
+            ctx.ui.hint(hint);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! A short message to a service that somebody configured, as a POST. What it answers is not read
+//! beyond the status.
+
+use std::time::Duration;
+
+use super::address::Address;
+use super::{Phases, WaysOut, why};
+
+/// The way to every such service.
+#[derive(Debug, Clone)]
+pub struct Messenger {
+    ways: WaysOut,
+}
+
+/// What is sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Message<'a> {
+    /// Its media type.
+    pub media_type: &'a str,
+    /// The text.
+    pub body: &'a str,
+}
+
+impl Messenger {
+    /// A messenger that says `user_agent`.
+    pub fn new(user_agent: &str) -> Self {
+        // What one message may take at most limits each phase, too.
+        let phase = Duration::from_secs(10);
+        let phases = Phases {
+            connect: phase,
+            read: phase,
+        };
+        Self {
+            ways: WaysOut::new(user_agent, phases),
+        }
+    }
+
+    /// Sends a message to `url`, which is `address` or made of it, within `limit`.
+    ///
+    /// # Errors
+    /// Why it did not arrive: no answer in time, or one that does not say that it did. Names the host
+    /// and nothing else of the URL.
+    pub fn send(
+        &self,
+        address: &Address,
+        url: &str,
+        message: Message<'_>,
+        limit: Duration,
+    ) -> Result<(), String> {
+        let host = address.host();
+        let agent = match address.is_loopback() {
+            true => &self.ways.direct,
+            false => &self.ways.by_environment,
+        };
+        let sent = agent
+            .post(url)
+            .config()
+            .https_only(address.is_https())
+            .timeout_global(Some(limit))
+            .build()
+            .header("content-type", message.media_type)
+            .header("accept", "*/*")
+            .send(message.body);
+        let status = sent.map_err(|error| why(&error, host))?.status().as_u16();
+        match status {
+            200..=299 => Ok(()),
+            300..=399 => Err(format!(
+                "{host} answers {status} and leads elsewhere, where nothing is sent"
+            )),
+            _ => Err(format!("{host} answers {status}")),
+        }
+    }
+}

@@ -1,0 +1,438 @@
+//! Telling others how runs went: a check that is pinged, a webhook, a hook, a file of metrics.
+//!
+//! Whoever watches backups wants to hear of them by their own means. What is told here is told beside
+//! the work and never in its way:
+//!
+//! - **No run fails by it, and no exit code changes.** A failure to tell is logged, counted, and shown by
+//!   `doctor` and `status`. It is said aloud when it begins and when it is over, not in between: cron
+//!   would mail each of 1,440 lines a day.
+//! - **No run takes longer.** What is told at the start of a run goes out of a thread of its own. The
+//!   rest is told when the run has ended and its lock is given up. A try takes at most
+//!   [`ping::TRY`], there are at most [`ping::TRIES`], and a dispatch spends at most
+//!   [`delivery::BUDGET`] on what waits.
+//! - **Nothing leaks.** A message holds names of tenants and schedules, ids, times, a status and an error
+//!   code; no name of a policy, no text of Graph, no secret. URLs are told with their host only.
+//!
+//! # What there is
+//!
+//! | Monitor | Told by | What |
+//! |---|---|---|
+//! | ping of a schedule | the process of the run | each run that starts: [`ping`] |
+//! | ping of dispatch | each dispatch | that it could do its work |
+//! | webhook, hook | each dispatch | each change of state of a schedule, once: [`delivery`], [`hook`] |
+//! | metrics | each dispatch | how everything stands: [`metrics`] |
+//!
+//! # Changes of state
+//!
+//! A schedule is `well`, `partial`, `failed` or `missed` ([`change::State`]). A run that ends moves it
+//! there, and only a move is told: of a hundred failed nights the first, and the night that ends them.
+//! Runs end in many processes, and none but dispatch knows a webhook. So:
+//!
+//! 1. **Record.** The transaction that ends a run, records a missed slot or closes an interrupted run
+//!    also notes the new state. Where that is a change, it leaves a row for each of webhook and hook
+//!    that a dispatch ever had (`monitors` has their rows: a dispatch that has one makes it *before* it
+//!    decides, so that what it finds missed is told). Where there never was one, no row appears: the
+//!    table stays empty, and a webhook that is configured later begins without a past.
+//! 2. **Deliver.** A dispatch that has the webhook takes its delivery lock, and tells what waits for it,
+//!    oldest first. It removes each row once it was told. At the first that cannot be told it stops, and
+//!    the next dispatch goes on there: changes of a schedule come in their order.
+//! 3. **Give up.** What waits for longer than a day, or was tried too often ([`Monitor::tries`]), is
+//!    removed and counted. The same happens when a new row appears, so that a webhook that was taken
+//!    away leaves no more than a day of changes behind.
+//!
+//! # The windows
+//!
+//! - *Dies before the run's transaction commits.* Neither the end of the run nor the change was written.
+//!   The next dispatch closes the run as interrupted, and notes that.
+//! - *Dies between commit and delivery.* The row is there; the next dispatch tells it.
+//! - *Dies between delivery and removal.* It is told again. Whoever is told has an id to know that by, the
+//!   same each time and for webhook and hook.
+//! - *Two dispatches at once.* The delivery lock is the kernel's: the second finds it held, and leaves
+//!   what it has recorded to the first, or to the next minute. The lock of one that died is free.
+//! - *A clock that is set back.* Rows have an order by id, not by time. A row from the future waits until
+//!   it was told or was tried too often.
+//! - *A clock that leaps ahead by over a day.* What waits is given up, and counted as that.
+//! - *A schedule is purged.* Its rows go with its runs.
+
+pub mod change;
+pub mod delivery;
+pub mod hook;
+pub mod metrics;
+pub mod ping;
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+
+use crate::error::{Error, Kind, Result};
+use crate::http::address::Address;
+use crate::program::Program;
+use crate::run;
+use crate::schedule::{Schedule, ScheduleId};
+use crate::store::{self, Store};
+use crate::tenant::TenantId;
+
+/// Who is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Monitor {
+    /// The check of a schedule.
+    Ping,
+    /// The check of dispatch itself.
+    DispatchPing,
+    /// A URL that gets JSON.
+    Webhook,
+    /// A program that gets variables.
+    Hook,
+    /// A file for Prometheus.
+    Metrics,
+}
+
+/// Whether there is something to say aloud.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// All is as it was.
+    None,
+    /// From now on telling fails.
+    Fails,
+    /// It works again.
+    Works,
+}
+
+impl Monitor {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Ping,
+        Self::DispatchPing,
+        Self::Webhook,
+        Self::Hook,
+        Self::Metrics,
+    ];
+
+    /// The word in `--json` and the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ping => "ping",
+            Self::DispatchPing => "dispatch-ping",
+            Self::Webhook => "webhook",
+            Self::Hook => "hook",
+            Self::Metrics => "metrics",
+        }
+    }
+
+    /// The monitor of that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|monitor| monitor.as_str() == word)
+    }
+
+    /// After how many tries a change of state is given up. A hook may have done half of its work each
+    /// time.
+    pub fn tries(self) -> u32 {
+        match self {
+            Self::Hook => 3,
+            _ => 1440,
+        }
+    }
+
+    /// How many failures in a row are said aloud: one, but of what happens each minute five.
+    fn told_after(self) -> u64 {
+        match self {
+            Self::DispatchPing => 5,
+            _ => 1,
+        }
+    }
+
+    /// What there is to say aloud, where so many tries failed before.
+    pub fn turn(self, failures: u64, works: bool) -> Turn {
+        match works {
+            true if failures >= self.told_after() => Turn::Works,
+            false if failures + 1 == self.told_after() => Turn::Fails,
+            _ => Turn::None,
+        }
+    }
+}
+
+/// A monitor, and of which schedule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// The ping of a schedule.
+    Ping {
+        /// The tenant of the schedule.
+        tenant: TenantId,
+        /// The schedule.
+        schedule: ScheduleId,
+        /// How messages name it.
+        described: String,
+    },
+    /// One of dispatch.
+    Dispatch(Monitor),
+}
+
+impl Subject {
+    /// The ping of a schedule.
+    pub fn ping(schedule: &Schedule) -> Self {
+        Self::Ping {
+            tenant: schedule.tenant_id,
+            schedule: schedule.id,
+            described: schedule.described(),
+        }
+    }
+
+    /// Who is told.
+    pub fn monitor(&self) -> Monitor {
+        match self {
+            Self::Ping { .. } => Monitor::Ping,
+            Self::Dispatch(monitor) => *monitor,
+        }
+    }
+
+    /// Of which schedule, with its tenant.
+    pub fn schedule(&self) -> Option<(TenantId, ScheduleId)> {
+        match self {
+            Self::Ping {
+                tenant, schedule, ..
+            } => Some((*tenant, *schedule)),
+            Self::Dispatch(_) => None,
+        }
+    }
+
+    /// How messages name it.
+    pub fn described(&self) -> String {
+        match self {
+            Self::Ping { described, .. } => format!("the ping of {described}"),
+            Self::Dispatch(Monitor::DispatchPing) => "the ping of dispatch".to_owned(),
+            Self::Dispatch(Monitor::Metrics) => "the file of metrics".to_owned(),
+            Self::Dispatch(monitor) => format!("the {}", monitor.as_str()),
+        }
+    }
+}
+
+/// How telling went.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Who was told.
+    pub subject: Subject,
+    /// Why they were not, if they were not: without a secret.
+    pub result: std::result::Result<(), String>,
+}
+
+/// How it goes with a monitor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// Which.
+    pub subject: Subject,
+    /// Since when telling fails.
+    pub failing_from: Option<DateTime<Utc>>,
+    /// When it last failed.
+    pub failed_at: Option<DateTime<Utc>>,
+    /// How often in a row.
+    pub failures: u64,
+    /// Why.
+    pub reason: Option<String>,
+    /// How many changes of state were never told.
+    pub given_up: u64,
+}
+
+/// How long after its last failure a monitor of dispatch still counts: one that was taken away is tried
+/// no more, and nobody says so.
+const REMEMBERED: chrono::TimeDelta = chrono::TimeDelta::seconds(24 * 3600);
+
+impl Condition {
+    /// Whether somebody has to look at it.
+    pub fn is_failing(&self, now: DateTime<Utc>) -> bool {
+        let of_schedule = self.subject.schedule().is_some();
+        self.failed_at
+            .is_some_and(|at| of_schedule || now - at < REMEMBERED)
+    }
+
+    /// What there is to say of one that fails.
+    pub fn text(&self) -> String {
+        let since = self.failing_from.map_or_else(String::new, |at| {
+            let at = at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+            format!(" since {at}")
+        });
+        format!(
+            "{} fails{since}, {} times in a row: {}",
+            self.subject.described(),
+            self.failures,
+            self.reason.as_deref().unwrap_or_default()
+        )
+    }
+}
+
+/// What a dispatch was given to tell, each as far as it can be used.
+#[derive(Debug, Default)]
+pub struct Monitors {
+    /// The check that is pinged.
+    pub ping: Option<Result<Address, String>>,
+    /// The URL that gets JSON.
+    pub webhook: Option<Result<Address, String>>,
+    /// The program that gets variables.
+    pub hook: Option<Result<Program, String>>,
+    /// The file of metrics.
+    pub metrics: Option<PathBuf>,
+}
+
+impl Monitors {
+    /// Whether there is nobody to tell.
+    pub fn is_empty(&self) -> bool {
+        self.ping.is_none()
+            && self.webhook.is_none()
+            && self.hook.is_none()
+            && self.metrics.is_none()
+    }
+
+    /// Sees to it that changes of state wait for webhook and hook from now on.
+    pub fn register(&self, store: &Store) -> Result<()> {
+        let mut missing = vec![];
+        let known = store::monitors::told(store.read())?;
+        for (given, monitor) in [
+            (self.webhook.is_some(), Monitor::Webhook),
+            (self.hook.is_some(), Monitor::Hook),
+        ] {
+            if given && !known.contains(&monitor) {
+                missing.push(monitor);
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        store.write(|tx| {
+            missing
+                .iter()
+                .try_for_each(|monitor| store::monitors::register(tx, *monitor))
+        })
+    }
+}
+
+impl Monitors {
+    /// Tells webhook and hook what waits for them, and writes the metrics. How each went.
+    pub fn tell(&self, store: &Store, means: &run::Means) -> Vec<Outcome> {
+        let given = delivery::Means {
+            store,
+            locks: &means.locks,
+            clock: means.clock.as_ref(),
+            stop: &means.stop,
+            at: means.clock.now(),
+        };
+        let messenger = || means.pings.messenger();
+        let mut outcomes = Vec::new();
+        outcomes.extend(self.webhook.as_ref().and_then(|webhook| match webhook {
+            Ok(address) => settled(
+                Monitor::Webhook,
+                delivery::deliver(&given, Monitor::Webhook, |change| {
+                    delivery::post(messenger(), address, change, given.clock, given.stop)
+                }),
+            ),
+            Err(why) => settled(
+                Monitor::Webhook,
+                Err(Error::usage(format!("its URL {why}"))),
+            ),
+        }));
+        outcomes.extend(self.hook.as_ref().and_then(|hook| match hook {
+            Ok(program) => settled(Monitor::Hook, hook::deliver(program, &given)),
+            Err(why) => settled(
+                Monitor::Hook,
+                Err(Error::usage(format!("it is no command: {why}"))),
+            ),
+        }));
+        outcomes.extend(
+            self.metrics
+                .as_ref()
+                .and_then(|path| settled(Monitor::Metrics, metrics::publish(path, &given))),
+        );
+        outcomes
+    }
+}
+
+/// How telling went, where it could not even be tried, too.
+fn settled(monitor: Monitor, told: Result<Option<Outcome>>) -> Option<Outcome> {
+    told.unwrap_or_else(|error| {
+        Some(Outcome {
+            subject: Subject::Dispatch(monitor),
+            result: Err(error.message().to_owned()),
+        })
+    })
+}
+
+/// Keeps how telling went, and gives what has to be said aloud: each failure when it begins, and its
+/// end.
+pub fn record(store: &Store, outcomes: &[Outcome], at: DateTime<Utc>) -> Vec<Error> {
+    let mut aloud = Vec::new();
+    for Outcome { subject, result } in outcomes {
+        let result = match result {
+            Ok(()) => Ok(()),
+            Err(reason) => Err(reason.as_str()),
+        };
+        match result {
+            Ok(()) => log::debug!("{}: told", subject.described()),
+            Err(reason) => log::info!("{} fails: {reason}", subject.described()),
+        }
+        let turn = match (result, store::monitors::failures(store.read(), subject)) {
+            (Ok(()), Ok(0)) => Ok(Turn::None),
+            _ => store.write(|tx| store::monitors::record(tx, subject, result, at)),
+        };
+        match (turn, result) {
+            (Ok(Turn::Fails), Err(reason)) => aloud.push(
+                Error::new(
+                    Kind::Attention,
+                    format!("{} fails, runs do not: {reason}", subject.described()),
+                )
+                .hint("said once; until it works again: tenantpilot doctor"),
+            ),
+            (Ok(Turn::Works), _) => aloud.push(Error::new(
+                Kind::Attention,
+                format!("{} works again", subject.described()),
+            )),
+            (Ok(_), _) => {}
+            (Err(error), _) => log::info!("{}: {error}", subject.described()),
+        }
+    }
+    aloud
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_said_when_it_begins_and_when_it_is_over() {
+        for (monitor, after) in [(Monitor::Webhook, 1), (Monitor::DispatchPing, 5)] {
+            let said: Vec<u64> = (0..20)
+                .filter(|before| monitor.turn(*before, false) == Turn::Fails)
+                .collect();
+            assert_eq!(said, [after - 1]);
+            assert_eq!(monitor.turn(0, true), Turn::None);
+            assert_eq!(monitor.turn(after - 1, true), Turn::None);
+            assert_eq!(monitor.turn(after, true), Turn::Works);
+        }
+    }
+
+    #[test]
+    fn a_monitor_that_was_taken_away_is_forgotten_and_a_schedules_is_not() {
+        let at = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let mut condition = Condition {
+            subject: Subject::Dispatch(Monitor::Webhook),
+            failing_from: Some(at),
+            failed_at: Some(at),
+            failures: 7,
+            reason: Some("h.example answers 500".to_owned()),
+            given_up: 0,
+        };
+        let later = at + chrono::TimeDelta::seconds(3 * 24 * 3600);
+        assert!(condition.is_failing(at) && !condition.is_failing(later));
+        assert_eq!(
+            condition.text(),
+            "the webhook fails since 2027-01-15T08:00:00Z, 7 times in a row: h.example answers 500"
+        );
+        condition.subject = Subject::Ping {
+            tenant: TenantId(1),
+            schedule: ScheduleId(1),
+            described: "schedule nightly (id 1) of tenant contoso".to_owned(),
+        };
+        assert!(condition.is_failing(later));
+        condition.failed_at = None;
+        assert!(!condition.is_failing(at));
+    }
+}

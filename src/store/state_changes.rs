@@ -1,0 +1,187 @@
+//! How schedules stand, and the changes of that which wait to be told: written in the transaction
+//! that ends a run. The head of `crate::monitoring` says when a row appears and when it goes.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, named_params};
+
+use super::{failed, monitors, runs};
+use crate::error::Result;
+use crate::monitoring::Monitor;
+use crate::monitoring::change::{Change, State};
+use crate::run::RunId;
+
+const STATE: &str = "SELECT state FROM schedule_states WHERE schedule_id = :schedule";
+
+const SET_STATE: &str = "
+    INSERT INTO schedule_states (schedule_id, tenant_id, state)
+    VALUES (:schedule, :tenant, :state)
+    ON CONFLICT (schedule_id) DO UPDATE SET state = excluded.state";
+
+const LEAVE: &str = "
+    INSERT INTO state_changes (monitor, event_id, at, tenant_id, run_id, state, previous)
+    VALUES (:monitor, :event_id, :at, :tenant, :run, :state, :previous)";
+
+/// Notes how a schedule stands after a run that has just ended, in the same transaction; where that is
+/// a change, leaves word of it for each monitor that there ever was.
+pub fn note(tx: &Transaction<'_>, run: RunId, at: DateTime<Utc>) -> Result<()> {
+    let run = runs::get(tx, run)?;
+    let Some(state) = State::after(run.status, run.error_code) else {
+        return Ok(());
+    };
+    let read = || -> rusqlite::Result<Option<State>> {
+        tx.prepare_cached(STATE)?
+            .query_row(named_params! { ":schedule": run.schedule_id.0 }, |row| {
+                runs::word(row, 0, State::parse)
+            })
+            .optional()
+    };
+    let previous = read().map_err(failed("read how a schedule stands"))?;
+    if previous == Some(state) {
+        return Ok(());
+    }
+    tx.prepare_cached(SET_STATE)
+        .and_then(|mut set| {
+            set.execute(named_params! {
+                ":schedule": run.schedule_id.0,
+                ":tenant": run.tenant_id.0,
+                ":state": state.as_str(),
+            })
+        })
+        .map_err(failed("note how a schedule stands"))?;
+    // Before its first run a schedule is well.
+    let previous = previous.unwrap_or(State::Well);
+    if previous == state {
+        return Ok(());
+    }
+    let event_id = uuid::Uuid::new_v4().to_string();
+    for monitor in monitors::told(tx)? {
+        give_up(tx, monitor, u32::MAX, at)?;
+        tx.prepare_cached(LEAVE)
+            .and_then(|mut leave| {
+                leave.execute(named_params! {
+                    ":monitor": monitor.as_str(),
+                    ":event_id": event_id,
+                    ":at": at.timestamp(),
+                    ":tenant": run.tenant_id.0,
+                    ":run": run.id.0,
+                    ":state": state.as_str(),
+                    ":previous": previous.as_str(),
+                })
+            })
+            .map_err(failed("leave word of a change of state"))?;
+    }
+    Ok(())
+}
+
+/// How long a change of state waits to be told.
+pub const WAITS: TimeDelta = TimeDelta::seconds(24 * 3600);
+
+const GIVE_UP: &str = "
+    DELETE FROM state_changes
+    WHERE monitor = :monitor AND (tries >= :tries OR at < :oldest)";
+
+/// Gives up what waits for a monitor since longer than [`WAITS`], and what was tried so often. How many
+/// changes that were.
+pub fn give_up(
+    tx: &Transaction<'_>,
+    monitor: Monitor,
+    tries: u32,
+    at: DateTime<Utc>,
+) -> Result<usize> {
+    tx.prepare_cached(GIVE_UP)
+        .and_then(|mut give_up| {
+            give_up.execute(named_params! {
+                ":monitor": monitor.as_str(),
+                ":tries": tries,
+                ":oldest": (at - WAITS).timestamp(),
+            })
+        })
+        .map_err(failed("give up changes of state"))
+}
+
+const WAITING: &str = "SELECT count(*) FROM state_changes WHERE monitor = :monitor";
+
+/// How many changes wait for a monitor.
+pub fn waiting(conn: &Connection, monitor: Monitor) -> Result<u64> {
+    let read = |row: &Row<'_>| row.get::<_, i64>(0);
+    conn.prepare_cached(WAITING)
+        .and_then(|mut count| count.query_row(named_params! { ":monitor": monitor.as_str() }, read))
+        .map(i64::unsigned_abs)
+        .map_err(failed("count the changes of state that wait"))
+}
+
+const OLDEST: &str = "
+    SELECT id, event_id, at, run_id, state, previous FROM state_changes
+    WHERE monitor = :monitor ORDER BY id LIMIT 1";
+
+/// The change that waits longest for a monitor.
+pub fn oldest(conn: &Connection, monitor: Monitor) -> Result<Option<Change>> {
+    let read = |row: &Row<'_>| {
+        let at: i64 = row.get(2)?;
+        Ok((
+            row.get::<_, i64>(0)?,
+            row.get::<_, String>(1)?,
+            DateTime::from_timestamp(at, 0)
+                .ok_or(rusqlite::Error::IntegralValueOutOfRange(2, at))?,
+            RunId(row.get(3)?),
+            runs::word(row, 4, State::parse)?,
+            runs::word(row, 5, State::parse)?,
+        ))
+    };
+    let found = conn
+        .prepare_cached(OLDEST)
+        .and_then(|mut query| {
+            query
+                .query_row(named_params! { ":monitor": monitor.as_str() }, read)
+                .optional()
+        })
+        .map_err(failed("read the changes of state"))?;
+    let Some((id, event_id, at, run, state, previous)) = found else {
+        return Ok(None);
+    };
+    Ok(Some(Change {
+        id,
+        event_id,
+        at,
+        state,
+        previous,
+        run: runs::get(conn, run)?,
+    }))
+}
+
+const TOLD: &str = "DELETE FROM state_changes WHERE id = :id";
+
+/// A change was told.
+pub fn told(tx: &Transaction<'_>, change: &Change) -> Result<()> {
+    tx.prepare_cached(TOLD)
+        .and_then(|mut told| told.execute(named_params! { ":id": change.id }))
+        .map(drop)
+        .map_err(failed("note that a change of state was told"))
+}
+
+const TRIED: &str = "UPDATE state_changes SET tries = tries + 1 WHERE monitor = :monitor";
+
+/// Everything that waits for a monitor was tried in vain, since the oldest was.
+pub fn tried(tx: &Transaction<'_>, monitor: Monitor) -> Result<()> {
+    tx.prepare_cached(TRIED)
+        .and_then(|mut tried| tried.execute(named_params! { ":monitor": monitor.as_str() }))
+        .map(drop)
+        .map_err(failed("note that a change of state was not told"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::Fixture;
+    use super::*;
+
+    #[test]
+    fn what_waits_is_read_by_its_index() {
+        let fixture = Fixture::new();
+        let index = "SEARCH state_changes USING COVERING INDEX state_changes_monitor (monitor=?)";
+        fixture.assert_plan(WAITING, index);
+        fixture.assert_plan(
+            OLDEST,
+            "SEARCH state_changes USING INDEX state_changes_monitor (monitor=?)",
+        );
+    }
+}

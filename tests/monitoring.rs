@@ -1,0 +1,427 @@
+//! Webhook and hook: each change of state is told once, and nothing that is told or cannot be told is
+//! in the way of a backup.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+#[path = "support/env.rs"]
+mod env;
+#[path = "support/fleet.rs"]
+mod fleet;
+#[path = "support/listener.rs"]
+mod listener;
+#[path = "support/sandbox.rs"]
+mod sandbox;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use fleet::Fleet;
+use listener::{Answer, Listener};
+use sandbox::server::faults::{Fault, Kind};
+use serde_json::{Value, json};
+
+/// A schedule `nightly`, and a webhook that dispatch has by its environment.
+fn watched() -> (Fleet, Listener) {
+    let (mut fleet, listener) = (Fleet::nightly(), Listener::start());
+    fleet.env.set("TENANTPILOT_WEBHOOK", &listener.url("hook"));
+    (fleet, listener)
+}
+
+/// From now on every run fails, or none.
+fn fail(fleet: &Fleet, fail: bool) {
+    fleet.sandbox.clear_faults();
+    if fail {
+        let refused = Fault::on("token", Kind::Status(400)).times(1000);
+        fleet.sandbox.fault(refused);
+    }
+}
+
+/// What a webhook heard since the last time.
+fn told(listener: &Listener) -> Vec<Value> {
+    let heard = listener.take();
+    let json = heard.iter().map(|one| {
+        assert_eq!(
+            (one.method.as_str(), one.target.as_str()),
+            ("POST", "/hook")
+        );
+        assert_eq!(one.media_type, "application/json");
+        one.json()
+    });
+    json.collect()
+}
+
+fn events(told: &[Value]) -> Vec<&str> {
+    told.iter()
+        .map(|one| one["event"].as_str().unwrap())
+        .collect()
+}
+
+fn waiting(fleet: &Fleet) -> i64 {
+    let count = "SELECT count(*) FROM state_changes";
+    fleet
+        .env
+        .sql()
+        .query_row(count, [], |row| row.get(0))
+        .unwrap()
+}
+
+#[test]
+fn each_change_of_state_is_told_once() {
+    let (fleet, listener) = watched();
+    let slots = fleet.slots(1, 8);
+    let mut all = Vec::new();
+    let mut night = |slot: &str, failing, code, expected: &[&str]| {
+        fail(&fleet, failing);
+        assert_eq!(fleet.dispatch(slot).code, Some(code), "{slot}");
+        let told = told(&listener);
+        assert_eq!(events(&told), expected, "{slot}");
+        all.extend(told);
+    };
+    night(&slots[0], false, 0, &[]);
+    night(&slots[1], true, 12, &["failed"]);
+    night(&slots[2], true, 12, &[]);
+    night(&slots[3], false, 0, &["recovered"]);
+    night(&slots[4], false, 0, &[]);
+    // Two nights without a dispatch.
+    let late = slots[6].replace("T02:00", "T02:30");
+    night(&late, false, 19, &["missed"]);
+    night(&slots[7], false, 0, &["recovered"]);
+    let failed = &all[0];
+    let expected = json!({
+        "schema_version": 1,
+        "id": failed["id"],
+        "event": "failed",
+        "at": failed["at"],
+        "tenant": "contoso",
+        "schedule": "nightly",
+        "schedule_id": 1,
+        "run_id": 2,
+        "trigger": "schedule",
+        "scheduled_for": slots[1],
+        "status": "failed",
+        "error_code": "AUTH_FAILED",
+        "state": "failed",
+        "previous_state": "well",
+        "message": "run 2 of schedule nightly (id 1) of tenant contoso ended failed: AUTH_FAILED",
+    });
+    assert_eq!(*failed, expected);
+    assert_eq!(
+        all[1]["message"],
+        "schedule nightly (id 1) of tenant contoso recovered: run 4 is a success"
+    );
+    assert_eq!(
+        (&all[2]["status"], &all[2]["error_code"]),
+        (&json!("skipped"), &json!("MISSED_SLOT"))
+    );
+    let newest = slots[6].as_str();
+    assert_eq!(
+        all[2]["message"],
+        format!("schedule nightly (id 1) of tenant contoso missed 2 slots, the newest {newest}")
+    );
+    let ids: BTreeSet<&str> = all.iter().map(|one| one["id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), all.len(), "an id each");
+    assert_eq!(waiting(&fleet), 0);
+    fleet.assert_sound();
+}
+
+#[test]
+fn what_a_person_starts_waits_for_the_next_dispatch() {
+    let (fleet, listener) = watched();
+    fleet.env.run(&["dispatch"]).ok();
+    fail(&fleet, true);
+    fleet.env.run(&["run", "nightly"]).fails(12);
+    assert_eq!((waiting(&fleet), told(&listener).len()), (1, 0));
+    // The clock was ahead by some years then, and was set back since.
+    let ahead = "UPDATE state_changes SET at = at + 100000000";
+    fleet.env.sql().execute_batch(ahead).unwrap();
+    // Two changes of one schedule are told in their order.
+    fail(&fleet, false);
+    fleet.env.run(&["run", "nightly"]).ok();
+    assert_eq!(fleet.env.run(&["dispatch"]).ok(), "");
+    assert_eq!(events(&told(&listener)), ["failed", "recovered"]);
+    // A partial run, by way of a type that may not be read.
+    let types = ["--types", "namedLocation,assignmentFilter"];
+    fleet
+        .env
+        .run(&[&["schedules", "edit", "nightly"][..], &types].concat())
+        .ok();
+    let filters = "deviceManagement/assignmentFilters";
+    fleet.sandbox.fault(Fault::on(filters, Kind::Forbidden));
+    fleet.env.run(&["run", "nightly"]).ends(3);
+    fleet.env.run(&["dispatch"]).ok();
+    let partial = told(&listener);
+    assert_eq!(events(&partial), ["partial"]);
+    assert_eq!(partial[0]["error_code"], "PERMISSION_MISSING");
+    assert!(
+        !partial[0].to_string().contains("assignmentFilter"),
+        "no policy data"
+    );
+}
+
+#[test]
+fn without_anybody_to_tell_nothing_waits_and_a_new_webhook_has_no_past() {
+    let (mut fleet, listener) = watched();
+    fleet.env.unset("TENANTPILOT_WEBHOOK");
+    let slots = fleet.slots(1, 4);
+    fail(&fleet, true);
+    fleet.dispatch(&slots[0]).fails(12);
+    fail(&fleet, false);
+    fleet.dispatch(&slots[1]).ok();
+    assert_eq!(waiting(&fleet), 0);
+    let rows: i64 = fleet
+        .env
+        .sql()
+        .query_row("SELECT count(*) FROM monitors", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(rows, 0);
+    fleet.env.set("TENANTPILOT_WEBHOOK", &listener.url("hook"));
+    fleet.env.run(&["dispatch"]).ok();
+    assert_eq!(told(&listener), [] as [Value; 0]);
+    // What the very dispatch finds that has it first is told.
+    let late = slots[3].replace("T02:00", "T02:30");
+    fleet.dispatch(&late).fails(19);
+    assert_eq!(events(&told(&listener)), ["missed"]);
+}
+
+#[test]
+fn killed_between_record_and_delivery_it_is_told_by_the_next_under_the_same_id() {
+    let (fleet, listener) = watched();
+    listener.answers(Answer::Hang);
+    fail(&fleet, true);
+    let slot = fleet.slots(1, 1).remove(0);
+    let started = fleet.start(&slot, &[]);
+    listener.await_heard(1);
+    assert_eq!(waiting(&fleet), 1);
+    started.kill();
+    listener.answers(Answer::ok());
+    assert_eq!(fleet.env.run(&["dispatch"]).ok(), "");
+    let told = told(&listener);
+    assert_eq!(events(&told), ["failed", "failed"]);
+    assert_eq!(told[0], told[1], "by its id it is known as the same");
+    assert_eq!(waiting(&fleet), 0);
+    // Killed while a run executes, nothing was recorded: the next one closes it, and tells.
+    fail(&fleet, false);
+    fleet.env.run(&["run", "nightly"]).ok();
+    fleet.hang(sandbox::server::DIRECTORY);
+    let running = fleet.env.start(&["run", "nightly"]);
+    fleet.await_hanging(1);
+    running.kill();
+    fleet.answer();
+    fleet.env.run(&["dispatch"]).fails(19);
+    let told = self::told(&listener);
+    assert_eq!(events(&told), ["recovered", "failed"]);
+    assert_eq!(told[1]["error_code"], "INTERRUPTED");
+    fleet.assert_sound();
+}
+
+#[test]
+fn of_many_dispatches_at_once_one_tells() {
+    let (fleet, listener) = watched();
+    fleet.env.run(&["dispatch"]).ok();
+    fail(&fleet, true);
+    fleet.env.run(&["run", "nightly"]).fails(12);
+    listener.answers(Answer::Late(Duration::from_millis(700)));
+    let started: Vec<_> = (0..8).map(|_| fleet.env.start(&["dispatch"])).collect();
+    for one in started {
+        assert_eq!(one.end().ok(), "");
+    }
+    assert_eq!(events(&told(&listener)), ["failed"]);
+    assert_eq!(waiting(&fleet), 0);
+}
+
+#[test]
+fn a_webhook_that_fails_changes_no_exit_code_and_is_said_once() {
+    let (mut fleet, listener) = watched();
+    let slots = fleet.slots(1, 4);
+    listener.answers(Answer::status(500));
+    fail(&fleet, true);
+    let stderr = fleet.dispatch(&slots[0]).fails(12);
+    assert!(
+        stderr.contains("the webhook fails, runs do not: 127.0.0.1 answers 500"),
+        "{stderr}"
+    );
+    assert!(stderr.contains("hint: said once"), "{stderr}");
+    assert!(!stderr.contains("/hook"), "{stderr}");
+    fail(&fleet, false);
+    for (answer, slot) in [(Answer::Close, &slots[1]), (Answer::Hang, &slots[2])] {
+        listener.answers(answer);
+        assert_eq!(fleet.dispatch(slot).ok(), "");
+    }
+    assert_eq!(waiting(&fleet), 2);
+    let tries = "SELECT group_concat(tries) FROM state_changes";
+    let tries: String = fleet
+        .env
+        .sql()
+        .query_row(tries, [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(tries, "3,2", "each since it waits");
+    let (doctor, _) = fleet.env.run(&["doctor", "--offline"]).ends(19);
+    assert!(
+        doctor.contains("2 changes of state wait to be told"),
+        "{doctor}"
+    );
+    // Given up after a day, or after as many tries as a day has minutes.
+    let sql = fleet.env.sql();
+    sql.execute_batch("UPDATE state_changes SET at = at - 90000 WHERE id = 1")
+        .unwrap();
+    sql.execute_batch("UPDATE state_changes SET tries = 1440 WHERE id <> 1")
+        .unwrap();
+    drop(sql);
+    listener.take();
+    listener.answers(Answer::ok());
+    assert_eq!(
+        fleet.env.run(&["dispatch"]).ok(),
+        "",
+        "nothing is left to tell"
+    );
+    assert_eq!((waiting(&fleet), told(&listener).len()), (0, 0));
+    let (doctor, _) = fleet.env.run(&["doctor", "--offline"]).ends(19);
+    assert!(doctor.contains("2 were never told"), "{doctor}");
+    fail(&fleet, true);
+    let stderr = fleet.dispatch(&slots[3]).fails(12);
+    assert!(stderr.contains("the webhook works again"), "{stderr}");
+    fleet.env.run(&["doctor", "--offline"]).warned();
+    // What nobody can use is said, too.
+    fleet
+        .env
+        .set("TENANTPILOT_WEBHOOK", "http://example.com/secret");
+    let stderr = fleet.env.run(&["dispatch"]).warned().1;
+    assert!(
+        stderr.contains("the webhook fails, runs do not: its URL is not https"),
+        "{stderr}"
+    );
+    assert!(!stderr.contains("secret"), "{stderr}");
+    fleet.assert_sound();
+}
+
+/// A hook that keeps what it is told in a file, `told`, and what it has open in `open`.
+fn hook(fleet: &mut Fleet, last: &str) {
+    let script = format!(
+        "#!/bin/sh\nenv | sort > told.new\nls -l /proc/self/fd > open\necho called >> calls\n\
+         mv told.new told\necho heard it\n{last}\n"
+    );
+    let path = fleet.env.file("hook.sh", &script, 0o755);
+    fleet.env.set(
+        "TENANTPILOT_HOOK",
+        &format!("{path} '$(touch pwned)' ';' a"),
+    );
+}
+
+/// A variable that the hook found.
+fn found(fleet: &Fleet, name: &str) -> Option<String> {
+    let told = fs::read_to_string(fleet.env.path("told")).unwrap();
+    let prefix = format!("{name}=");
+    told.lines()
+        .find_map(|line| line.strip_prefix(&prefix))
+        .map(str::to_owned)
+}
+
+#[test]
+fn a_hook_gets_names_as_variables_no_shell_no_secret_and_no_file_of_ours() {
+    let mut fleet = Fleet::new();
+    let name = "$(touch pwned) `touch pwned`; touch pwned";
+    fleet.add_tenant(name, sandbox::server::DIRECTORY);
+    fleet.add(name, name, &[]);
+    hook(&mut fleet, "exit 0");
+    fleet
+        .env
+        .set("PATH", "/usr/bin:/bin")
+        .set("OF_USER", "mine");
+    fleet.env.set("FABRIKAM_SECRET", "Marker~1");
+    let args = ["tenants", "edit", name, "--secret-env", "FABRIKAM_SECRET"];
+    fleet.env.run(&args).warned();
+    for secret in [
+        "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+        "SYSTEM_ACCESSTOKEN",
+        "IDENTITY_HEADER",
+    ] {
+        fleet.env.set(secret, "Marker~2");
+    }
+    let listener = Listener::start();
+    fleet
+        .env
+        .set("TENANTPILOT_PING_URL", &listener.url("Marker~3"));
+    fleet.env.set(
+        "TENANTPILOT_METRICS",
+        fleet.env.path("Marker~4.prom").to_str().unwrap(),
+    );
+    let slot = fleet.slots(1, 1).remove(0);
+    let stderr = fleet.env.run(&["dispatch", "-v", "--at", &slot]).fails(12);
+    assert!(stderr.contains("hook: heard it"), "{stderr}");
+    assert!(!fleet.env.path("pwned").exists());
+    for (variable, value) in [
+        ("TENANTPILOT_EVENT", "failed"),
+        ("TENANTPILOT_TENANT", name),
+        ("TENANTPILOT_SCHEDULE", name),
+        ("TENANTPILOT_SCHEDULE_ID", "1"),
+        ("TENANTPILOT_RUN_ID", "1"),
+        ("TENANTPILOT_STATUS", "failed"),
+        ("TENANTPILOT_ERROR_CODE", "AUTH_FAILED"),
+        ("TENANTPILOT_SCHEDULED_FOR", &slot),
+        ("TENANTPILOT_PREVIOUS_STATE", "well"),
+        ("PATH", "/usr/bin:/bin"),
+        ("OF_USER", "mine"),
+        ("TENANTPILOT_DB", fleet.env.database().to_str().unwrap()),
+    ] {
+        assert_eq!(
+            found(&fleet, variable).as_deref(),
+            Some(value),
+            "{variable}"
+        );
+    }
+    let told = fs::read_to_string(fleet.env.path("told")).unwrap();
+    assert!(!told.contains("Marker~"), "{told}");
+    let open = fs::read_to_string(fleet.env.path("open")).unwrap();
+    let strange = open.lines().filter(|line| {
+        line.contains("tenantpilot.db") || line.contains("-locks/") || line.contains("socket:")
+    });
+    assert_eq!(strange.count(), 0, "{open}");
+}
+
+#[test]
+fn a_hook_that_fails_is_given_up_after_three_calls() {
+    let mut fleet = Fleet::nightly();
+    hook(&mut fleet, "exit 7");
+    fail(&fleet, true);
+    let slot = fleet.slots(1, 1).remove(0);
+    let stderr = fleet.dispatch(&slot).fails(12);
+    assert!(stderr.contains("the hook fails, runs do not: "), "{stderr}");
+    assert!(
+        stderr.contains("hook.sh failed with exit status: 7"),
+        "{stderr}"
+    );
+    for _ in 0..4 {
+        assert_eq!(fleet.env.run(&["dispatch"]).ok(), "");
+    }
+    let calls = fs::read_to_string(fleet.env.path("calls")).unwrap();
+    assert_eq!(calls.lines().count(), 3);
+    assert_eq!(waiting(&fleet), 0);
+    for bad in ["/nowhere/hook", "'"] {
+        let mut other = Fleet::nightly();
+        other.env.set("TENANTPILOT_HOOK", bad);
+        fail(&other, true);
+        let stderr = other.dispatch(&slot).fails(12);
+        assert!(stderr.contains("the hook fails, runs do not: "), "{stderr}");
+    }
+}
+
+#[test]
+fn a_lock_is_free_though_a_hook_that_was_started_lives_on() {
+    let mut fleet = Fleet::nightly();
+    hook(&mut fleet, "sleep 30 & echo $! > id; exit 0");
+    fail(&fleet, true);
+    let slots = fleet.slots(1, 2);
+    fleet.dispatch(&slots[0]).fails(12);
+    let id = fs::read_to_string(fleet.env.path("id")).unwrap();
+    assert!(Path::new("/proc").join(id.trim()).exists(), "it lives on");
+    fail(&fleet, false);
+    fleet.env.run(&["run", "nightly"]).ok();
+    assert_eq!(fleet.dispatch(&slots[1]).ok(), "");
+    let other = fs::read_to_string(fleet.env.path("id")).unwrap();
+    for id in [id, other] {
+        let ended = std::process::Command::new("kill").arg(id.trim()).status();
+        assert!(ended.unwrap().success());
+    }
+}
