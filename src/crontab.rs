@@ -123,20 +123,16 @@ impl Entry {
             let name = Path::new(word).file_name().and_then(|name| name.to_str());
             name.is_some_and(|name| name == "tenantpilot" || name == program)
         };
-        let at = words.iter().position(|word| is_ours(word))?;
-        let ends =
-            |word: &str| matches!(word, "&&" | "||" | "|" | ";" | "&") || word.ends_with(';');
+        // `test -x PROGRAM && PROGRAM dispatch` names it twice.
+        let starts = |at: usize| {
+            let own = command_from(&words[at..]);
+            let rehearses = own.iter().any(|word| word == "--dry-run");
+            let dispatches = |word: &String| word.trim_end_matches(';') == "dispatch";
+            is_ours(&words[at]) && !rehearses && own.iter().any(dispatches)
+        };
+        let at = (0..words.len()).find(|at| starts(*at))?;
         let (before, from) = words.split_at(at);
-        let until = from.iter().position(|word| ends(word));
-        let own = &from[..until.map_or(from.len(), |end| end + 1)];
-        let rehearses = own.iter().any(|word| word == "--dry-run");
-        if rehearses
-            || !own
-                .iter()
-                .any(|word| word.trim_end_matches(';') == "dispatch")
-        {
-            return None;
-        }
+        let own = command_from(from);
         let prefixed = before
             .iter()
             .rev()
@@ -153,6 +149,15 @@ impl Entry {
                 || discards(&self.command),
         })
     }
+}
+
+/// The words of the first command, with the one that ends it.
+fn command_from(words: &[String]) -> &[String] {
+    let ends = |word: &String| {
+        matches!(word.as_str(), "&&" | "||" | "|" | ";" | "&") || word.ends_with(';')
+    };
+    let until = words.iter().position(ends);
+    &words[..until.map_or(words.len(), |end| end + 1)]
 }
 
 fn flag(words: &[String]) -> Option<&str> {
@@ -233,7 +238,10 @@ TENANTPILOT_DB=/srv/tp.db
             database("TENANTPILOT_DB=/y tenantpilot dispatch").unwrap(),
             "/y"
         );
+        let guarded = "test -x /usr/bin/tenantpilot && /usr/bin/tenantpilot dispatch";
+        assert_eq!(dispatch(guarded).unwrap().program, "/usr/bin/tenantpilot");
         for other in [
+            "test -x /usr/bin/tenantpilot && echo dispatch",
             "tenantpilot status",
             "tenantpilot dispatch --dry-run",
             "echo dispatch",
