@@ -152,6 +152,8 @@ pub struct Error {
     pub fault: Fault,
     /// The HTTP status, if there was an answer.
     pub status: Option<u16>,
+    /// Whether Graph's code for it is `ResourceNotFound`, whatever the status.
+    pub resource_not_found: bool,
     /// One line for people: what, and why. No body, no secret.
     pub message: String,
     /// Permissions that the answer names, those we know, read-only first.
@@ -166,6 +168,7 @@ impl Error {
         Self {
             fault,
             status: None,
+            resource_not_found: false,
             message: message.to_string(),
             permissions: Vec::new(),
             hint: None,

@@ -58,6 +58,9 @@ pub struct PolicyType {
     pub object_path: Option<&'static str>,
     /// Query options of the list of the objects that `{parent}` stands for.
     pub parent_query: &'static [(&'static str, &'static str)],
+    /// Whether Graph goes on giving a deleted object to who asks for it by its id, so that only the
+    /// list tells.
+    pub outlives_deletion: bool,
     /// Whether Microsoft's published metadata lacks it: where Graph then refuses the list as it is,
     /// it is not offered.
     pub unpublished: bool,
@@ -111,6 +114,8 @@ pub struct PolicyType {
     pub redacted: &'static [&'static str],
     /// What the reader of a backup has to know of its policies.
     pub notes: &'static [Note],
+    /// What its objects stand for that ends, if it does.
+    pub expiring: Option<Expiring>,
     /// When a restore has its turn, lower first; nothing where it cannot be restored.
     pub restore_step: Option<u16>,
 }
@@ -235,6 +240,17 @@ pub struct Note {
     pub text: &'static str,
 }
 
+/// What ends at a date that its object tells, and has to be renewed by somebody before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expiring {
+    /// The property that holds the date. It is volatile: a renewal is no drift.
+    pub property: &'static str,
+    /// What people call it.
+    pub what: &'static str,
+    /// What to do, and what it is for: a line without an end.
+    pub renew: &'static str,
+}
+
 /// How an object tells its platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Platform {
@@ -351,6 +367,7 @@ const PLAIN: PolicyType = PolicyType {
     path: "",
     object_path: None,
     parent_query: &[],
+    outlives_deletion: false,
     unpublished: false,
     shape: Shape::List,
     members: Members::All,
@@ -376,6 +393,7 @@ const PLAIN: PolicyType = PolicyType {
     sets: &[],
     redacted: &[],
     notes: &[],
+    expiring: None,
     restore_step: Some(100),
 };
 

@@ -4,6 +4,8 @@
 //! complete list any more, Graph is asked for the policy itself. Only what it does not find is gone:
 //! - What it still gives was left out by the list, and what it gives no answer about may have been.
 //!   Either is unread, and its type incomplete.
+//! - Of some policies Graph goes on giving the deleted ones ([`PolicyType::outlives_deletion`]); there
+//!   the list is asked a second time, and what neither list names is gone.
 //! - A policy that another type of the same list holds now is not absent.
 //! - The same goes for a single object that Graph may rightly not have.
 //! - Everything is asked for, however much it is: else a tenant that was cleaned up would never be
@@ -20,6 +22,7 @@ use std::thread;
 
 use super::read::{Reading, is_gone, parent_ids, unusable};
 use crate::backup_set::{ListEntry, UnreadPolicy};
+use crate::graph::page::{self, Item};
 use crate::graph::{Content, Error, Fault, Graph, Request};
 use crate::policy::Outcome;
 use crate::policy::catalogue::{Members, PolicyType, Shape};
@@ -293,9 +296,29 @@ fn look_at(
     };
     Ok(match body {
         None => Found::Gone,
+        Some(_) if row.outlives_deletion && !is_listed(graph, row, id)? => Found::Gone,
         Some(body) if is_of(row, &body) => Found::There,
         Some(_) => Found::Moved,
     })
+}
+
+/// Whether the list, asked once more, names it. What names nothing for sure may be it.
+fn is_listed(graph: &dyn Graph, row: &PolicyType, id: &str) -> Result<bool, Error> {
+    let Some(request) = row.labels() else {
+        return Ok(true);
+    };
+    let mut listed = false;
+    page::read_all(graph, &request, |items| {
+        listed |= items.iter().any(|item| match item {
+            Item::Whole(bytes) => std::str::from_utf8(bytes)
+                .ok()
+                .and_then(|text| Object::parse(text).ok()?.id().ok())
+                .is_none_or(|other| other.eq_ignore_ascii_case(id)),
+            Item::Broken(_) => true,
+        });
+        Ok(())
+    })?;
+    Ok(listed)
 }
 
 /// Whether an object is of the type; one that tells nothing to the contrary is.

@@ -14,6 +14,9 @@ use super::super::wire::{Answer, Lost};
 use super::super::{Error, Fault, Request};
 use crate::json;
 
+/// Graph's code for an object that is not there.
+const RESOURCE_NOT_FOUND: &str = "ResourceNotFound";
+
 /// One failed try.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -117,6 +120,7 @@ impl Failure {
             error: Error {
                 fault,
                 status: Some(status),
+                resource_not_found: complaint.code == RESOURCE_NOT_FOUND,
                 message: format!("{}: {why}", request.path),
                 hint: hint(fault, &permissions),
                 permissions,

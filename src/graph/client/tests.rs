@@ -395,6 +395,21 @@ fn answers_about_the_request_are_final_and_say_why() {
 }
 
 #[test]
+fn a_code_that_says_not_found_is_told_whatever_the_status() {
+    for (status, code, told) in [
+        (400, "ResourceNotFound", true),
+        (404, "ResourceNotFound", true),
+        (400, "BadRequest", false),
+        (404, "NotFound", false),
+    ] {
+        let body = serde_json::json!({"error": {"code": code, "message": "x"}});
+        let scene = scene(vec![Reply::json(status, &body.to_string())]);
+        let error = scene.client.get(&request()).unwrap_err();
+        assert_eq!(error.resource_not_found, told, "{status} {code}");
+    }
+}
+
+#[test]
 fn runs_of_a_tenant_share_its_token_and_its_pause() {
     let scene = scene(vec![
         Reply::json(429, "").header("retry-after", "400"),

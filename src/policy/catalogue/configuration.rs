@@ -146,6 +146,8 @@ pub(super) static ROWS: [PolicyType; 8] = [
         label: "BIOS and firmware configurations",
         platforms: &["windows"],
         path: "deviceManagement/hardwareConfigurations",
+        // Seen in 2024: microsoftgraph/powershell-intune-samples #278.
+        outlives_deletion: true,
         // Whether the list gives the file is not known.
         read_each: true,
         parts: &[ASSIGNMENTS],

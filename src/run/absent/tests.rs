@@ -258,3 +258,41 @@ fn a_reason_counts_all_and_names_a_few() {
          more, and whether deleted could not be seen (E (e)): x answered 503"
     );
 }
+
+#[test]
+fn a_deleted_policy_may_be_answered_by_a_400_that_says_so() {
+    let refused = |resource_not_found: bool| {
+        let mut error = Error::new(Fault::Refused, "400");
+        error.status = Some(400);
+        error.resource_not_found = resource_not_found;
+        Err(error)
+    };
+    let graph = Script::default()
+        .answer(&format!("{FILTERS}/gone"), refused(true))
+        .answer(&format!("{FILTERS}/odd"), refused(false));
+    let asked = vec![one(filters(), "gone", ""), one(filters(), "odd", "")];
+    let (answers, _) = probe(&graph, 1, asked);
+    assert_eq!(counts(&answers), [1, 0, 1, 0]);
+}
+
+#[test]
+fn where_deleted_ones_are_given_the_list_is_asked_again() {
+    let row = find("hardwareConfiguration").unwrap();
+    let place = format!("beta/{}", row.path);
+    let list = format!("{place}?$select=id,displayName");
+    let given = |id: &str| format!(r#"{{"id":"{id}","displayName":"BIOS"}}"#);
+    let ask = |graph: Script| {
+        let graph = graph.on(&format!("{place}/one"), given("one"));
+        let (answers, _) = probe(&graph, 1, vec![one(row, "one", "BIOS")]);
+        counts(&answers)
+    };
+    let other = given("other");
+    let gone = ask(Script::default().list(&list, &[&other]));
+    assert_eq!(gone, [1, 0, 0, 0]);
+    let there = ask(Script::default().list(&list, &[&other, &given("ONE")]));
+    assert_eq!(there, [0, 1, 0, 0]);
+    let unsure = ask(Script::default().list(&list, &[r#"{"id":7}"#]));
+    assert_eq!(unsure, [0, 1, 0, 0], "it may be this one");
+    let broken = ask(Script::default().fails(&list, Fault::Unavailable));
+    assert_eq!(broken, [0, 0, 1, 0]);
+}

@@ -25,6 +25,7 @@ use crate::policy::Outcome;
 use crate::policy::catalogue::directory::{self, DirectoryKind, Question};
 use crate::policy::catalogue::{self, Members, PolicyType};
 use crate::policy::references::{self, APP, AppIdentity};
+use crate::run::read::is_gone;
 use crate::store::backup_sets::names::Key;
 
 /// The names that were found, and what is to be told about those that were not.
@@ -290,7 +291,7 @@ fn ask_each(
         };
         match graph.get(&request) {
             Ok(body) => answers.take(&Item::of(&body), "id", row.name),
-            Err(error) if error.fault == Fault::NotFound && error.status == Some(404) => {
+            Err(error) if is_gone(&error) => {
                 answers.answered(std::slice::from_ref(id));
             }
             Err(error) => return Err(error),

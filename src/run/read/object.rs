@@ -282,7 +282,16 @@ fn short(row: &PolicyType, text: &str) -> Result<Option<String>, Flaw> {
     Ok(wrong.map(|(property, said, read)| format!("{read} of {said} {property} were read")))
 }
 
-/// Whether Graph says that there is no such object.
+/// Whether Graph says that there is no such object: by a 404, or by a 400 with the code
+/// `ResourceNotFound`, as it answers for a deleted policy of the settings catalog. Microsoft's own
+/// provider for Terraform takes it for that as well (microsoft/terraform-provider-msgraph #61 and
+/// #73). Other answers are known to be given for what was deleted, but each of them is also given for
+/// what is there: a 403 (#159 there) or a 400 with no more than `BadRequest`
+/// (microsoftgraph/microsoft-graph-docs #7128). Those say nothing.
 pub(in crate::run) fn is_gone(error: &Error) -> bool {
-    error.fault == Fault::NotFound && error.status == Some(404)
+    match error.status {
+        Some(404) => error.fault == Fault::NotFound,
+        Some(400) => error.resource_not_found,
+        _ => false,
+    }
 }
