@@ -15,6 +15,7 @@
 //! | the crontab line, cron itself, the newest dispatch | `cron` |
 //! | runs that nobody answers for | `runs` |
 //! | credentials | `credentials` |
+//! | Apple's certificates and tokens, by the newest backup sets | `expiries` |
 //! | who is told how runs went, and how that goes | `monitoring` |
 //! | proxy, trust roots, the hosts of Graph and of the sign-in | `network` |
 
@@ -22,6 +23,7 @@ mod credentials;
 pub mod cron;
 mod database;
 mod disk;
+mod expiries;
 mod files;
 mod monitoring;
 mod network;
@@ -91,6 +93,9 @@ pub fn examine(around: &Surroundings) -> Vec<Finding> {
     }));
     findings.extend(with_store(store.as_ref(), "credentials", |store| {
         credentials::examine(around, store)
+    }));
+    findings.extend(with_store(store.as_ref(), "expiries", |store| {
+        expiries::examine(around, store)
     }));
     findings.extend(with_store(store.as_ref(), "monitoring", |store| {
         monitoring::examine(around, store)

@@ -8,6 +8,7 @@
 //! - [`document`]: what is kept of an object.
 //! - [`canonical`]: the form in which two documents are compared.
 //! - [`diff`]: what changed from one document to another.
+//! - [`expiry`]: when what an object stands for ends.
 //! - [`scripts`]: the texts that are encoded in a document.
 //! - [`references`]: what a document refers to by id.
 
@@ -15,6 +16,7 @@ pub mod canonical;
 pub mod catalogue;
 pub mod diff;
 pub mod document;
+pub mod expiry;
 pub mod references;
 pub mod scripts;
 pub mod selection;

@@ -100,7 +100,7 @@ fn singletons(tenant: &mut Tenant) {
     add(
         tenant,
         "deviceManagement/applePushNotificationCertificate",
-        r#"{"id":"a9500000-0000-4000-8000-000000000001","appleIdentifier":"mdm@sandbox.invalid","topicIdentifier":"com.apple.mgmt.External.5a3d","lastModifiedDateTime":"2026-01-02T03:04:05Z","expirationDateTime":"2027-01-02T03:04:05Z","certificateUploadStatus":null,"certificateUploadFailureReason":null,"certificateSerialNumber":"4F2A00","certificate":"MIIFdTCCBF2gAwIBAgIIAPNS-secret-push-certificate"}"#,
+        r#"{"id":"a9500000-0000-4000-8000-000000000001","appleIdentifier":"mdm@sandbox.invalid","topicIdentifier":"com.apple.mgmt.External.5a3d","lastModifiedDateTime":"2026-01-02T03:04:05Z","expirationDateTime":"2099-01-02T03:04:05Z","certificateUploadStatus":null,"certificateUploadFailureReason":null,"certificateSerialNumber":"4F2A00","certificate":"MIIFdTCCBF2gAwIBAgIIAPNS-secret-push-certificate"}"#,
         Vec::new(),
     );
     add(

@@ -235,8 +235,10 @@ fn bought(tenant: &mut Tenant) {
         everybody.set("installIntent", r#""required""#);
         let below = vec![("assignments", vec![everybody])];
         add(tenant, "deviceAppManagement/managedEBooks", &text, below);
+        // The first one has long expired.
+        let year = if number == 1 { 2024 } else { 2099 };
         let text = format!(
-            r#"{{"id":"77b00000-0000-4000-8000-00000000000{number}","organizationName":"Sandbox","vppTokenAccountType":"business","appleId":"vpp{number}@sandbox.invalid","expirationDateTime":"2026-12-0{number}T00:00:00Z","lastSyncDateTime":"2026-11-0{number}T00:00:00Z","token":"eyJvcmdOYW1lIjoi-secret-vpp-token-{number}","lastModifiedDateTime":"2026-01-01T00:00:00Z","state":"valid","tokenActionResults":[],"lastSyncStatus":"completed","automaticallyUpdateApps":true,"countryOrRegion":"no","dataSharingConsentGranted":true,"displayName":"Location {number}","locationName":"Oslo","claimTokenManagementFromExternalMdm":false,"roleScopeTagIds":["0"]}}"#
+            r#"{{"id":"77b00000-0000-4000-8000-00000000000{number}","organizationName":"Sandbox","vppTokenAccountType":"business","appleId":"vpp{number}@sandbox.invalid","expirationDateTime":"{year}-12-0{number}T00:00:00Z","lastSyncDateTime":"2026-11-0{number}T00:00:00Z","token":"eyJvcmdOYW1lIjoi-secret-vpp-token-{number}","lastModifiedDateTime":"2026-01-01T00:00:00Z","state":"valid","tokenActionResults":[],"lastSyncStatus":"completed","automaticallyUpdateApps":true,"countryOrRegion":"no","dataSharingConsentGranted":true,"displayName":"Location {number}","locationName":"Oslo","claimTokenManagementFromExternalMdm":false,"roleScopeTagIds":["0"]}}"#
         );
         add(tenant, "deviceAppManagement/vppTokens", &text, Vec::new());
     }

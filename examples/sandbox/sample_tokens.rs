@@ -6,7 +6,7 @@ use super::tenant::{Resource, Tenant};
 
 const TOKENS: &str = "deviceManagement/depOnboardingSettings";
 
-const TOKEN: &str = r#"{"id":"<id>","appleIdentifier":"mdm@sandbox.invalid","tokenExpirationDateTime":"2027-03-01T10:00:00Z","lastModifiedDateTime":<modified>,"lastSuccessfulSyncDateTime":"2026-11-22T04:00:00Z","lastSyncTriggeredDateTime":"2026-11-22T04:00:00Z","shareTokenWithSchoolDataSyncService":false,"lastSyncErrorCode":0,"tokenType":"dep","tokenName":"<name>","syncedDeviceCount":42,"dataSharingConsentGranted":true,"roleScopeTagIds":["0"]}"#;
+const TOKEN: &str = r#"{"id":"<id>","appleIdentifier":"mdm@sandbox.invalid","tokenExpirationDateTime":"2099-03-01T10:00:00Z","lastModifiedDateTime":<modified>,"lastSuccessfulSyncDateTime":"2026-11-22T04:00:00Z","lastSyncTriggeredDateTime":"2026-11-22T04:00:00Z","shareTokenWithSchoolDataSyncService":false,"lastSyncErrorCode":0,"tokenType":"dep","tokenName":"<name>","syncedDeviceCount":42,"dataSharingConsentGranted":true,"roleScopeTagIds":["0"]}"#;
 const PROFILE: &str = r##"{"@odata.type":"#microsoft.graph.<type>","id":"<id>","displayName":"<name>","description":"","requiresUserAuthentication":true,"configurationEndpointUrl":"https:\/\/appleconfigurator2.sandbox.invalid","enableAuthenticationViaCompanyPortal":false,"requireCompanyPortalOnSetupAssistantEnrolledDevices":false,"isDefault":<default>,"supervisedModeEnabled":true,"isMandatory":true,"enabledSkipKeys":["Siri","Diagnostics"]<rest>}"##;
 const MAC: &str = r#","adminAccountUserName":"ladmin","adminAccountPassword":"correct horse battery staple","adminAccountFullName":"Local admin","hideAdminAccount":true"#;
 const PHONE: &str =

@@ -24,7 +24,8 @@ use crate::store::Store;
 /// Database, schema, integrity and audit trail; modes and owners of the files; file system, disk space
 /// and growth; the clock; tz data, and the schedules on which its sources disagree; the crontab line,
 /// cron itself and the newest dispatch; runs that were interrupted; credentials, without showing them;
-/// proxy, trust roots, and whether the hosts of Graph and of the sign-in answer. It changes nothing.
+/// Apple's push certificates and tokens that end, by the newest backup sets; proxy, trust roots, and
+/// whether the hosts of Graph and of the sign-in answer. It changes nothing.
 ///
 /// Each finding is ok, warn or fail, and all but ok come with what to type. Exits with 19 when
 /// something fails. A warning alone exits with 0: something to know, or a check that could not be

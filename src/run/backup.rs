@@ -119,6 +119,8 @@ pub fn back_up(
         let credential = &tenant.settings.credential;
         let ends_soon = certificate::warning(credential, means.clock.now());
         done.0.warnings.extend(ends_soon);
+        let theirs = collected.ends_soon(means.clock.now());
+        done.0.warnings.extend(theirs);
         Ok::<_, Error>(done)
     };
     match verdict::judge(&collected, &selection.unknown, ended.as_ref()) {

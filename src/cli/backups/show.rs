@@ -13,8 +13,9 @@ use crate::cli::history::time;
 use crate::cli::{self, told};
 use crate::context::Context;
 use crate::error::{Error, ExitCode, Kind, Result};
-use crate::policy::diff;
 use crate::policy::diff::outline::{Outline, Told, outline};
+use crate::policy::expiry::Expiry;
+use crate::policy::{catalogue, diff};
 use crate::store::backup_sets;
 use crate::store::contents::Reader;
 use crate::ui::table::Table;
@@ -61,6 +62,13 @@ fn show_set(
         let mut document = set_json(set, Some(manifest));
         if let Some(fields) = document.as_object_mut() {
             fields.insert("items".to_owned(), Value::Array(items));
+            let expiries = expiries(reader, &lists).map(|expiry| {
+                json!({
+                    "policy_type": expiry.policy_type, "policy_id": expiry.id,
+                    "name": expiry.name, "expires_at": time(expiry.at),
+                })
+            });
+            fields.insert("expiries".to_owned(), expiries.collect());
             let references = backup_sets::references(reader, manifest)?;
             let references =
                 references.map(|all| all.entries().iter().map(reference_json).collect());
@@ -68,7 +76,8 @@ fn show_set(
         }
         return ctx.ui.document(&document);
     }
-    show_head(ctx, set)?;
+    let expiries: Vec<Expiry> = expiries(reader, &lists).collect();
+    show_head(ctx, set, &expiries)?;
     let mut types = Table::new(&[
         "POLICY TYPE",
         "OUTCOME",
@@ -114,6 +123,20 @@ fn show_set(
     ctx.ui.table(&policies)
 }
 
+/// What the set says of certificates and tokens that end. A document that cannot be read is for
+/// `backups verify` to tell.
+fn expiries(reader: &Reader<'_>, lists: &[TypeList]) -> impl Iterator<Item = Expiry> {
+    let of = |list: &TypeList| {
+        let row = catalogue::find(list.policy_type()).filter(|row| row.expiring.is_some())?;
+        let found = list.entries().iter().filter_map(|entry| {
+            let document = reader.read(&entry.hash).ok()?;
+            Expiry::of(row, &entry.id, &entry.name, &document)
+        });
+        Some(found.collect::<Vec<Expiry>>())
+    };
+    lists.iter().filter_map(of).flatten()
+}
+
 fn reference_json(reference: &Reference) -> Value {
     json!({
         "kind": reference.kind,
@@ -151,7 +174,7 @@ fn read_told(entry: &ManifestType) -> String {
     .join(", ")
 }
 
-fn show_head(ctx: &Context, set: &BackupSet) -> Result<()> {
+fn show_head(ctx: &Context, set: &BackupSet, expiries: &[Expiry]) -> Result<()> {
     let schedule = match (&set.schedule, set.schedule_id) {
         (Some(schedule), Some(id)) => format!("{schedule} (id {})", id.0),
         _ => String::new(),
@@ -187,6 +210,13 @@ fn show_head(ctx: &Context, set: &BackupSet) -> Result<()> {
         ("pinned", set.pin_reason.clone().unwrap_or_default()),
         ("expired", set.expired_at.map(time).unwrap_or_default()),
     ]);
+    head.extend(expiries.iter().map(|expiry| {
+        let warning = expiry.warning(ctx.now());
+        match warning {
+            Some(warning) => ("warning", warning),
+            None => ("ends", format!("{} on {}", expiry.told(), expiry.day())),
+        }
+    }));
     ctx.ui.fields(&head)?;
     ctx.ui.line("")
 }
@@ -234,12 +264,20 @@ fn show_policy(
         .map_err(|flaw| not_json(wanted, &flaw))?;
     let mut head = vec![
         ("policy", told(&entry.name)),
-        ("type", policy_type),
+        ("type", policy_type.clone()),
         ("id", entry.id.clone()),
         ("platform", entry.platform.clone().unwrap_or_default()),
         ("backup set", format!("{}, {}", set.id, time(set.time))),
         ("hash", entry.hash.to_string()),
     ];
+    head.extend(
+        Expiry::of(diff::row_of(&policy_type), &entry.id, &entry.name, &bytes).map(|expiry| {
+            match expiry.warning(ctx.now()) {
+                Some(warning) => ("warning", warning),
+                None => ("ends", expiry.day()),
+            }
+        }),
+    );
     head.extend(
         entry
             .warnings

@@ -2,8 +2,8 @@
 //! app policies gives neither apps nor assignments, so the concrete collections are read.
 
 use super::{
-    APART, ASSIGNMENTS, ASSIGNMENTS_APART, EXPANDED, LeftOut, PLAIN, Part, Platform, PolicyType,
-    Set,
+    APART, ASSIGNMENTS, ASSIGNMENTS_APART, EXPANDED, Expiring, LeftOut, PLAIN, Part, Platform,
+    PolicyType, Set,
 };
 use crate::graph::ServiceGroup;
 
@@ -322,6 +322,11 @@ pub(super) static ROWS: [PolicyType; 15] = [
             "tokenActionResults",
         ],
         redacted: &["token"],
+        expiring: Some(Expiring {
+            property: "expirationDateTime",
+            what: "Apple volume purchase token",
+            renew: "download a new one from Apple Business or School Manager, or no app is licensed any more",
+        }),
         restore_step: None,
         ..APP
     },

@@ -1,7 +1,9 @@
 //! Enrollment. One collection holds seven kinds of configurations; the service refuses to filter
 //! it by type, so its rows take their own from one list.
 
-use super::{ASSIGNMENTS, ASSIGNMENTS_APART, Members, PLAIN, Platform, PolicyType, Reference, Set};
+use super::{
+    ASSIGNMENTS, ASSIGNMENTS_APART, Expiring, Members, PLAIN, Platform, PolicyType, Reference, Set,
+};
 use crate::graph::ServiceGroup;
 
 /// What all of enrollment shares.
@@ -112,6 +114,11 @@ pub(super) static ROWS: [PolicyType; 16] = [
             "lastSyncErrorCode",
             "tokenExpirationDateTime",
         ],
+        expiring: Some(Expiring {
+            property: "tokenExpirationDateTime",
+            what: "Apple enrollment token",
+            renew: "download a new one from Apple Business or School Manager, or no device is enrolled any more",
+        }),
         restore_step: None,
         ..ENROLLMENT
     },

@@ -2,8 +2,8 @@
 //! scope tags, roles, branding, tenant-wide settings, connectors and partners.
 
 use super::{
-    ASSIGNMENTS_APART, EXPANDED, Form, PLAIN, Part, Platform, PolicyType, Reference, Set, Shape,
-    Via,
+    ASSIGNMENTS_APART, EXPANDED, Expiring, Form, PLAIN, Part, Platform, PolicyType, Reference, Set,
+    Shape, Via,
 };
 use crate::graph::ServiceGroup;
 
@@ -187,6 +187,11 @@ pub(super) static ROWS: [PolicyType; 18] = [
         restore_permissions: &[],
         default: false,
         volatile: &["certificate", "expirationDateTime"],
+        expiring: Some(Expiring {
+            property: "expirationDateTime",
+            what: "Apple MDM push certificate",
+            renew: "renew it with the Apple ID that made it, or every Apple device has to be enrolled again",
+        }),
         redacted: &["certificate"],
         restore_step: None,
         ..PLAIN

@@ -2,9 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use chrono::{DateTime, Utc};
+
 use crate::backup_set::{ContentHash, ListEntry, TypeList, UnreadPolicy};
 use crate::error::Result;
 use crate::policy::Document;
+use crate::policy::catalogue;
+use crate::policy::expiry::Expiry;
 use crate::policy::references::{AppIdentity, Referred};
 use crate::run::absent::Named;
 use crate::run::read::{Event, Reading};
@@ -33,6 +37,8 @@ pub(super) struct Collected {
     pub below: BTreeMap<&'static str, BTreeSet<String>>,
     /// By policy type and id, how many secrets were not captured.
     pub not_captured: BTreeMap<&'static str, BTreeMap<String, u64>>,
+    /// By policy type and id, what ends.
+    pub expiries: BTreeMap<&'static str, BTreeMap<String, Expiry>>,
     /// By policy type, what could not be read.
     pub unread: BTreeMap<&'static str, Vec<UnreadPolicy>>,
 }
@@ -90,9 +96,23 @@ impl Collected {
         }
         let counts = self.not_captured.entry(document.policy_type).or_default();
         counts.insert(id(), document.secrets_not_captured);
+        if let Some(expiry) = catalogue::find(document.policy_type)
+            .and_then(|row| Expiry::of(row, &document.id, &document.name, &document.bytes))
+        {
+            let of_type = self.expiries.entry(document.policy_type).or_default();
+            of_type.insert(id(), expiry);
+        }
         let referred = std::mem::take(&mut document.referred);
         let of_type = self.referred.entry(document.policy_type).or_default();
         of_type.insert(id(), referred);
+    }
+
+    /// What has ended or ends soon.
+    pub fn ends_soon(&self, now: DateTime<Utc>) -> impl Iterator<Item = String> {
+        let expiries = self.expiries.values().flat_map(BTreeMap::values);
+        expiries.filter_map(move |expiry| {
+            Some(format!("{}: {}", expiry.policy_type, expiry.warning(now)?))
+        })
     }
 
     /// What the reader of the backup has to know, one line per type and remark.
