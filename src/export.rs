@@ -28,7 +28,9 @@
 //! whole, and of another set: its own manifest and list say what is in it. It is published only when
 //! it holds what the new manifest names, and nothing else.
 //!
-//! A policy keeps the file it has, also when it is renamed: the file's history is the policy's.
+//! A policy keeps the file it has, also when it is renamed: the file's history is the policy's. A
+//! policy that means the same as before, in whatever order or with whatever dates Graph gives it
+//! today, keeps the bytes of its file, and the manifest says of which document they are.
 //! Files that are not ours, hidden ones above all, are never touched.
 
 pub mod archive;
@@ -39,12 +41,13 @@ pub mod manifest;
 pub mod name;
 pub mod steps;
 pub mod tree;
+mod unchanged;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use crate::audit::{Event, Outcome as AuditOutcome};
@@ -57,8 +60,8 @@ use crate::store::{self, Store};
 use archive::Archive;
 use folder::{DRAFT, Entry, Folder};
 use layout::{Layout, migration};
-use manifest::{Manifest, Narrowed, PENDING, Pending, SetLine, TypeLine, UnreadLine};
-use tree::Tree;
+use manifest::{Manifest, PENDING, Pending};
+use tree::{LeftOut, Tree};
 
 /// What an archive's name ends in.
 pub const ARCHIVE: &str = ".tar.zst";
@@ -123,6 +126,8 @@ pub struct Report {
     pub edited: Vec<String>,
     /// Policy types that the layout has no place for.
     pub without_place: BTreeSet<String>,
+    /// Policies that the layout can have no file of.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// Exports the set to `target`: an archive where its name ends like one, else a folder.
@@ -179,9 +184,9 @@ pub fn record(
 
 fn to_archive(source: &Source<'_>, options: &Options, target: &Path) -> Result<Report> {
     let (above, name) = place(target)?;
-    let tree = Tree::plan(source, options, None);
+    let tree = Tree::plan(source, options, None)?;
     let lines = tree.lines(source.reader)?;
-    let manifest = describe(source, options, &tree, lines);
+    let manifest = Manifest::of(source, options, &tree, lines);
     if matches!(above.entry(&name)?, Entry::Folder | Entry::Other) {
         return Err(Error::new(
             Kind::Storage,
@@ -224,6 +229,7 @@ fn to_archive(source: &Source<'_>, options: &Options, target: &Path) -> Result<R
         policies: tree.policies.len(),
         written: manifest.files.len(),
         without_place: tree.without_place,
+        left_out: tree.left_out,
         ..Report::default()
     })
 }
@@ -233,12 +239,12 @@ fn to_folder(source: &Source<'_>, options: &Options, target: &Path) -> Result<Re
         let _lock = folder.lock()?;
         let previous = previous(&folder, source, options)?;
         let complete = |policy_type: &str, id: &str| concludes(source, options, policy_type, id);
-        let tree = Tree::plan(source, options, previous.as_ref());
+        let tree = Tree::plan(source, options, previous.as_ref())?;
         return update(source, options, &tree, &folder, previous.as_ref(), complete);
     }
     let (above, name) = place(target)?;
     let draft = draft::name(&name);
-    let tree = Tree::plan(source, options, None);
+    let tree = Tree::plan(source, options, None)?;
     // A damaged set must not leave an empty draft.
     tree.lines(source.reader)?;
     let folder = above.make_own(&draft)?;
@@ -342,20 +348,21 @@ fn update(
     let mut report = Report {
         policies: tree.policies.len(),
         without_place: tree.without_place.clone(),
+        left_out: tree.left_out.clone(),
         ..Report::default()
     };
     let mut differing: BTreeMap<String, String> = BTreeMap::new();
     for line in &lines {
         match folder.read(&line.path)? {
-            Some(bytes) if ContentHash::of(&bytes).to_string() == line.sha256 => {
-                report.unchanged += 1;
-                continue;
-            }
+            Some(bytes) if ContentHash::of(&bytes).to_string() == line.sha256 => continue,
             Some(_) if !steps.ours.contains(&line.path) => return Err(in_the_way(folder, line)),
             _ => {}
         }
         differing.insert(line.path.clone(), line.sha256.clone());
     }
+    let earlier = previous.iter().flat_map(|manifest| &manifest.files);
+    unchanged::keep(source, tree, folder, earlier, &mut lines, &mut differing)?;
+    report.unchanged = lines.len() - differing.len();
     for file in steps.keep {
         if folder.entry(&file.path)? == Entry::File {
             report.kept += 1;
@@ -408,7 +415,7 @@ fn update(
             folder.write(migration::NAME, &table)?;
         }
     }
-    let manifest = describe(source, options, tree, lines).encode()?;
+    let manifest = Manifest::of(source, options, tree, lines).encode()?;
     if folder.read(manifest::NAME)?.as_deref() != Some(&manifest) {
         folder.write(manifest::NAME, &manifest)?;
         folder.sync()?;
@@ -430,70 +437,4 @@ fn in_the_way(folder: &Folder, line: &manifest::FileLine) -> Error {
         ),
     )
     .hint("move it away, or export to another folder")
-}
-
-/// The manifest of this export.
-fn describe(
-    source: &Source<'_>,
-    options: &Options,
-    tree: &Tree,
-    files: Vec<manifest::FileLine>,
-) -> Manifest {
-    let set = source.set;
-    let types = source.manifest.types().iter().map(|entry| {
-        let unread = entry.unread.iter().map(|policy| UnreadLine {
-            id: policy.id.clone(),
-            name: policy.name.clone(),
-            reason: policy.reason.clone(),
-        });
-        let line = TypeLine {
-            outcome: entry.outcome.as_str().to_owned(),
-            reason: entry.reason.clone(),
-            error_code: entry.error_code.clone(),
-            pages: entry.pages,
-            listed: entry.listed,
-            policies: entry.policies,
-            read: entry.list.is_some(),
-            proof: entry.proof.clone(),
-            unread: unread.collect(),
-        };
-        (entry.policy_type.clone(), line)
-    });
-    let narrowed = Narrowed {
-        types: options.types.clone(),
-        policies: options
-            .policies
-            .iter()
-            .map(|(policy_type, id)| format!("{policy_type}/{id}"))
-            .collect(),
-        without_place: tree.without_place.clone(),
-    };
-    Manifest {
-        format: Manifest::format(),
-        layout: options.layout.as_str().to_owned(),
-        tenant: set.tenant.clone(),
-        directory: source.directory.to_owned(),
-        backup_set: SetLine {
-            id: set.id.0,
-            schedule: set.schedule.clone(),
-            time: set.time.to_rfc3339_opts(SecondsFormat::Secs, true),
-            status: set.status.as_str().to_owned(),
-            root_hash: set.root_hash.to_string(),
-        },
-        scripts: options.scripts,
-        narrowed: (narrowed != Narrowed::default()).then_some(narrowed),
-        types: types.collect(),
-        references: source.references.map(reference_lines),
-        files,
-    }
-}
-
-/// The lines of what the set keeps of its references, without the head.
-fn reference_lines(references: &References) -> Vec<serde_json::Value> {
-    let bytes = references.encode();
-    let text = String::from_utf8_lossy(&bytes);
-    text.lines()
-        .skip(1)
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect()
 }

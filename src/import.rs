@@ -13,6 +13,8 @@
 //! plain sight become digests as in a run.
 
 mod foreign;
+mod intunecd;
+mod intunemanagement;
 mod own;
 pub mod text;
 
@@ -27,8 +29,11 @@ use crate::backup_set::{
     BackupSet, BackupSetId, ContentHash, ListEntry, Manifest, ManifestType, TypeList, UnreadPolicy,
 };
 use crate::error::{Error, Kind, Result};
+use crate::export;
 use crate::export::folder::Folder;
-use crate::export::layout::folders::{INTUNECD, INTUNEMANAGEMENT, Row};
+use crate::export::layout::folders::{
+    INTUNECD, INTUNEMANAGEMENT, ONLY_READ_OF_INTUNECD, ONLY_READ_OF_INTUNEMANAGEMENT, Row,
+};
 use crate::export::manifest;
 use crate::policy::Outcome;
 use crate::policy::document::redaction::RedactionKey;
@@ -71,12 +76,13 @@ impl Source {
         Self::ALL.into_iter().find(|source| source.as_str() == word)
     }
 
-    fn folders(self) -> &'static [Row] {
-        match self {
-            Self::Tenantpilot => &[],
-            Self::IntuneCd => INTUNECD,
-            Self::IntuneManagement => INTUNEMANAGEMENT,
-        }
+    fn folders(self) -> impl Iterator<Item = &'static Row> {
+        let (both, only_read): (&[Row], &[Row]) = match self {
+            Self::Tenantpilot => (&[], &[]),
+            Self::IntuneCd => (INTUNECD, ONLY_READ_OF_INTUNECD),
+            Self::IntuneManagement => (INTUNEMANAGEMENT, ONLY_READ_OF_INTUNEMANAGEMENT),
+        };
+        both.iter().chain(only_read)
     }
 
     /// Who exported the folder, by what lies in it.
@@ -87,8 +93,7 @@ impl Source {
         }
         let known = |source: Self| {
             let top = |path: &str| path.split('/').next().unwrap_or_default().to_owned();
-            let tops: BTreeSet<String> =
-                source.folders().iter().map(|(path, _)| top(path)).collect();
+            let tops: BTreeSet<String> = source.folders().map(|(path, _)| top(path)).collect();
             names.iter().filter(|name| tops.contains(*name)).count()
         };
         let (cd, management) = (known(Self::IntuneCd), known(Self::IntuneManagement));
@@ -175,6 +180,17 @@ pub struct Purpose<'a> {
 
 /// Reads a folder. Nothing is written.
 pub fn gather(store: &Store, path: &Path, purpose: &Purpose<'_>) -> Result<Found> {
+    if path.is_file() {
+        let what = format!("{} is a file, not a folder", path.display());
+        let hint = match export::is_archive(path) {
+            true => format!(
+                "unpack it first: mkdir DIR && tar --zstd -C DIR -xf {}",
+                shell_words::quote(&path.to_string_lossy())
+            ),
+            false => "name the folder that was exported to".to_owned(),
+        };
+        return Err(Error::usage(what).hint(hint));
+    }
     let folder = Folder::open(path)?.ok_or_else(|| {
         Error::not_found(format!("there is no folder {}", path.display()))
             .hint("name the folder that was exported to")
@@ -187,7 +203,8 @@ pub fn gather(store: &Store, path: &Path, purpose: &Purpose<'_>) -> Result<Found
         Source::Tenantpilot => own::gather(&folder, purpose)?,
         other => {
             let reader = Reader::new(store.read(), purpose.tenant.id);
-            foreign::gather(&folder, other, purpose, &reader)?
+            let known = foreign::known_ids(store, &reader)?;
+            foreign::gather(&folder, other, purpose, &reader, &known)?
         }
     };
     if let Some(time) = purpose.time {
@@ -212,13 +229,14 @@ pub fn gather(store: &Store, path: &Path, purpose: &Purpose<'_>) -> Result<Found
     Ok(found)
 }
 
-/// A type as a set has it: its line in the manifest, and its list where it was read.
-fn as_stored(key: &str, of: &Type) -> Result<(ManifestType, Option<Vec<u8>>)> {
-    let entries: Vec<ListEntry> = of
-        .policies
-        .values()
-        .map(|(entry, _)| entry.clone())
-        .collect();
+/// A type as a set has it: its line in the manifest, and its list where it was read; each policy as
+/// `told`.
+fn as_stored(
+    key: &str,
+    of: &Type,
+    told: impl Fn(&ListEntry) -> ListEntry,
+) -> Result<(ManifestType, Option<Vec<u8>>)> {
+    let entries: Vec<ListEntry> = of.policies.values().map(|(entry, _)| told(entry)).collect();
     let policies = entries.len() as u64;
     let list = TypeList::new(key, entries)
         .map_err(|id| Error::internal(format!("{key} {id} occurs twice")))?
@@ -262,7 +280,7 @@ pub fn store(
     let mut documents = Vec::new();
     let mut unread = Vec::new();
     for (key, of) in found.types {
-        let (line, list) = as_stored(&key, &of)?;
+        let (line, list) = as_stored(&key, &of, ListEntry::clone)?;
         types.push(line);
         lists.extend(list.map(|list| (key.clone(), list)));
         let policies = of.policies.into_iter();

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use sandbox::server::faults::{Fault, Kind};
 use serde_json::Value;
-use stage::{COMPLIANCE, FILTERS, SCRIPTS, Stage};
+use stage::{CATALOG, COMPLIANCE, FILTERS, SCRIPTS, Stage, TAGS};
 
 const MANIFEST: &str = "tenantpilot-export.json";
 
@@ -594,4 +594,170 @@ fn other_tools_find_their_folders_and_what_they_read() {
     let policy = format!("{}/{id}", FILTERS.0);
     let log = stage.env.json(&["backups", "log", &policy]);
     assert_eq!(log["unread_sets"], 0, "the ids were found again: {log}");
+}
+
+const LAYOUTS: [&str; 3] = ["tenantpilot", "intunecd", "intunemanagement"];
+
+/// An export of a set in a layout, with scripts as text, to a folder of the layout's name.
+fn export_as(stage: &Stage, set: &str, layout: &str) -> (PathBuf, Value) {
+    let target = stage.env.path(layout);
+    let args = ["backups", "export", set, "--to", target.to_str().unwrap()];
+    let more = ["--layout", layout, "--decode-scripts", "--json"];
+    let (report, _) = stage.env.run(&[&args[..], &more].concat()).warned();
+    (target, serde_json::from_str(&report).unwrap())
+}
+
+#[test]
+fn what_means_the_same_keeps_its_bytes_in_every_layout() {
+    let stage = Stage::of(&[CATALOG, COMPLIANCE, SCRIPTS]);
+    stage.success();
+    let before: Vec<_> = LAYOUTS
+        .iter()
+        .map(|layout| files(&export_as(&stage, "1", layout).0))
+        .collect();
+    // Graph gives everything in another order, and one policy is another.
+    stage.sandbox.reorder();
+    let changed = stage.sandbox.change(COMPLIANCE.1, 1).remove(0).0;
+    stage.success();
+    for (layout, before) in LAYOUTS.iter().zip(&before) {
+        let (target, report) = export_as(&stage, "2", layout);
+        assert_eq!(report["written"], 1, "{report}");
+        let after = files(&target);
+        assert_eq!(after.len(), before.len());
+        let other: Vec<&String> = after
+            .iter()
+            .filter(|(path, file)| *path != MANIFEST && before.get(*path) != Some(file))
+            .map(|(path, _)| path)
+            .collect();
+        let line = manifest(&target)["files"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|line| line["policy_id"] == *changed)
+            .unwrap()["path"]
+            .clone();
+        assert_eq!(other, [line.as_str().unwrap()], "{layout}");
+        let (_, again) = export_as(&stage, "2", layout);
+        assert_eq!(again["written"], 0, "{again}");
+    }
+    // It is still known which policies there were, and said whose bytes these are.
+    let folder = stage.env.path("tenantpilot");
+    let args = [
+        "backups",
+        "import",
+        folder.to_str().unwrap(),
+        "--tenant",
+        "contoso",
+    ];
+    let done = stage.env.json(&args);
+    let lacks = done["lacks"].to_string();
+    assert!(
+        lacks.contains("earlier backup set, which mean the same"),
+        "{done}"
+    );
+    let set = stage.set(&done["backup_set_id"]);
+    assert_eq!(set["types"][CATALOG.0]["outcome"], "complete", "{set}");
+    let compared = ["backups", "diff", "2", &done["backup_set_id"].to_string()];
+    assert_eq!(stage.env.json(&compared)["equal"], true);
+    // What somebody edited is written anew.
+    let path = folder.join(&paths(&folder)[0]);
+    fs::write(&path, "{}").unwrap();
+    let (_, mended) = export_as(&stage, "2", "tenantpilot");
+    assert_eq!(mended["written"], 1, "{mended}");
+    assert_ne!(fs::read(&path).unwrap(), b"{}");
+}
+
+#[test]
+fn intunecd_gets_names_payloads_and_nothing_it_would_spoil() {
+    const PROFILES: &str = "deviceManagement/deviceConfigurations";
+    let types = [
+        TAGS,
+        FILTERS,
+        ("deviceConfiguration", PROFILES),
+        ("deviceHealthScript", ""),
+        ("notificationMessageTemplate", ""),
+    ];
+    let stage = Stage::of(&types);
+    stage.success();
+    let target = stage.env.path("cd");
+    let args = ["backups", "export", "1", "--to", target.to_str().unwrap()];
+    let more = ["--layout", "intunecd", "--json"];
+    let (report, told) = stage.env.run(&[&args[..], &more].concat()).warned();
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let found = files(&target);
+    // Several profiles of the sandbox name their payloads alike.
+    let payloads: Vec<&String> = found
+        .keys()
+        .filter(|path| path.contains("mobileconfig/"))
+        .collect();
+    assert_eq!(
+        payloads,
+        ["Device Configurations/mobileconfig/dock.mobileconfig"]
+    );
+    let (bytes, ..) = &found[payloads[0]];
+    assert!(
+        bytes.starts_with(b"<?xml"),
+        "{}",
+        String::from_utf8_lossy(bytes)
+    );
+    let mut untagged = Vec::new();
+    for (path, (bytes, ..)) in found
+        .iter()
+        .filter(|(path, _)| path.ends_with(".json") && path.contains('/'))
+    {
+        let document: Value = serde_json::from_slice(bytes).unwrap();
+        let tags = document
+            .get("roleScopeTagIds")
+            .or(document.get("roleScopeTags"));
+        if tags.is_some_and(|tags| tags.as_array().unwrap().contains(&"0".into())) {
+            untagged.push(path);
+        }
+        for assignment in document["assignments"].as_array().into_iter().flatten() {
+            let target = &assignment["target"];
+            assert_eq!(target.get("groupId"), None, "{path}");
+            assert_eq!(
+                target.get("groupName").is_some(),
+                target.get("groupType").is_some()
+            );
+        }
+    }
+    assert!(untagged.is_empty(), "{untagged:?}");
+    let left: Vec<&str> = report["left_out"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|policy| policy["policy_id"].as_str().unwrap())
+        .collect();
+    assert!(left.len() > 3, "{report}");
+    for id in left {
+        assert!(told.contains(id), "{id}: {told}");
+        assert!(!found.keys().any(|path| path.contains(id)), "{id}");
+    }
+    let bodies = |end: &str| found.keys().filter(|path| path.contains(end)).count();
+    assert_eq!(bodies("_detectionScript__"), bodies("_remediationScript__"));
+}
+
+#[test]
+fn intunemanagement_finds_no_policy_that_is_none() {
+    let stage = Stage::of(&[
+        ("mobileAppConfiguration", ""),
+        COMPLIANCE,
+        ("mobileApp", ""),
+    ]);
+    stage.success();
+    let (target, report) = export_as(&stage, "1", "intunemanagement");
+    let found = files(&target);
+    let policies = found
+        .keys()
+        .filter(|path| path.contains('/') && path.ends_with(".json"));
+    assert_eq!(
+        policies.count() as u64,
+        report["policies"].as_u64().unwrap()
+    );
+    assert!(
+        found
+            .keys()
+            .any(|path| path.ends_with("payloadJson.json.txt"))
+    );
+    assert!(found.keys().any(|path| path.starts_with("Applications/")));
 }

@@ -14,7 +14,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use stage::{CATALOG, COMPLIANCE, FILTERS, SCRIPTS, Stage};
+use stage::{CATALOG, COMPLIANCE, FILTERS, SCRIPTS, Stage, TAGS};
 
 fn import(stage: &Stage, folder: &str, tenant: &str, more: &[&str]) -> Value {
     import_ends(stage, folder, tenant, more, 0)
@@ -381,6 +381,61 @@ fn an_export_of_intunecd_has_ids_where_they_can_be_told() {
 }
 
 #[test]
+fn what_intunecd_names_leads_back_to_what_the_tenant_has() {
+    let types = [
+        FILTERS,
+        TAGS,
+        COMPLIANCE,
+        SCRIPTS,
+        ("windowsAutopilotDeploymentProfile", ""),
+        ("groupPolicyConfiguration", ""),
+        ("enrollmentStatusPage", ""),
+    ];
+    let stage = Stage::of(&types);
+    stage.success();
+    let to = ["--to", "cd", "--layout", "intunecd", "--quiet"];
+    stage
+        .env
+        .run(&[&["backups", "export", "1"], &to[..]].concat())
+        .ok();
+    let folder = stage.env.path("cd");
+    fs::remove_file(folder.join("tenantpilot-export.json")).unwrap();
+    write(&folder, "Assignment Report/report.json", "[]");
+    write(
+        &folder,
+        "Applications/iOS/app.json",
+        "{\"displayName\":\"app\"}",
+    );
+    let answer = json!({"@odata.context": "c", "value": "oma-secret-0815"});
+    let setting = json!({"@odata.type": "#microsoft.graph.omaSettingString", "displayName": "k",
+        "omaUri": "./k", "isEncrypted": false, "secretReferenceValueId": null, "value": answer});
+    write(
+        &folder,
+        "Device Configurations/o.json",
+        json!({"@odata.type": "#microsoft.graph.windows10CustomConfiguration",
+            "displayName": "o", "omaSettings": [setting]})
+        .to_string(),
+    );
+    let done = import(&stage, "cd", "contoso", &[]);
+    let lacks = done["lacks"].to_string();
+    assert!(lacks.contains("Assignment Report: 1 files"), "{done}");
+    assert!(!lacks.contains("names of groups"), "{done}");
+    assert!(!lacks.contains("they stay names"), "{done}");
+    let held = |set: i64, key: &str| stage.set(&set.into())["types"][key]["count"].clone();
+    assert_eq!(held(2, "mobileApp"), 1);
+    for (key, _) in types {
+        assert_eq!(held(2, key), held(1, key), "{key}");
+    }
+    let keys: Vec<&str> = types.iter().map(|(key, _)| *key).collect();
+    let args = ["backups", "diff", "1", "2", "--types", &keys.join(",")];
+    let found = stage.env.json(&args);
+    assert_eq!(found["changes"], json!([]), "{found}");
+    let database = fs::read(stage.env.database()).unwrap();
+    let secret = b"oma-secret-0815";
+    assert!(!database.windows(secret.len()).any(|part| part == secret));
+}
+
+#[test]
 fn an_export_of_intunemanagement_is_told_by_its_folders() {
     let stage = Stage::of(&[FILTERS]);
     let folder = stage.env.path("im");
@@ -399,8 +454,17 @@ fn an_export_of_intunemanagement_is_told_by_its_folders() {
         "AppProtection/a.json",
         "{\"@odata.type\":\"#microsoft.graph.androidManagedAppProtection\",\"id\":\"T_1\",\"displayName\":\"a\"}",
     );
-    write(&folder, "MigrationTable.json", "{}");
+    write(
+        &folder,
+        "MigrationTable.json",
+        json!({"Objects": [{"Id": "0a11", "DisplayName": "Pilot", "Type": "Group"}]}).to_string(),
+    );
+    write(&folder, "Groups/Pilot.json", "{}");
     let done = import(&stage, "im", "contoso", &[]);
+    assert!(
+        done["lacks"].to_string().contains("Groups: 1 files"),
+        "{done}"
+    );
     assert_eq!(
         (&done["layout"], &done["policies"]),
         (&"intunemanagement".into(), &2.into()),
@@ -412,6 +476,11 @@ fn an_export_of_intunemanagement_is_told_by_its_folders() {
         "{set}"
     );
     assert!(!set["time"].as_str().unwrap().starts_with("1970"), "{set}");
+    let group = &set["references"][0];
+    assert_eq!(
+        (&group["id"], &group["name"]),
+        (&"0a11".into(), &"Pilot".into())
+    );
 }
 
 #[test]
@@ -423,12 +492,14 @@ fn what_cannot_be_imported_says_why() {
     fs::create_dir(place("broken")).unwrap();
     fs::write(stage.env.path("broken/tenantpilot-export.json"), "{").unwrap();
     symlink(place("bare"), place("linked")).unwrap();
+    fs::write(place("set.tar.zst"), "").unwrap();
     for (folder, more, code) in [
         ("none", &[][..], 18),
         ("empty", &[], 2),
         ("bare", &[], 2),
         ("broken", &[], 14),
         ("linked", &[], 16),
+        ("set.tar.zst", &[], 2),
         ("bare", &["--layout", "nonsense"], 2),
         ("bare", &["--time", "2999-01-01T00:00:00Z"], 2),
         ("bare", &["--layout", "tenantpilot"], 2),

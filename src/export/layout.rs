@@ -2,9 +2,10 @@
 //! holds.
 //!
 //! Pure. `tenantpilot` is our own and leads back to the backup set without loss. The others are for
-//! the importers of other tools ([`rewrite`]), which have no place for some policy types.
+//! the importers of other tools ([`intunecd`], [`rewrite`]), which have no place for some policy types.
 
 pub mod folders;
+pub mod intunecd;
 pub mod migration;
 pub mod rewrite;
 
@@ -60,13 +61,26 @@ impl Layout {
                 format!("{}_{}", name::slug(&entry.name), name::short_id(&entry.id))
             }
             // IntuneCD takes what follows the first two underscores for the id.
-            Self::IntuneCd => format!("{}__{id}", name::plain(&entry.name).replace("__", "_")),
+            Self::IntuneCd => {
+                let mut name = name::plain(&entry.name);
+                while name.contains("__") {
+                    name = name.replace("__", "_");
+                }
+                format!("{name}__{id}")
+            }
             Self::IntuneManagement => format!("{}_{id}", name::plain(&entry.name)),
         }
     }
 
+    /// The path of the payload, by its own name, of the profile whose file has this stem.
+    pub fn payload(self, stem: &str, file: &str) -> String {
+        let (folder, _) = stem.rsplit_once('/').unwrap_or(("", stem));
+        format!("{folder}/mobileconfig/{}", name::plain(file))
+    }
+
     /// The path of a script of the policy whose file has this stem. IntuneCD takes the bodies of
-    /// scripts from files in a folder beside the policies.
+    /// scripts from files in a folder beside the policies. IntuneManagement takes whatever ends in
+    /// `.json` for a policy.
     pub fn script(self, stem: &str, property: &str, end: &str) -> String {
         match (self, stem.rsplit_once('/')) {
             (Self::IntuneCd, Some((folder, name))) => {
@@ -78,7 +92,32 @@ impl Layout {
                 };
                 format!("{folder}/Script Data/{name}{which}__{id}.{end}")
             }
+            (Self::IntuneManagement, _) if end == "json" => {
+                format!("{stem}.{}.json.txt", name::slug(property))
+            }
             _ => format!("{stem}.{}.{end}", name::slug(property)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backup_set::ContentHash;
+
+    #[test]
+    fn intunecd_finds_the_id_after_the_first_two_underscores() {
+        for name in ["a", "a__b", "a____b_", "_", "a___b__c"] {
+            let entry = ListEntry {
+                id: "0a11".to_owned(),
+                name: name.to_owned(),
+                platform: None,
+                bytes: 0,
+                hash: ContentHash::of(b""),
+                warnings: Vec::new(),
+            };
+            let stem = Layout::IntuneCd.stem(&entry);
+            assert_eq!(stem.split("__").nth(1), Some("0a11"), "{stem}");
         }
     }
 }

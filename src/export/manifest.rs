@@ -10,10 +10,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::SecondsFormat;
 use serde::{Deserialize, Serialize};
 
 use super::name;
-use crate::backup_set::{ContentHash, Proof};
+use super::tree::Tree;
+use super::{Options, Source};
+use crate::backup_set::{ContentHash, Proof, References};
 use crate::error::{Error, Result};
 use crate::json;
 
@@ -81,6 +84,9 @@ pub struct Narrowed {
     /// Policy types that the layout has no place for.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub without_place: BTreeSet<String>,
+    /// Policies that the layout can have no file of, as TYPE/ID.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub left_out: BTreeSet<String>,
 }
 
 /// What became of a policy type.
@@ -157,8 +163,11 @@ pub struct FileLine {
     /// The property that a script comes from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub property: Option<String>,
-    /// The SHA-256 of the document in the backup set.
+    /// The SHA-256 of the document that the file was made of.
     pub hash: String,
+    /// The document in the backup set, where the file was made of an earlier one that means the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_as: Option<SameAs>,
     /// The SHA-256 of the file.
     pub sha256: String,
     /// The backup set it is of, where it is an older one: its policy type was not complete since.
@@ -166,7 +175,72 @@ pub struct FileLine {
     pub from_backup_set: Option<i64>,
 }
 
+/// A document that means the same as another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SameAs {
+    /// Its SHA-256.
+    pub hash: String,
+    /// How many bytes it has.
+    pub bytes: u64,
+}
+
 impl Manifest {
+    /// The manifest of an export.
+    pub fn of(source: &Source<'_>, options: &Options, tree: &Tree, files: Vec<FileLine>) -> Self {
+        let set = source.set;
+        let types = source.manifest.types().iter().map(|entry| {
+            let unread = entry.unread.iter().map(|policy| UnreadLine {
+                id: policy.id.clone(),
+                name: policy.name.clone(),
+                reason: policy.reason.clone(),
+            });
+            let line = TypeLine {
+                outcome: entry.outcome.as_str().to_owned(),
+                reason: entry.reason.clone(),
+                error_code: entry.error_code.clone(),
+                pages: entry.pages,
+                listed: entry.listed,
+                policies: entry.policies,
+                read: entry.list.is_some(),
+                proof: entry.proof.clone(),
+                unread: unread.collect(),
+            };
+            (entry.policy_type.clone(), line)
+        });
+        let narrowed = Narrowed {
+            types: options.types.clone(),
+            policies: options
+                .policies
+                .iter()
+                .map(|(policy_type, id)| format!("{policy_type}/{id}"))
+                .collect(),
+            without_place: tree.without_place.clone(),
+            left_out: tree
+                .left_out
+                .iter()
+                .map(|policy| format!("{}/{}", policy.policy_type, policy.policy_id))
+                .collect(),
+        };
+        Self {
+            format: Self::format(),
+            layout: options.layout.as_str().to_owned(),
+            tenant: set.tenant.clone(),
+            directory: source.directory.to_owned(),
+            backup_set: SetLine {
+                id: set.id.0,
+                schedule: set.schedule.clone(),
+                time: set.time.to_rfc3339_opts(SecondsFormat::Secs, true),
+                status: set.status.as_str().to_owned(),
+                root_hash: set.root_hash.to_string(),
+            },
+            scripts: options.scripts,
+            narrowed: (narrowed != Narrowed::default()).then_some(narrowed),
+            types: types.collect(),
+            references: source.references.map(reference_lines),
+            files,
+        }
+    }
+
     /// Its bytes.
     pub fn encode(&self) -> Result<Vec<u8>> {
         let mut text = serde_json::to_string_pretty(self)
@@ -192,10 +266,9 @@ impl Manifest {
             if !paths.insert(file.path.as_str()) {
                 return Err(format!("it names {:?} twice", file.path));
             }
-            if [&file.hash, &file.sha256]
-                .iter()
-                .any(|hash| ContentHash::parse(hash).is_none())
-            {
+            let same = file.same_as.as_ref().map(|same| &same.hash);
+            let mut hashes = [&file.hash, &file.sha256].into_iter().chain(same);
+            if hashes.any(|hash| ContentHash::parse(hash).is_none()) {
                 return Err(format!("the hashes of {:?} are none", file.path));
             }
         }
@@ -206,6 +279,16 @@ impl Manifest {
     pub fn format() -> u64 {
         FORMAT
     }
+}
+
+/// The lines of what the set keeps of its references, without the head.
+fn reference_lines(references: &References) -> Vec<serde_json::Value> {
+    let bytes = references.encode();
+    let text = String::from_utf8_lossy(&bytes);
+    text.lines()
+        .skip(1)
+        .filter_map(|line| json::read(line.as_bytes()).ok())
+        .collect()
 }
 
 /// The files about to appear: their paths and the SHA-256 of their bytes.
@@ -263,6 +346,7 @@ mod tests {
                 form: Form::Indented,
                 property: None,
                 hash: "a".repeat(64),
+                same_as: None,
                 sha256: "b".repeat(64),
                 from_backup_set: None,
             }],

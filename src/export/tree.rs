@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::layout::Layout;
+use super::layout::intunecd;
 use super::layout::migration::Groups;
-use super::layout::rewrite::{self, Known};
+use super::layout::rewrite::{self, Known, Named};
 use super::manifest::{FileLine, Form, Manifest};
 use super::name;
 use super::{Options, Source};
@@ -17,7 +18,7 @@ use crate::backup_set::{ContentHash, ListEntry};
 use crate::error::{Error, Kind, Result};
 use crate::policy::document::{Flaw, spacing};
 use crate::policy::references;
-use crate::policy::scripts::scripts;
+use crate::policy::scripts::{Script, scripts};
 use crate::store::contents::Reader;
 
 /// A policy and where it goes.
@@ -29,6 +30,51 @@ pub struct Planned {
     pub entry: ListEntry,
     /// The path of its file, without `.json`.
     pub stem: String,
+}
+
+/// The property that holds the payload of a profile.
+const PAYLOAD: &str = "payload";
+
+impl Planned {
+    /// Its document, of which the hash was checked.
+    fn text(&self, reader: &Reader<'_>) -> Result<String> {
+        let bytes = reader
+            .read(&self.entry.hash)
+            .map_err(|error| match error.kind() {
+                Kind::Integrity => self.unusable(error.message()),
+                _ => error,
+            })?;
+        String::from_utf8(bytes.to_vec()).map_err(|error| self.unusable(&error.to_string()))
+    }
+
+    fn parse(&self, text: &str) -> Result<Value> {
+        serde_json::from_str(text).map_err(|error| self.unusable(&error.to_string()))
+    }
+
+    fn unusable(&self, reason: &str) -> Error {
+        let entry = &self.entry;
+        Error::new(
+            Kind::Integrity,
+            format!(
+                "cannot export {} {} ({}): {reason}",
+                self.policy_type, entry.name, entry.id
+            ),
+        )
+        .hint("tenantpilot backups verify")
+    }
+}
+
+/// A policy that a layout can have no file of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The key of its policy type.
+    pub policy_type: String,
+    /// Its id.
+    pub policy_id: String,
+    /// Its name.
+    pub name: String,
+    /// Why not: what goes on after a colon.
+    pub reason: &'static str,
 }
 
 /// One file to write.
@@ -47,17 +93,25 @@ pub struct Tree {
     scripts: bool,
     known: Known,
     graph: String,
+    /// By policy type and id, where the payload of a profile goes.
+    payloads: BTreeMap<(String, String), String>,
     /// The policies, by policy type and id.
     pub policies: Vec<Planned>,
     /// Policy types with policies that the layout has no place for.
     pub without_place: BTreeSet<String>,
+    /// Policies that the layout can have no file of.
+    pub left_out: Vec<LeftOut>,
 }
 
 impl Tree {
     /// Decides where each policy of `source` goes that `options` ask for. A policy that `previous`
     /// has a file of keeps that file, whatever it is called now: the history of a file in a version
     /// control is the history of one policy.
-    pub fn plan(source: &Source<'_>, options: &Options, previous: Option<&Manifest>) -> Self {
+    pub fn plan(
+        source: &Source<'_>,
+        options: &Options,
+        previous: Option<&Manifest>,
+    ) -> Result<Self> {
         let lists = source.lists;
         let mut taken: BTreeMap<String, (&str, &str)> = BTreeMap::new();
         let mut kept: BTreeMap<(&str, &str), &str> = BTreeMap::new();
@@ -108,44 +162,61 @@ impl Tree {
                 });
             }
         }
-        Self {
+        let mut tree = Self {
             layout: options.layout,
-            // IntuneCD looks for the folder of scripts without asking whether it is there.
-            scripts: options.scripts || options.layout == Layout::IntuneCd,
+            scripts: options.scripts,
             known: known(source),
             graph: source.graph.to_owned(),
+            payloads: BTreeMap::new(),
             policies,
             without_place,
+            left_out: Vec::new(),
+        };
+        if tree.layout == Layout::IntuneCd {
+            tree.look_into(source.reader)?;
         }
+        Ok(tree)
+    }
+
+    /// Of policies that have to be looked into: which ones have no file, and where payloads go. Two
+    /// profiles can name theirs alike; then the first has the file.
+    fn look_into(&mut self, reader: &Reader<'_>) -> Result<()> {
+        let mut taken = BTreeSet::new();
+        for planned in std::mem::take(&mut self.policies) {
+            if !intunecd::TOLD_APART.contains(&planned.policy_type.as_str()) {
+                self.policies.push(planned);
+                continue;
+            }
+            let document = planned.parse(&planned.text(reader)?)?;
+            if let Some(reason) = intunecd::left_out(&planned.policy_type, &document) {
+                self.left_out.push(LeftOut {
+                    policy_type: planned.policy_type,
+                    policy_id: planned.entry.id,
+                    name: planned.entry.name,
+                    reason,
+                });
+                continue;
+            }
+            if let Some(name) = intunecd::payload(&document) {
+                let path = self.layout.payload(&planned.stem, name);
+                if taken.insert(folded(&path)) {
+                    let policy = (planned.policy_type.clone(), planned.entry.id.clone());
+                    self.payloads.insert(policy, path);
+                }
+            }
+            self.policies.push(planned);
+        }
+        Ok(())
     }
 
     /// The files of one policy. Its document is read, and its hash checked, first.
     pub fn files(&self, reader: &Reader<'_>, planned: &Planned) -> Result<Vec<Rendered>> {
-        let unusable = |reason: String| {
-            let entry = &planned.entry;
-            Error::new(
-                Kind::Integrity,
-                format!(
-                    "cannot export {} {} ({}): {reason}",
-                    planned.policy_type, entry.name, entry.id
-                ),
-            )
-            .hint("tenantpilot backups verify")
-        };
-        let flawed = |flaw: Flaw| unusable(format!("its document: {flaw}"));
-        let bytes = reader
-            .read(&planned.entry.hash)
-            .map_err(|error| match error.kind() {
-                Kind::Integrity => unusable(error.message().to_owned()),
-                _ => error,
-            })?;
-        let text = std::str::from_utf8(&bytes).map_err(|error| unusable(error.to_string()))?;
-        let parse = || -> Result<Value> {
-            serde_json::from_str(text).map_err(|error| unusable(error.to_string()))
-        };
+        let text = planned.text(reader)?;
+        let flawed = |flaw: Flaw| planned.unusable(&format!("its document: {flaw}"));
+        let parse = || planned.parse(&text);
         let rewritten = |document: Value| -> Result<Rendered> {
             let text = serde_json::to_string_pretty(&document)
-                .map_err(|error| unusable(error.to_string()))?;
+                .map_err(|error| planned.unusable(&error.to_string()))?;
             let path = format!("{}.json", planned.stem);
             Ok(rendered(
                 planned,
@@ -158,35 +229,62 @@ impl Tree {
         let mut files = vec![match self.layout {
             Layout::Tenantpilot => {
                 let path = format!("{}.json", planned.stem);
-                let indented = spacing::indented(text).map_err(flawed)?;
+                let indented = spacing::indented(&text).map_err(flawed)?;
                 if spacing::compact(&indented).map_err(flawed)? == text {
                     rendered(planned, path, Form::Indented, None, indented.into_bytes())
                 } else {
-                    rendered(planned, path, Form::Verbatim, None, bytes.to_vec())
+                    rendered(
+                        planned,
+                        path,
+                        Form::Verbatim,
+                        None,
+                        text.clone().into_bytes(),
+                    )
                 }
             }
-            Layout::IntuneCd => rewritten(rewrite::intunecd(parse()?, &self.known))?,
+            Layout::IntuneCd => rewritten(intunecd::document(
+                &planned.policy_type,
+                parse()?,
+                &self.known,
+            ))?,
             Layout::IntuneManagement => rewritten(rewrite::intunemanagement(
                 parse()?,
                 &planned.policy_type,
                 &self.graph,
             ))?,
         }];
-        if self.scripts {
-            for script in scripts(&planned.policy_type, &parse()?) {
-                let path = self
+        for script in self.texts(planned, &parse)? {
+            let policy = (planned.policy_type.clone(), planned.entry.id.clone());
+            let path = match self.payloads.get(&policy) {
+                Some(path) if script.property == PAYLOAD => path.clone(),
+                _ => self
                     .layout
-                    .script(&planned.stem, &script.property, script.end);
-                files.push(rendered(
-                    planned,
-                    path,
-                    Form::Script,
-                    Some(script.property),
-                    script.bytes,
-                ));
-            }
+                    .script(&planned.stem, &script.property, script.end),
+            };
+            files.push(rendered(
+                planned,
+                path,
+                Form::Script,
+                Some(script.property),
+                script.bytes,
+            ));
         }
         Ok(files)
+    }
+
+    /// The texts that lie beside a policy's file.
+    fn texts(&self, planned: &Planned, parse: &dyn Fn() -> Result<Value>) -> Result<Vec<Script>> {
+        match self.layout {
+            Layout::IntuneCd => {
+                let policy = (planned.policy_type.clone(), planned.entry.id.clone());
+                let has_payload = self.payloads.contains_key(&policy);
+                let mut found = intunecd::scripts(&planned.policy_type, &parse()?, self.scripts);
+                found.retain(|one| self.scripts || has_payload || one.property != PAYLOAD);
+                Ok(found)
+            }
+            _ if self.scripts => Ok(scripts(&planned.policy_type, &parse()?)),
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// The groups that the exported policies refer to, as far as they have names.
@@ -199,9 +297,9 @@ impl Tree {
                 let id = referred.id.to_lowercase();
                 let key = (referred.kind.to_owned(), id.clone());
                 if key.0 == "group"
-                    && let Some(name) = self.known.get(&key)
+                    && let Some(group) = self.known.get(&key)
                 {
-                    groups.insert(id, name.clone());
+                    groups.insert(id, group.name.clone());
                 }
             }
         }
@@ -230,13 +328,20 @@ fn known(source: &Source<'_>) -> Known {
     for reference in references {
         if let Some(name) = &reference.name {
             let key = (reference.kind.clone(), reference.id.to_lowercase());
-            known.insert(key, name.clone());
+            let named = Named {
+                name: name.clone(),
+                odata_type: reference.odata_type.clone(),
+            };
+            known.insert(key, named);
         }
     }
     for list in source.lists {
         for entry in list.entries() {
             let key = (list.policy_type().to_owned(), entry.id.to_lowercase());
-            known.insert(key, entry.name.clone());
+            known.entry(key).or_insert_with(|| Named {
+                name: entry.name.clone(),
+                odata_type: None,
+            });
         }
     }
     known
@@ -266,6 +371,7 @@ fn rendered(
             form,
             property,
             hash: entry.hash.to_string(),
+            same_as: None,
             sha256: ContentHash::of(&bytes).to_string(),
             from_backup_set: None,
         },

@@ -1,5 +1,7 @@
 //! What this program exported: without loss, so far as nobody changed it.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -60,6 +62,7 @@ pub(super) fn gather(folder: &Folder, purpose: &Purpose<'_>) -> Result<Found> {
     }
     let mut budget = Budget::default();
     let mut older = 0;
+    let mut same = Same::new();
     for line in &manifest.files {
         if line.form == Form::Script {
             continue;
@@ -79,6 +82,12 @@ pub(super) fn gather(folder: &Folder, purpose: &Purpose<'_>) -> Result<Found> {
                     hash: ContentHash::of(&bytes),
                     warnings: line.warnings.clone(),
                 };
+                if let Some(set) = &line.same_as
+                    && let Some(hash) = ContentHash::parse(&set.hash)
+                {
+                    let policy = (line.policy_type.clone(), line.policy_id.clone());
+                    same.insert(policy, (hash, set.bytes));
+                }
                 of.policies.insert(line.policy_id.clone(), (entry, bytes));
             }
             Err(reason) => {
@@ -98,6 +107,12 @@ pub(super) fn gather(folder: &Folder, purpose: &Purpose<'_>) -> Result<Found> {
              another database"
         ));
     }
+    if !same.is_empty() {
+        found.lacks.push(format!(
+            "the bytes of {} policies: they are those of an earlier backup set, which mean the same",
+            same.len()
+        ));
+    }
     if older > 0 {
         found.lacks.push(format!(
             "{older} policies that the export held of an older backup set"
@@ -113,7 +128,7 @@ pub(super) fn gather(folder: &Folder, purpose: &Purpose<'_>) -> Result<Found> {
             whole = false;
         }
     }
-    if whole && !is_at(&found, &root_hash)? {
+    if whole && !is_at(&found, &same, &root_hash)? {
         let reason = format!("what the export says does not give its root hash {root_hash}");
         for of in found.types.values_mut() {
             if of.outcome == Some(Outcome::Complete) {
@@ -145,10 +160,25 @@ fn of_tenant(folder: &Folder, manifest: &Manifest, purpose: &Purpose<'_>) -> Res
     )))
 }
 
-/// Whether what was found is the set with this root hash.
-fn is_at(found: &Found, root_hash: &ContentHash) -> Result<bool> {
+/// Of policies whose files were made of an earlier document that means the same, by type and id: the
+/// hash and length of the document in the set.
+type Same = BTreeMap<(String, String), (ContentHash, u64)>;
+
+/// Whether what was found is the set with this root hash. That of `same` does not depend on what their
+/// files hold; it proves which policies there were.
+fn is_at(found: &Found, same: &Same, root_hash: &ContentHash) -> Result<bool> {
     let types = found.types.iter();
-    let types = types.map(|(key, of)| as_stored(key, of).map(|(line, _)| line));
+    let types = types.map(|(key, of)| {
+        let told = |entry: &ListEntry| match same.get(&(key.clone(), entry.id.clone())) {
+            Some(&(hash, bytes)) => ListEntry {
+                hash,
+                bytes,
+                ..entry.clone()
+            },
+            None => entry.clone(),
+        };
+        as_stored(key, of, told).map(|(line, _)| line)
+    });
     let manifest = manifest_of(types.collect::<Result<_>>()?, found.references.as_deref())?;
     Ok(manifest.is_at(root_hash))
 }

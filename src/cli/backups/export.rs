@@ -22,7 +22,24 @@ use crate::store::{backup_sets, tenants};
 /// A folder that is not there is made whole or not at all. One that holds an earlier export of the
 /// tenant, such as a git working tree, is updated: unchanged policies keep their files as they are,
 /// files of policies that are gone are removed, a policy keeps its file when it is renamed, and
-/// files that no export wrote are never touched. Nothing is written where a content is damaged.
+/// files that no export wrote are never touched. A policy that means the same as before keeps the
+/// bytes of its file, in whatever order or with whatever dates Graph gives it. Nothing is written where
+/// a content is damaged.
+///
+/// Layout intunecd: held against IntuneCD 2.6, which makes nothing of an unchanged tenant by these
+/// files. Other than in its own: secrets that are known by a digest are missing, and policies with
+/// encrypted OMA-URI values, and what is Microsoft's own, are left out and named; every group counts as
+/// one with assigned members, which shows only where IntuneCD makes groups; a group without a known
+/// name keeps its id; payloadJson stays encoded; role assignments, intents and apps have no place. As in
+/// its own: apps of app protection, certificates that profiles refer to and driver approvals are not
+/// there, since Graph takes none of them with the rest; of two profiles whose payloads have one file
+/// name, one has the file.
+///
+/// Layout intunemanagement: made by what IntuneManagement's source reads, and never run, since it needs
+/// Windows. Certificates that profiles refer to are there by name and type, as it has them. Secrets are
+/// null: fill in encrypted OMA-URI values before importing. Groups that the other
+/// tenant lacks are made with assigned members, since there is no folder Groups; scripts that are JSON
+/// end in .json.txt, since whatever ends in .json is imported.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   tenantpilot backups export 12 --to contoso
@@ -176,6 +193,10 @@ fn report_json(
         "kept": report.kept,
         "edited": report.edited,
         "without_place": report.without_place,
+        "left_out": report.left_out.iter().map(|policy| json!({
+            "policy_type": policy.policy_type, "policy_id": policy.policy_id,
+            "name": policy.name, "reason": policy.reason,
+        })).collect::<Vec<_>>(),
     })
 }
 
@@ -218,6 +239,12 @@ fn warn(ctx: &Context, manifest: &Manifest, options: &Options, report: &Report) 
         ctx.ui.warn(format!(
             "{policy_type} is left out: the layout {} has no place for it",
             options.layout.as_str()
+        ));
+    }
+    for policy in &report.left_out {
+        ctx.ui.warn(format!(
+            "{} {} ({}) is left out: {}",
+            policy.policy_type, policy.name, policy.policy_id, policy.reason
         ));
     }
     for path in &report.edited {

@@ -17,7 +17,13 @@ use crate::secret::database_key;
 /// So history and comparisons begin before the day of the switch. The backup set belongs to no
 /// schedule, retention leaves it alone, and it says what it lacks: a policy type without files is
 /// unknown, not empty. A folder that was imported before is recognised. What tenantpilot exported has
-/// to be of the tenant's directory. Exits with 3 when files were not taken: each is named.
+/// to be of the tenant's directory.
+///
+/// IntuneCD writes names in the place of ids: they lead back to ids where a backup set of the tenant
+/// knows one thing of that name, so run a backup first. Values that it decrypted are kept as digests
+/// only. Its YAML is not read.
+///
+/// Exits with 3 when files were not taken: each is named.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   tenantpilot backups import repo/contoso --tenant contoso

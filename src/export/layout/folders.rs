@@ -21,6 +21,11 @@ pub const INTUNECD: &[Row] = &[
         ],
     ),
     (
+        "Apple Push Notification",
+        &["applePushNotificationCertificate"],
+    ),
+    ("Apple VPP Tokens", &["vppToken"]),
+    (
         "Compliance Policies/Message Templates",
         &["notificationMessageTemplate"],
     ),
@@ -57,6 +62,7 @@ pub const INTUNECD: &[Row] = &[
             "windowsRestoreEnrollment",
         ],
     ),
+    ("Enrollment Profiles/Apple", &["depEnrollmentProfile"]),
     (
         "Enrollment Profiles/Windows",
         &["windowsAutopilotDeploymentProfile"],
@@ -65,6 +71,22 @@ pub const INTUNECD: &[Row] = &[
     ("Feature Updates", &["windowsFeatureUpdateProfile"]),
     ("Filters", &["assignmentFilter"]),
     ("Group Policy Configurations", &["groupPolicyConfiguration"]),
+    (
+        "Managed Google Play",
+        &["androidManagedStoreAccountEnterpriseSettings"],
+    ),
+    (
+        "Partner Connections/Compliance",
+        &["complianceManagementPartner"],
+    ),
+    (
+        "Partner Connections/Management",
+        &["deviceManagementPartner"],
+    ),
+    (
+        "Partner Connections/Remote Assistance",
+        &["remoteAssistancePartner"],
+    ),
     ("Proactive Remediations", &["deviceHealthScript"]),
     ("Quality Updates", &["windowsQualityUpdateProfile"]),
     ("Roles", &["roleDefinition"]),
@@ -74,8 +96,20 @@ pub const INTUNECD: &[Row] = &[
     ("Settings Catalog", &["settingsCatalogPolicy"]),
 ];
 
+/// Folders of IntuneCD that are only read: `*` stands for any one folder, of a platform or a template.
+pub const ONLY_READ_OF_INTUNECD: &[Row] = &[
+    ("Applications/*", &["mobileApp"]),
+    ("Device Management Settings", &["deviceManagementSettings"]),
+    ("Management Intents/*", &["deviceManagementIntent"]),
+];
+
+/// Folders of IntuneManagement that are only read.
+pub const ONLY_READ_OF_INTUNEMANAGEMENT: &[Row] =
+    &[("AndroidOEMConfig", &["mobileAppConfiguration"])];
+
 /// The folders of IntuneManagement.
 pub const INTUNEMANAGEMENT: &[Row] = &[
+    ("ADMXFiles", &["groupPolicyUploadedDefinitionFile"]),
     ("AdministrativeTemplates", &["groupPolicyConfiguration"]),
     (
         "AppConfigurationManagedApp",
@@ -92,12 +126,17 @@ pub const INTUNEMANAGEMENT: &[Row] = &[
             "windowsInformationProtectionPolicy",
         ],
     ),
+    ("Applications", &["mobileApp"]),
     (
         "AppleEnrollmentTypes",
         &["appleUserInitiatedEnrollmentProfile"],
     ),
     ("AssignmentFilters", &["assignmentFilter"]),
     ("AutoPilot", &["windowsAutopilotDeploymentProfile"]),
+    (
+        "AuthenticationContext",
+        &["authenticationContextClassReference"],
+    ),
     ("AuthenticationStrengths", &["authenticationStrengthPolicy"]),
     ("CoManagementSettings", &["coManagementSettings"]),
     ("CompliancePolicies", &["deviceCompliancePolicy"]),
@@ -120,6 +159,7 @@ pub const INTUNEMANAGEMENT: &[Row] = &[
     ),
     ("EnrollmentStatusPage", &["enrollmentStatusPage"]),
     ("FeatureUpdates", &["windowsFeatureUpdateProfile"]),
+    ("IntuneBranding", &["intuneBrandingProfile"]),
     ("MacCustomAttributes", &["deviceCustomAttributeShellScript"]),
     ("MacScripts", &["deviceShellScript"]),
     ("NamedLocations", &["namedLocation"]),
@@ -136,11 +176,28 @@ pub const INTUNEMANAGEMENT: &[Row] = &[
         "UpdatePolicies",
         &["windowsUpdateRing", "iosUpdateConfiguration"],
     ),
+    ("W365ProvisioningPolicies", &["cloudPcProvisioningPolicy"]),
+    ("W365UserSettings", &["cloudPcUserSetting"]),
 ];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::catalogue;
+
+    #[test]
+    fn every_key_is_one_of_the_catalogue() {
+        let read = [ONLY_READ_OF_INTUNECD, ONLY_READ_OF_INTUNEMANAGEMENT];
+        for (folder, keys) in [INTUNECD, INTUNEMANAGEMENT]
+            .concat()
+            .iter()
+            .chain(read.concat().iter())
+        {
+            for key in *keys {
+                assert!(catalogue::find(key).is_some(), "{folder}: {key}");
+            }
+        }
+    }
 
     #[test]
     fn every_policy_type_has_one_folder() {

@@ -1,4 +1,5 @@
-//! What the importers of other tools expect in a file, made of a document.
+//! What IntuneManagement expects in a file, made of a document; and what its layout and that of
+//! IntuneCD have in common.
 //!
 //! Pure. Property order and the writing of exponents are not kept here, values are. A secret of
 //! which only a digest is kept becomes null: no importer could do anything with the digest.
@@ -9,32 +10,6 @@ use serde_json::{Map, Value, json};
 
 use crate::policy::catalogue;
 
-/// What IntuneCD takes out at the top before it writes a file, and so compares without.
-const NOT_IN_INTUNECD: [&str; 22] = [
-    "id",
-    "version",
-    "topicIdentifier",
-    "certificate",
-    "createdDateTime",
-    "lastModifiedDateTime",
-    "isAssigned",
-    "@odata.context",
-    "scheduledActionConfigurations@odata.context",
-    "scheduledActionsForRule@odata.context",
-    "sourceId",
-    "supportsScopeTags",
-    "companyCodes",
-    "isGlobalScript",
-    "highestAvailableVersion",
-    "token",
-    "lastSyncDateTime",
-    "isReadOnly",
-    "secretReferenceValueId",
-    "isEncrypted",
-    "modifiedDateTime",
-    "deviceHealthScriptType",
-];
-
 /// The policy type whose documents hold definitions, and the end of its path, beside which these are.
 const TEMPLATES: (&str, &str, &str) = (
     "groupPolicyConfiguration",
@@ -42,24 +17,38 @@ const TEMPLATES: (&str, &str, &str) = (
     "groupPolicyDefinitions",
 );
 
-/// Names of what documents refer to by id, by kind and id.
-pub type Known = BTreeMap<(String, String), String>;
-
-/// The document as IntuneCD writes it: without what differs from tenant to tenant, with the names
-/// by which it finds groups and message templates again.
-pub fn intunecd(mut document: Value, known: &Known) -> Value {
-    if let Value::Object(members) = &mut document {
-        members.retain(|name, _| !NOT_IN_INTUNECD.contains(&name.as_str()));
-    }
-    without_digests(&mut document);
-    name_references(&mut document, known);
-    document
+/// Something that documents refer to by its id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// Its name.
+    pub name: String,
+    /// Of an app: its `@odata.type` without the namespace.
+    pub odata_type: Option<String>,
 }
 
-/// The document as IntuneManagement writes it: as Graph gave it, administrative templates bound to
-/// the definitions below `graph`.
+/// What documents refer to by id, by kind and id in lower case.
+pub type Known = BTreeMap<(String, String), Named>;
+
+/// Whether this stands for a secret: a digest, or a word that it was not captured.
+pub fn is_withheld(value: &Value) -> bool {
+    let Value::Object(members) = value else {
+        return false;
+    };
+    let word = members.get("redacted").and_then(Value::as_str);
+    members.len() == 1
+        && word.is_some_and(|word| word == "not captured" || word.starts_with("hmac-sha256:"))
+}
+
+/// How IntuneManagement calls what a navigation property refers to, and parts the names from the type.
+pub const REFERENCE: &str = "#CustomRef_";
+/// What lies between names and type there.
+pub const PART: &str = "|:|";
+
+/// The document as IntuneManagement writes it: as Graph gave it, what profiles refer to by name and
+/// type, administrative templates bound to the definitions below `graph`.
 pub fn intunemanagement(mut document: Value, policy_type: &str, graph: &str) -> Value {
-    without_digests(&mut document);
+    without_secrets(&mut document);
+    name_references(&mut document, policy_type);
     let (templates, path, definitions) = TEMPLATES;
     if policy_type == templates
         && let Some(row) = catalogue::find(templates)
@@ -73,46 +62,36 @@ pub fn intunemanagement(mut document: Value, policy_type: &str, graph: &str) -> 
     document
 }
 
-/// Depth is bounded by the parser.
-fn without_digests(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            let digest = members.get("redacted").and_then(Value::as_str);
-            if members.len() == 1 && digest.is_some_and(|text| text.starts_with("hmac-sha256:")) {
-                *value = Value::Null;
-            } else {
-                members.values_mut().for_each(without_digests);
-            }
+/// Certificates and the like: Graph does not take them with the profile, IntuneManagement looks for
+/// one of that name and type in the other tenant.
+fn name_references(document: &mut Value, policy_type: &str) {
+    let (Some(row), Value::Object(members)) = (catalogue::find(policy_type), document) else {
+        return;
+    };
+    for reference in row.references.iter().filter(|one| one.owned.is_none()) {
+        let referred = match members.remove(reference.property) {
+            Some(Value::Array(several)) => several,
+            Some(one @ Value::Object(_)) => vec![one],
+            _ => continue,
+        };
+        let text = |of: &Value, name: &str| Some(of.get(name)?.as_str()?.to_owned());
+        let names: Vec<String> = referred
+            .iter()
+            .filter_map(|one| text(one, "displayName"))
+            .collect();
+        if let Some(kind) = referred.first().and_then(|one| text(one, "@odata.type")) {
+            let told = format!("{}{PART}{kind}", names.join(","));
+            members.insert(format!("{REFERENCE}{}", reference.property), json!(told));
         }
-        Value::Array(elements) => elements.iter_mut().for_each(without_digests),
-        _ => {}
     }
 }
 
-fn name_references(value: &mut Value, known: &Known) {
+/// Depth is bounded by the parser.
+fn without_secrets(value: &mut Value) {
     match value {
-        Value::Object(members) => {
-            for (property, kind, label) in [
-                ("groupId", "group", "groupName"),
-                (
-                    "notificationTemplateId",
-                    "notificationMessageTemplate",
-                    "notificationTemplateName",
-                ),
-            ] {
-                let id = members.get(property).and_then(Value::as_str);
-                let name = id.and_then(|id| known.get(&(kind.to_owned(), id.to_lowercase())));
-                if let Some(name) = name {
-                    members.insert(label.to_owned(), Value::from(name.as_str()));
-                }
-            }
-            members
-                .values_mut()
-                .for_each(|member| name_references(member, known));
-        }
-        Value::Array(elements) => elements
-            .iter_mut()
-            .for_each(|element| name_references(element, known)),
+        value if is_withheld(value) => *value = Value::Null,
+        Value::Object(members) => members.values_mut().for_each(without_secrets),
+        Value::Array(elements) => elements.iter_mut().for_each(without_secrets),
         _ => {}
     }
 }
@@ -161,21 +140,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn intunecd_finds_names_and_no_ids_of_the_tenant() {
-        let group = "0A110000-1111-4222-8333-000000000001";
-        let key = ("group".to_owned(), group.to_lowercase());
-        let known = Known::from([(key, "Pilot".to_owned())]);
-        let document = json!({
-            "id": "x", "version": 3, "displayName": "a", "isAssigned": true, "n": 1.50,
-            "preSharedKey": {"redacted": "hmac-sha256:00"},
-            "assignments": [{"id": "y", "target": {"groupId": group}}],
-        });
+    fn intunemanagement_names_what_profiles_refer_to() {
+        let root = json!({"id": "c", "displayName": "Root", "@odata.type": "#microsoft.graph.x"});
+        let document = json!({"id": "w", "identityCertificate": null,
+            "rootCertificate": root, "rootCertificatesForServerValidation": [root, root]});
         assert_eq!(
-            intunecd(document, &known),
-            json!({
-                "displayName": "a", "n": 1.50, "preSharedKey": null,
-                "assignments": [{"id": "y", "target": {"groupId": group, "groupName": "Pilot"}}],
-            })
+            intunemanagement(document, "deviceConfiguration", "https://g/beta"),
+            json!({"id": "w", "#CustomRef_rootCertificate": "Root|:|#microsoft.graph.x",
+                "#CustomRef_rootCertificatesForServerValidation": "Root,Root|:|#microsoft.graph.x"})
         );
     }
 
