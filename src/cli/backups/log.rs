@@ -150,22 +150,28 @@ fn find<'c>(ctx: &Context, conn: &'c Connection, args: &Args) -> Result<Found<'c
 /// Why a policy was not found: there is none, or the sets that could hold it are damaged.
 fn nowhere(conn: &Connection, tenants: &[TenantId], policy: &str) -> Result<Error> {
     let what = format!("no backup set holds the policy {policy:?}");
-    let mut damaged = 0;
+    let (mut damaged, mut expired) = (0, 0);
     for tenant in tenants {
         let reader = Reader::new(conn, *tenant);
         let filter = Filter {
             tenant: Some(*tenant),
-            expired: Some(false),
             ..Filter::default()
         };
         for set in backup_sets::list_sets(conn, &filter)? {
-            damaged += usize::from(backup_sets::manifest(&reader, &set).is_err());
+            if set.expired_at.is_some() {
+                expired += 1;
+            } else {
+                damaged += usize::from(backup_sets::manifest(&reader, &set).is_err());
+            }
         }
     }
-    Ok(match damaged {
-        0 => Error::not_found(what)
-            .hint("copy policy type and id from: tenantpilot backups show SET"),
-        damaged => Error::new(
+    let show = "copy policy type and id from: tenantpilot backups show SET";
+    Ok(match (damaged, expired) {
+        (0, 0) => Error::not_found(what).hint(show),
+        (0, expired) => Error::not_found(what).hint(format!(
+            "{show}; {expired} expired ones are not looked at: tenantpilot backups list --expired"
+        )),
+        (damaged, _) => Error::new(
             Kind::Integrity,
             format!("{what}, as far as they can be read: {damaged} are damaged"),
         )
