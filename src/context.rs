@@ -182,17 +182,36 @@ impl Context {
     pub fn store(&self) -> Result<Store> {
         self.refuse_strange_database()?;
         let store = Store::open_as(&self.config.database, self.actor.name(), || self.now)?;
+        self.hold(&store)?;
+        let place = self.deed.borrow().action.place();
+        match place {
+            Place::Everywhere => self.permit_everywhere()?,
+            _ => self.require(Place::Somewhere, " any tenant", "", "any tenant")?,
+        }
+        Ok(store)
+    }
+
+    /// Finds out which roles the actor has.
+    fn hold(&self, store: &Store) -> Result<()> {
         let held = if self.actor.is_sovereign() {
             Held::owner()
         } else {
             Held::of(self.actor.name(), &store::roles::list(store.read())?)
         };
         self.held.replace(held);
-        let place = self.deed.borrow().action.place();
-        match place {
-            Place::Everywhere => self.permit_everywhere()?,
-            _ => self.require(Place::Somewhere, " any tenant", "", "any tenant")?,
-        }
+        Ok(())
+    }
+
+    /// Opens the database that is there to look something up in passing ([`Store::glance`]). Only
+    /// [`readable`](Self::readable) says what of it may be told: nobody is refused, and no denial
+    /// is kept.
+    ///
+    /// # Errors
+    /// It cannot be read just now, or as it is.
+    pub fn glance(&self) -> Result<Store> {
+        self.refuse_strange_database()?;
+        let store = Store::glance(&self.config.database)?;
+        self.hold(&store)?;
         Ok(store)
     }
 

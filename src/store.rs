@@ -52,6 +52,9 @@ pub const APPLICATION_ID: i64 = 0x5450_6c74;
 /// How long a transaction waits for another process's write.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long somebody waits who only looks something up in passing.
+const GLANCE: Duration = Duration::from_millis(50);
+
 /// SQLite's name of the database that a connection was opened with.
 const MAIN: &str = "main";
 
@@ -96,6 +99,16 @@ impl Store {
 
     /// Opens the database at `path`, of this schema version or an older one; and says which.
     fn open_any(path: &Path) -> Result<(Self, i64)> {
+        Self::open_with(path, BUSY_TIMEOUT, log_ahead)
+    }
+
+    /// The same, waiting so long for other processes; `settle` is done to a database that may be
+    /// written.
+    fn open_with(
+        path: &Path,
+        patience: Duration,
+        settle: impl Fn(&Connection) -> Result<()>,
+    ) -> Result<(Self, i64)> {
         file::check(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let about = |error: Error| {
@@ -111,9 +124,9 @@ impl Store {
         };
         let open = || {
             let conn = Connection::open_with_flags(path, flags).map_err(failed("open"))?;
-            configure(&conn)?;
+            configure(&conn, patience)?;
             let version = check_identity(&conn)?;
-            log_ahead(&conn)?;
+            settle(&conn)?;
             Ok((conn, version))
         };
         let as_it_is = |error: Error| match read_only::open(path) {
@@ -127,6 +140,24 @@ impl Store {
         let (conn, version) = open().or_else(as_it_is).map_err(about)?;
         let path = path.to_owned();
         Ok((Self { conn, path }, version))
+    }
+
+    /// Opens the database at `path` to look something up in passing: nothing is migrated or changed,
+    /// and of a lock it is hardly waited for.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and where another process keeps it from being read just now.
+    pub fn glance(path: &Path) -> Result<Self> {
+        let (store, version) = Self::open_with(path, GLANCE, |_| Ok(()))?;
+        if version != SCHEMA_VERSION {
+            let what = format!("its schema version is {version}, not {SCHEMA_VERSION}");
+            return Err(about(Error::new(Kind::Schema, what), path));
+        }
+        store
+            .conn
+            .pragma_update(None, "query_only", true)
+            .map_err(failed("configure the connection"))?;
+        Ok(store)
     }
 
     /// Refuses a database that may only be read, before anything is begun that has to be recorded.
@@ -297,8 +328,8 @@ fn kind_of(error: &rusqlite::Error) -> Kind {
     }
 }
 
-fn configure(conn: &Connection) -> Result<()> {
-    conn.busy_timeout(BUSY_TIMEOUT)
+fn configure(conn: &Connection, patience: Duration) -> Result<()> {
+    conn.busy_timeout(patience)
         .map_err(failed("set the busy timeout"))?;
     conn.execute_batch(
         "PRAGMA synchronous = FULL;

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 
 use self::draft::Draft;
-use super::{about, configure, failed, file, log_ahead};
+use super::{BUSY_TIMEOUT, about, configure, failed, file, log_ahead};
 use crate::disk::file_error;
 use crate::error::{Error, Kind, Result};
 
@@ -83,7 +83,7 @@ fn open(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)
         .map_err(failed(&format!("open {}", path.display())))?;
-    configure(&conn)?;
+    configure(&conn, BUSY_TIMEOUT)?;
     Ok(conn)
 }
 

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use super::{APPLICATION_ID, SCHEMA, SCHEMA_VERSION, configure, failed, space};
+use super::{APPLICATION_ID, BUSY_TIMEOUT, SCHEMA, SCHEMA_VERSION, configure, failed, space};
 use crate::disk::{self, file_error};
 use crate::error::{Error, Kind, Result};
 
@@ -248,7 +248,7 @@ fn tables(draft: &Path) -> Result<()> {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )
     .map_err(failed("create the database"))?;
-    configure(&conn)?;
+    configure(&conn, BUSY_TIMEOUT)?;
     let build = || -> rusqlite::Result<()> {
         // Only before there are tables.
         conn.pragma_update(None, "auto_vacuum", space::INCREMENTAL)?;

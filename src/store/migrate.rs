@@ -120,9 +120,8 @@ fn migrate_watched(
 fn connect(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags).map_err(failed("open it"))?;
-    configure(&conn)?;
-    conn.busy_timeout(PATIENCE)
-        .and_then(|()| conn.pragma_update(None, "foreign_keys", false))
+    configure(&conn, PATIENCE)?;
+    conn.pragma_update(None, "foreign_keys", false)
         .map_err(failed("configure the connection"))?;
     Ok(conn)
 }

@@ -16,7 +16,7 @@ use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{Access, access};
 
 use super::file::{beside, folder_of};
-use super::{configure, failed};
+use super::{BUSY_TIMEOUT, configure, failed};
 use crate::disk;
 use crate::error::{Error, Kind, Result};
 
@@ -63,6 +63,6 @@ fn connect(path: &Path) -> Result<Connection> {
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;
     let conn = Connection::open_with_flags(name, flags).map_err(failed("open it to be read"))?;
-    configure(&conn)?;
+    configure(&conn, BUSY_TIMEOUT)?;
     Ok(conn)
 }
