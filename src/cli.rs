@@ -50,10 +50,15 @@ use crate::ui::Ui;
       --secret-file /etc/tenantpilot/contoso
   tenantpilot schedules add nightly --tenant contoso --at 02:00 \\
       --timezone Europe/Oslo
+  tenantpilot dispatch
 
-Exit codes: 0 ok, 1 failed, 2 usage, 3 partial, 10 no database, 11 busy, 12 auth,
-13 unavailable, 14 integrity, 15 schema, 16 storage, 17 config, 18 not found, 19 attention,
-20 denied, 124 timed out, 130 SIGINT, 143 SIGTERM"
+Exit codes:
+   0 ok            1 failed       2 usage      3 partial    10 no database
+  11 busy         12 auth        13 unavailable             14 integrity
+  15 schema       16 storage     17 config    18 not found  19 attention
+  20 denied      124 timed out  130 SIGINT   143 SIGTERM
+
+What the words mean, and what to do on a bad night: man 7 tenantpilot"
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -66,9 +71,9 @@ pub struct Cli {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
 struct Global {
-    /// Use this database [env: TENANTPILOT_DB]
-    /// [default: $XDG_STATE_HOME/tenantpilot/tenantpilot.db, for root /var/lib/tenantpilot/tenantpilot.db]
-    #[arg(long = "db", global = true, value_name = "FILE", verbatim_doc_comment)]
+    /// Use this database [env: TENANTPILOT_DB] [default: tenantpilot/tenantpilot.db in
+    /// $XDG_STATE_HOME or ~/.local/state, for root in /var/lib]
+    #[arg(long = "db", global = true, value_name = "FILE")]
     database: Option<PathBuf>,
 
     /// Print one JSON document on stdout, and failures as JSON on stderr
@@ -83,17 +88,25 @@ struct Global {
     #[arg(short, long = "verbose", global = true, action = clap::ArgAction::Count)]
     verbosity: u8,
 
-    /// Use colour on help, differences, errors and warnings
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
-    color: Color,
-
-    /// Write log lines in this form
+    /// Use colour on help, differences, errors and warnings: auto, always or never
     #[arg(
         long,
         global = true,
         value_enum,
         default_value_t,
-        value_name = "FORMAT"
+        value_name = "WHEN",
+        hide_possible_values = true
+    )]
+    color: Color,
+
+    /// Write log lines in this form: text or json
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        hide_possible_values = true
     )]
     log_format: LogFormat,
 }

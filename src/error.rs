@@ -52,6 +52,28 @@ pub enum ExitCode {
 }
 
 impl ExitCode {
+    /// All of them, the lowest number first.
+    pub const ALL: [Self; 18] = [
+        Self::Ok,
+        Self::Failed,
+        Self::Usage,
+        Self::Partial,
+        Self::NoStore,
+        Self::Busy,
+        Self::Auth,
+        Self::Unavailable,
+        Self::Integrity,
+        Self::Schema,
+        Self::Storage,
+        Self::Config,
+        Self::NotFound,
+        Self::Attention,
+        Self::Denied,
+        Self::TimedOut,
+        Self::Interrupted,
+        Self::Terminated,
+    ];
+
     /// The stable name that `--json` gives as `error.code`.
     pub fn name(self) -> &'static str {
         match self {

@@ -41,6 +41,15 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Complete,
+        Self::Incomplete,
+        Self::Forbidden,
+        Self::NotOffered,
+        Self::Unknown,
+    ];
+
     /// The word in tables, `--json` and manifests.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -54,15 +63,8 @@ impl Outcome {
 
     /// Reads back what [`as_str`](Self::as_str) gave.
     pub fn parse(word: &str) -> Option<Self> {
-        [
-            Self::Complete,
-            Self::Incomplete,
-            Self::Forbidden,
-            Self::NotOffered,
-            Self::Unknown,
-        ]
-        .into_iter()
-        .find(|outcome| outcome.as_str() == word)
+        let mut all = Self::ALL.into_iter();
+        all.find(|outcome| outcome.as_str() == word)
     }
 }
 

@@ -430,14 +430,15 @@ fn a_wrong_duration_names_its_flag() {
 #[test]
 fn the_defaults_of_new_schedules_are_not_in_the_help_of_edit() {
     let env = Env::new();
+    // However its lines are broken.
+    let help = |command: &str| {
+        let help = env.run(&["schedules", command, "--help"]).ok();
+        help.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert!(help("add").contains("[default: UTC]"));
+    let help = help("edit");
     assert!(
-        env.run(&["schedules", "add", "--help"])
-            .ok()
-            .contains("[default: UTC]")
-    );
-    let help = env.run(&["schedules", "edit", "--help"]).ok();
-    assert!(
-        !help.contains("[default: UTC]") && !help.contains("[default: 30]"),
+        !help.contains("[default: UTC]") && !help.contains("[default: default]"),
         "{help}"
     );
 }

@@ -21,11 +21,17 @@ pub enum Command {
     /// Check the chain of hashes: finds a changed or missing event
     ///
     /// Keep the head hash that it prints elsewhere: with it a forged chain is found as well.
+    #[command(after_help = "Examples:
+  tenantpilot audit verify
+  tenantpilot audit verify --json | jq -r .head")]
     Verify,
 }
 
 /// List audit events, newest first
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantpilot audit list --tenant contoso
+  tenantpilot audit list --json | jq '.items[] | select(.outcome == \"denied\")'")]
 pub struct ListArgs {
     /// Only those of this tenant: its name or id
     #[arg(long, value_name = "TENANT")]

@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::crontab::EACH_MINUTE;
 use crate::error::{Error, ExitCode, Kind, Result};
 
-/// What a crontab needs
+/// Print what a crontab needs
 #[derive(Debug, Subcommand)]
 #[command(disable_help_subcommand = true)]
 #[expect(missing_docs, reason = "the arguments of each say what it does")]

@@ -37,8 +37,9 @@ pub struct Args {
     #[arg(long, value_name = "SCHEDULE")]
     schedule: Option<String>,
 
-    /// Only runs with one of these statuses, e.g. failed,partial
-    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = parse_status)]
+    /// Only runs with one of these statuses: queued, running, success, partial, failed, skipped,
+    /// canceled
+    #[arg(long, value_name = "STATUS,…", value_delimiter = ',', value_parser = parse_status)]
     status: Vec<Status>,
 
     /// Only runs started by this: `schedule`, `manual` or `retry`
@@ -63,6 +64,9 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Show one run with all that it did
+    #[command(after_help = "Examples:
+  tenantpilot history show 42
+  tenantpilot history show 42 --json | jq .summary.type_breakdown")]
     Show {
         /// The id of the run
         #[arg(value_name = "RUN", value_parser = cli::parse_id)]

@@ -28,8 +28,8 @@ impl<T: Copy> Given<T> {
 /// Which backup sets stay; a set stays if any of these keeps it.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct KeepFlags {
-    /// Keep this many backup sets, at least 1; `default`, here and below, and what is not given: as
-    /// `retention --show-default` says
+    /// Keep the newest N backup sets, at least 1; `default`, here and below: as
+    /// `retention --show-default` says [default: default]
     #[arg(long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
     keep_last: Option<Given<u32>>,
 
@@ -37,15 +37,15 @@ pub struct KeepFlags {
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     keep_daily: Option<Given<u32>>,
 
-    /// The same with weeks, from Monday on
+    /// The same for weeks, which begin on Monday
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     keep_weekly: Option<Given<u32>>,
 
-    /// The same with months
+    /// The same for months
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     keep_monthly: Option<Given<u32>>,
 
-    /// The same with years
+    /// The same for years
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     keep_yearly: Option<Given<u32>>,
 

@@ -98,6 +98,12 @@ pub(super) fn deed(matches: &ArgMatches) -> Deed {
     }
 }
 
+/// All that the command of these words may do, by its flags; nothing for what is no command.
+pub fn actions(command: &str) -> Vec<Action> {
+    let rows = ACTIONS.iter().filter(|(name, ..)| *name == command);
+    rows.map(|(_, _, action)| *action).collect()
+}
+
 /// Records that somebody was kept from something. Where that cannot be written it is said: they were
 /// kept from it all the same.
 pub(super) fn record(ctx: &Context, denial: &Denial) {

@@ -13,8 +13,13 @@ use crate::ui::table::Table;
 #[command(disable_help_subcommand = true)]
 pub enum Command {
     /// List every policy type
+    #[command(after_help = "Examples:
+  tenantpilot policy-types list
+  tenantpilot policy-types list --json | jq -r '.items[] | select(.default).key'")]
     List,
     /// Show one policy type
+    #[command(after_help = "Examples:
+  tenantpilot policy-types show settingsCatalogPolicy")]
     Show {
         /// The key of the policy type, e.g. settingsCatalogPolicy
         #[arg(value_name = "KEY")]

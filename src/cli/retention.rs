@@ -30,6 +30,9 @@ use crate::ui::table::Table;
 #[derive(Debug, ClapArgs)]
 #[command(
     group(clap::ArgGroup::new("rules").args(keep::FLAGS).multiple(true).requires("set_default")),
+    mut_arg("keep_last", |flag| flag.help(
+        "Keep the newest N backup sets, at least 1; `default`, here and below: as the program has it"
+    )),
     after_help = "Examples:
   tenantpilot retention --dry-run
   tenantpilot retention contoso/nightly

@@ -28,14 +28,7 @@ use crate::ui::table::Table;
 ///
 /// What a role does not allow is not begun, exits with 20 and leaves an audit event.
 #[derive(Debug, Subcommand)]
-#[command(
-    disable_help_subcommand = true,
-    after_help = "Examples:
-  tenantpilot roles grant anna owner
-  tenantpilot roles grant ben operator --tenant contoso
-  tenantpilot roles revoke ben --tenant contoso
-  tenantpilot roles list"
-)]
+#[command(disable_help_subcommand = true)]
 #[expect(missing_docs, reason = "the arguments of each say what it does")]
 pub enum Command {
     Grant(GrantArgs),
@@ -45,6 +38,9 @@ pub enum Command {
 
 /// Give a user a role, in place of the one before
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantpilot roles grant anna owner
+  tenantpilot roles grant ben operator --tenant contoso")]
 pub struct GrantArgs {
     /// The user of the operating system, by name
     #[arg(value_name = "USER")]
@@ -67,6 +63,8 @@ pub struct GrantArgs {
 ///
 /// Asks where no role would be left, nobody would be owner for all tenants, or you not any more.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantpilot roles revoke ben --tenant contoso")]
 pub struct RevokeArgs {
     /// The user of the operating system, by name
     #[arg(value_name = "USER")]
@@ -83,6 +81,8 @@ pub struct RevokeArgs {
 
 /// List the roles that are given, newest first
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantpilot roles list")]
 pub struct ListArgs {}
 
 fn parse_role(word: &str) -> std::result::Result<Role, String> {

@@ -134,7 +134,6 @@ fn given(arg: &clap::Arg, words: &[String]) -> Vec<String> {
     let possible = arg.get_possible_values();
     let value = match asked {
         _ if !possible.is_empty() => possible[0].get_name().to_owned(),
-        "NAME" if words[0] == "tenants" => "1".to_owned(),
         "TENANT" | "SCHEDULE" | "SET" | "RUN" | "ID" | "N" => "1".to_owned(),
         "DIR" => "exported".to_owned(),
         "FILE" | "PATH" => format!("made-by-{}", words.join("-")),

@@ -30,6 +30,8 @@ pub struct PinArgs {
 ///
 /// Until then retention of its schedule stands still: nothing expires and nothing is purged.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantpilot backups acknowledge 12")]
 pub struct AcknowledgeArgs {
     /// The id of the backup set
     #[arg(value_name = "SET")]
@@ -38,6 +40,8 @@ pub struct AcknowledgeArgs {
 
 /// Leave a pinned backup set to retention again
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantpilot backups unpin 12")]
 pub struct UnpinArgs {
     /// The id of the backup set
     #[arg(value_name = "SET")]
@@ -46,6 +50,8 @@ pub struct UnpinArgs {
 
 /// Hide a backup set; it can be brought back for a week, then retention purges it
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantpilot backups expire 12")]
 pub struct ExpireArgs {
     /// The id of the backup set
     #[arg(value_name = "SET")]
@@ -54,6 +60,9 @@ pub struct ExpireArgs {
 
 /// Bring an expired backup set back
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantpilot backups list --expired
+  tenantpilot backups unexpire 12")]
 pub struct UnexpireArgs {
     /// The id of the backup set
     #[arg(value_name = "SET")]
@@ -62,6 +71,9 @@ pub struct UnexpireArgs {
 
 /// Remove a backup set for good, and what no other set shares with it
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantpilot backups delete 12
+  tenantpilot backups delete 12 --yes")]
 pub struct DeleteArgs {
     /// The id of the backup set
     #[arg(value_name = "SET")]

@@ -18,6 +18,10 @@ use crate::ui::table::Table;
 
 /// List backup sets, newest first
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantpilot backups list --tenant contoso
+  tenantpilot backups list --schedule contoso/nightly --since 7d
+  tenantpilot backups list --expired")]
 pub struct Args {
     /// Only those of this tenant: its name or id
     #[arg(long, value_name = "TENANT")]

@@ -14,6 +14,8 @@ use crate::store::space;
 /// that was too large to be rewritten when it was migrated, can do so only after this. Nobody can
 /// write meanwhile, and there must be room for the database once more.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantpilot db compact")]
 pub struct Args {}
 
 pub(super) fn run(ctx: &Context) -> Result<ExitCode> {

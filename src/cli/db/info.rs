@@ -13,6 +13,9 @@ use crate::ui::table::Table;
 /// LOGICAL is what the policies of all backup sets would take if each set held its own, CONTENT what
 /// they take with each version kept once, STORED what that takes compressed.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantpilot db info
+  tenantpilot db info --json")]
 pub struct Args {}
 
 pub(super) fn run(ctx: &Context) -> Result<ExitCode> {

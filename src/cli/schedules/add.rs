@@ -17,6 +17,8 @@ use crate::tenant;
 #[derive(Debug, clap::Args)]
 #[command(
     group(clap::ArgGroup::new("when").args(["at", "cron"]).required(true)),
+    override_usage = "tenantpilot schedules add [OPTIONS] --tenant <TENANT> --at <HH:MM> <NAME>
+       tenantpilot schedules add [OPTIONS] --tenant <TENANT> --cron <EXPRESSION> <NAME>",
     after_help = "Examples:
   tenantpilot schedules add nightly --tenant contoso --at 02:00 \\
       --timezone Europe/Oslo
@@ -35,7 +37,7 @@ pub struct Args {
     name: String,
 
     /// The tenant to back up: its name or id
-    #[arg(long)]
+    #[arg(long, value_name = "TENANT")]
     tenant: String,
 
     #[command(flatten)]

@@ -26,7 +26,7 @@ pub struct Args {
     schedule: String,
 
     /// Give it this name, of 1 to 100 characters, not only digits
-    #[arg(long, group = "changes", value_name = "NEW-NAME")]
+    #[arg(long, group = "changes", value_name = "NAME")]
     name: Option<String>,
 
     #[command(flatten)]

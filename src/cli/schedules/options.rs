@@ -22,7 +22,7 @@ const LONGEST_SPREAD: Duration = Duration::from_secs(86_400);
 /// What to back up, when, and how long to keep it.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Options {
-    /// Start at this local time, HH:MM; repeatable
+    /// Start at this local time, HH:MM; can be given several times
     #[arg(long, value_name = "HH:MM", conflicts_with = "cron")]
     at: Vec<String>,
 
@@ -79,7 +79,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "URL")]
     ping_url: Option<String>,
 
-    /// Hang a label on it, `K=` takes it off; repeatable
+    /// Hang a label on it, `K=` takes it off; can be given several times
     #[arg(long = "label", value_name = "K=V")]
     labels: Vec<String>,
 }

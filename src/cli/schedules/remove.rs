@@ -15,6 +15,9 @@ use crate::store;
 
 /// Archive schedules; their history and backup sets stay
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  tenantpilot schedules remove contoso/nightly
+  tenantpilot schedules remove contoso/nightly --purge --yes")]
 pub struct RemoveArgs {
     /// The schedules: ids, names, or TENANT/NAME
     #[arg(value_name = "SCHEDULE", required = true)]
@@ -31,6 +34,8 @@ pub struct RemoveArgs {
 
 /// Bring an archived schedule back; its slots begin with the next minute
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  tenantpilot schedules restore contoso/nightly")]
 pub struct RestoreArgs {
     /// The schedule: its id, name, or TENANT/NAME
     #[arg(value_name = "SCHEDULE")]

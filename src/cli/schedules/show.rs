@@ -22,9 +22,12 @@ use crate::ui::table::Table;
 
 /// List the schedules, by name
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  tenantpilot schedules list
+  tenantpilot schedules list --tenant contoso --archived")]
 pub struct ListArgs {
     /// Only those of this tenant: its name or id
-    #[arg(long)]
+    #[arg(long, value_name = "TENANT")]
     tenant: Option<String>,
 
     /// Archived ones too
@@ -34,6 +37,8 @@ pub struct ListArgs {
 
 /// Show one schedule
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  tenantpilot schedules show contoso/nightly")]
 pub struct ShowArgs {
     /// The schedule: its id, name, or TENANT/NAME
     #[arg(value_name = "SCHEDULE")]

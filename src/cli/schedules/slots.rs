@@ -30,7 +30,8 @@ pub(super) const LAST_YEAR: i32 = 9999;
 
 /// Show the next slots of a schedule, in local time and UTC
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
+  tenantpilot schedules next nightly
   tenantpilot schedules next nightly -n 5 --from 2027-03-27T00:00:00Z")]
 pub struct NextArgs {
     /// The schedule: its id, name, or TENANT/NAME
@@ -50,6 +51,9 @@ pub struct NextArgs {
 
 /// Show the slots to come of all schedules, in local time and UTC
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  tenantpilot schedules upcoming
+  tenantpilot schedules upcoming --within 7d --tenant contoso")]
 pub struct UpcomingArgs {
     /// Look ahead this far, e.g. 90m or 7d; at most 400d
     #[arg(
@@ -61,7 +65,7 @@ pub struct UpcomingArgs {
     within: String,
 
     /// Only those of this tenant: its name or id
-    #[arg(long)]
+    #[arg(long, value_name = "TENANT")]
     tenant: Option<String>,
 }
 

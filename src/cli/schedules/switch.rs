@@ -12,6 +12,9 @@ use crate::store::{self, schedules::Listed};
 
 /// Enable schedules; their slots begin with the next minute
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  tenantpilot schedules enable nightly
+  tenantpilot schedules enable contoso/nightly fabrikam/nightly")]
 pub struct EnableArgs {
     /// The schedules: ids, names, or TENANT/NAME
     #[arg(value_name = "SCHEDULE", required = true)]
@@ -20,6 +23,8 @@ pub struct EnableArgs {
 
 /// Disable schedules; nothing is started, and nothing counts as missed
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  tenantpilot schedules disable contoso/nightly")]
 pub struct DisableArgs {
     /// The schedules: ids, names, or TENANT/NAME
     #[arg(value_name = "SCHEDULE", required = true)]

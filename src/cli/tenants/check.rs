@@ -22,7 +22,7 @@ use crate::ui::table::Table;
   tenantpilot tenants check contoso --json | jq -r '.permissions_to_grant[]'")]
 pub struct Args {
     /// The tenant: its name or id
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "TENANT")]
     tenant: String,
 
     #[command(flatten)]

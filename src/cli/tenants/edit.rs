@@ -14,18 +14,18 @@ use crate::tenant::{self, Settings, Tenant, address};
 #[derive(Debug, clap::Args)]
 #[command(
     group(clap::ArgGroup::new("changes").args(FLAGS).required(true).multiple(true)),
-    override_usage = "tenantpilot tenants edit [OPTIONS] <NAME>",
+    override_usage = "tenantpilot tenants edit [OPTIONS] <TENANT>",
     after_help = "Examples:
   tenantpilot tenants edit contoso --certificate /etc/tenantpilot/2027.pem
   tenantpilot tenants edit contoso --name contoso-emea --label region=emea"
 )]
 pub struct Args {
     /// The tenant: its name or id
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "TENANT")]
     tenant: String,
 
     /// Give it this name, of 1 to 100 characters, not only digits
-    #[arg(long, group = "changes", value_name = "NEW-NAME")]
+    #[arg(long, group = "changes", value_name = "NAME")]
     name: Option<String>,
 
     /// The directory: its tenant id (a GUID) or one of its verified domains
@@ -48,7 +48,7 @@ pub struct Args {
     #[arg(long, group = "changes", value_name = "URL")]
     authority_url: Option<String>,
 
-    /// Hang a label on it, `K=` takes it off; repeatable
+    /// Hang a label on it, `K=` takes it off; can be given several times
     #[arg(long = "label", group = "changes", value_name = "K=V")]
     labels: Vec<String>,
 

@@ -11,9 +11,11 @@ use crate::tenant::Tenant;
 
 /// Remove a tenant that has no schedules and no backup sets; its history and audit events stay
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  tenantpilot tenants remove contoso")]
 pub struct Args {
     /// The tenant: its name or id
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "TENANT")]
     tenant: String,
 
     /// Do not ask

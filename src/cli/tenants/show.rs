@@ -12,13 +12,18 @@ use crate::ui::table::Table;
 
 /// List the tenants, by name
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  tenantpilot tenants list
+  tenantpilot tenants list --json | jq -r '.items[].name'")]
 pub struct ListArgs {}
 
 /// Show one tenant
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  tenantpilot tenants show contoso")]
 pub struct ShowArgs {
     /// The tenant: its name or id
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "TENANT")]
     tenant: String,
 }
 
