@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod backups;
+pub mod complete;
 pub mod completions;
 pub mod cron;
 pub mod db;
@@ -153,6 +154,7 @@ pub enum Command {
     #[command(subcommand)]
     Db(db::Command),
     Completions(completions::Args),
+    Complete(complete::Args),
 }
 
 /// What became of the command line.
@@ -181,11 +183,17 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Parsed {
         Ok((cli, permit::deed(&matches)))
     });
     match parsed {
-        Ok((cli, deed)) => Parsed::Command {
-            command: Box::new(cli.command),
-            deed,
-            config: Config::resolve(&cli.global.flags(), &environment),
-        },
+        Ok((cli, deed)) => {
+            let mut flags = cli.global.flags();
+            if let Command::Complete(args) = &cli.command {
+                flags.database = args.database(environment.home.as_deref());
+            }
+            Parsed::Command {
+                command: Box::new(cli.command),
+                deed,
+                config: Config::resolve(&flags, &environment),
+            }
+        }
         Err(error) => {
             let config = Config::resolve(&flags_at_a_glance(&args), &environment);
             Parsed::Answered(answer(&config, &error))
@@ -279,6 +287,7 @@ fn carry_out(ctx: &Context, command: Command) -> Result<ExitCode> {
         Command::Db(command) => db::run(ctx, &command),
         Command::PolicyTypes(command) => policy_types::run(ctx, &command),
         Command::Completions(args) => completions::run(ctx, &args),
+        Command::Complete(args) => complete::run(ctx, &args),
     }
 }
 

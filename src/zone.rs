@@ -27,6 +27,7 @@ use chrono::{
 use chrono_tz::Tz;
 
 use crate::error::Result;
+pub use name::names;
 use system::Rules;
 
 /// Where Unix systems keep their tz database.

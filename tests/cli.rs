@@ -12,10 +12,8 @@ mod env;
 use std::io::Read as _;
 use std::process::Command;
 
-use clap::CommandFactory as _;
 use env::Env;
 use serde_json::Value;
-use tenantpilot::cli::Cli;
 
 #[test]
 fn help_and_version_are_data() {
@@ -259,39 +257,6 @@ fn log_lines_go_to_stderr_in_the_form_asked_for() {
     for line in stderr.lines() {
         let line: Value = serde_json::from_str(line).unwrap();
         assert!(line["level"].is_string() && line["message"].is_string());
-    }
-}
-
-#[test]
-fn completions_are_for_every_shell() {
-    let env = Env::new();
-    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let script = env.run(&["completions", shell]).ok();
-        for word in words_of_commands(&Cli::command()) {
-            assert!(script.contains(&word), "{word} for {shell}");
-        }
-    }
-    env.run(&["completions", "nonsense"]).fails(2);
-}
-
-/// The name of every command, at every depth.
-fn words_of_commands(command: &clap::Command) -> Vec<String> {
-    let each = command.get_subcommands().flat_map(|sub| {
-        let below = words_of_commands(sub);
-        std::iter::once(sub.get_name().to_owned()).chain(below)
-    });
-    each.collect()
-}
-
-#[test]
-fn shells_can_read_their_completions() {
-    let env = Env::new();
-    for shell in ["bash", "zsh", "fish"] {
-        let line = format!(
-            r#"command -v {shell} >/dev/null || exit 0
-               "$0" completions {shell} >script && {shell} -n script"#
-        );
-        assert_eq!(env.shell(&line).ok(), "", "{shell}");
     }
 }
 

@@ -90,7 +90,16 @@ fn tame(env: &Env, args: &[&OsStr]) -> (i32, String) {
         "{shown} ended with {code}: {stderr}"
     );
     assert!(!stderr.contains("panicked"), "{shown}: {stderr}");
-    assert_tame(&stdout, &shown);
+    // Between a candidate and what it is stands a tab, which neither may hold.
+    let is_answer = args.first().is_some_and(|word| *word == "complete");
+    let told = if is_answer {
+        let answer = stdout.lines().skip(1);
+        assert!(answer.clone().all(|line| line.matches('\t').count() == 1));
+        stdout.replace('\t', " ")
+    } else {
+        stdout.clone()
+    };
+    assert_tame(&told, &shown);
     assert_tame(&stderr, &shown);
     (code, stdout)
 }
@@ -155,7 +164,7 @@ fn names_give_no_orders_in_any_output_of_any_command() {
         for more in [&["-vv"][..], &["--json", "-vv", "--log-format", "json"]] {
             let (_, stdout) = tame(&stage.env, &words(&[&line, more].concat()));
             let json = more.contains(&"--json") && !stdout.is_empty();
-            let generated = call.words[0] == "completions";
+            let generated = ["complete", "completions"].contains(&call.words[0].as_str());
             assert!(
                 !json || generated || serde_json::from_str::<Value>(&stdout).is_ok(),
                 "{line:?}: {stdout}"

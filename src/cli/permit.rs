@@ -76,6 +76,7 @@ const ACTIONS: &[(&str, Option<&str>, Action)] = &[
     ("cron print", None, Action::Nothing),
     ("db compact", None, Action::Upkeep),
     ("completions", None, Action::Nothing),
+    ("complete", None, Action::Read),
 ];
 
 /// What a command line asks for.

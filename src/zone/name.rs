@@ -85,6 +85,7 @@ fn city(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }
 
-fn names() -> impl Iterator<Item = &'static str> {
+/// Every name that a zone is known by.
+pub fn names() -> impl Iterator<Item = &'static str> {
     TZ_VARIANTS.iter().map(|zone| zone.name())
 }

@@ -122,6 +122,7 @@ fn known(name: &str) -> Option<Vec<String>> {
         "backups diff" => &["1", "2"],
         "backups log" => &["assignmentFilter/1"],
         "policy-types show" => &["assignmentFilter"],
+        "complete" => &["fish", "--", "run", ""],
         _ => return None,
     };
     Some(args.iter().map(|&arg| arg.to_owned()).collect())
