@@ -63,13 +63,15 @@
 
 mod claim;
 mod execute;
+mod held;
 pub mod manual;
 #[cfg(test)]
 mod tests;
 
-pub use claim::{Claim, Decision, Held, Interrupted, Lost, record_missed};
+pub use claim::{Claim, Decision, Interrupted, Lost, record_missed};
 pub use execute::{Executed, execute_all};
 pub(crate) use execute::{finish, lost};
+pub use held::Held;
 
 use std::time::Duration;
 

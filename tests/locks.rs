@@ -18,6 +18,7 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use fleet::{Fleet, LONG, OTHER_DIRECTORY, outcome};
 use sandbox::server::DIRECTORY;
 use serde_json::json;
@@ -424,5 +425,49 @@ fn a_program_that_a_credential_starts_holds_no_lock_and_no_file_of_ours() {
             outcome(1, "success", "-")
         ]
     );
+    fleet.assert_sound();
+}
+
+/// cron mails every line: a run that goes on longer than its schedule's minutes is told once.
+#[test]
+fn the_fourth_slot_in_a_row_that_is_skipped_is_told_and_no_other() {
+    let fleet = Fleet::new();
+    fleet.add("often", "contoso", &["--cron", "* * * * *"]);
+    let first: DateTime<Utc> = fleet.slots(1, 1)[0].parse().unwrap();
+    let mut minutes = (0..).map(|minute| {
+        let slot = first + TimeDelta::minutes(minute);
+        slot.to_rfc3339_opts(SecondsFormat::Secs, true)
+    });
+    for holder in ["has run 1 running", "has run 8 running"] {
+        fleet.hang(DIRECTORY);
+        let run = fleet.env.start(&["run", "often"]);
+        fleet.await_hanging(1);
+        for skipped in 1..=6 {
+            let (stdout, stderr) = fleet.dispatch(&minutes.next().unwrap()).warned();
+            assert_eq!(stdout, "");
+            if skipped == 4 {
+                let said = "warning: 4 slots in a row were skipped: schedule often (id 1) of tenant contoso ";
+                assert!(
+                    stderr.starts_with(said) && stderr.contains(holder),
+                    "{stderr}"
+                );
+                assert!(
+                    stderr
+                        .lines()
+                        .nth(1)
+                        .unwrap()
+                        .starts_with("hint: tenantpilot history")
+                );
+                assert_eq!(stderr.lines().count(), 2, "{stderr}");
+            } else {
+                assert_eq!(stderr, "", "skipped slot {skipped}");
+            }
+        }
+        fleet.answer();
+        run.end().ok();
+        env::until("nothing hangs", LONG, || {
+            (!fleet.sandbox.await_hanging(1, Duration::ZERO)).then_some(())
+        });
+    }
     fleet.assert_sound();
 }

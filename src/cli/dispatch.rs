@@ -90,10 +90,10 @@ fn start(ctx: &Context, args: &Args, monitors: &Monitors) -> Result<ExitCode> {
         Some(reason) => reason.exit_code(),
         None => exit_code(&report),
     };
-    report
-        .executed
-        .iter()
-        .for_each(|executed| warn_of(ctx, executed));
+    let held = report.decision.held.iter();
+    let held = held.filter_map(|held| held.warning.as_ref());
+    let executed = report.executed.iter().flat_map(|run| &run.warnings);
+    held.chain(executed).for_each(|warning| warn(ctx, warning));
     problems(&report)
         .iter()
         .for_each(|problem| ctx.ui.problem(problem));
@@ -242,12 +242,10 @@ pub(crate) fn problems_of_closed(decision: &Decision) -> Vec<Error> {
 }
 
 /// Tells what to look at, though nothing failed.
-pub(crate) fn warn_of(ctx: &Context, executed: &Executed) {
-    for warning in &executed.warnings {
-        ctx.ui.warn(warning);
-        if let Some(hint) = warning.hint_text() {
-            ctx.ui.hint(hint);
-        }
+pub(crate) fn warn(ctx: &Context, warning: &Error) {
+    ctx.ui.warn(warning);
+    if let Some(hint) = warning.hint_text() {
+        ctx.ui.hint(hint);
     }
 }
 

@@ -5,9 +5,7 @@ use std::time::Duration;
 use clap::Args as ClapArgs;
 
 use crate::cli;
-use crate::cli::dispatch::{
-    ending_code, log_run, problem_of, problems_of_closed, runs_json, warn_of,
-};
+use crate::cli::dispatch::{ending_code, log_run, problem_of, problems_of_closed, runs_json, warn};
 use crate::context::Context;
 use crate::dispatch::Executed;
 use crate::dispatch::manual::{self, Wanted};
@@ -132,13 +130,8 @@ pub(crate) fn start(
         .map(|(schedule, retry_of)| Wanted { schedule, retry_of })
         .collect();
     let outcome = manual::run(&means, process.owner(), wanted, AT_ONCE, patience);
-    for problem in outcome.closed.iter().flat_map(problems_of_closed) {
-        ctx.ui.warn(problem.message());
-        problem
-            .hint_text()
-            .into_iter()
-            .for_each(|hint| ctx.ui.hint(hint));
-    }
+    let closed = outcome.closed.iter().flat_map(problems_of_closed);
+    closed.for_each(|problem| warn(ctx, &problem));
     match outcome.untouched.as_slice() {
         [] => {}
         [one] => ctx
@@ -160,7 +153,7 @@ pub(crate) fn start(
         log_run(run);
         problems.extend(problems_of(run));
         say(ctx, store, run)?;
-        warn_of(ctx, run);
+        run.warnings.iter().for_each(|warning| warn(ctx, warning));
         codes.push(ending_code(&run.ending, ExitCode::Busy));
         codes.extend(run.trouble.iter().map(|error| error.kind().exit_code()));
     }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::Transaction;
 use serde_json::json;
 
+use super::held::{self, Held};
 use crate::audit::{Event, Outcome};
 use crate::error::{Error, Kind, Result};
 use crate::lock::{Locks, Owner};
@@ -49,19 +50,6 @@ pub struct Lost {
     pub schedule: Schedule,
     /// Which slots.
     pub missed: Missed,
-}
-
-/// A slot that was skipped in favour of a run of its schedule that is still open.
-#[derive(Debug, Clone)]
-pub struct Held {
-    /// The skipped run.
-    pub run_id: RunId,
-    /// Its schedule.
-    pub schedule: Schedule,
-    /// The slot.
-    pub slot: Slot,
-    /// Which run is open, and since when.
-    pub why: String,
 }
 
 /// What the transaction decided.
@@ -192,9 +180,10 @@ fn act_on(
     let Some(slot) = due.start else { return Ok(()) };
     let run = scheduled_run(&schedule, slot, &means.actor, at);
     if let Some(holder) = open.get(&schedule.id) {
-        let why = held_by(&schedule, holder);
-        if let Some(run_id) = skip_held(tx, &schedule, &run, &why, Some(holder))? {
+        let why = held::why(&schedule, holder);
+        if let Some(run_id) = held::skip(tx, &schedule, &run, &why, Some(holder))? {
             decision.held.push(Held {
+                warning: held::warning(tx, &schedule, &why)?,
                 run_id,
                 schedule,
                 slot,
@@ -485,44 +474,4 @@ fn record(
         schedule: schedule.clone(),
         missed,
     }))
-}
-
-/// Records a run that is skipped because of `why`: an open run, or else somebody with the lock.
-pub(super) fn skip_held(
-    tx: &Transaction<'_>,
-    schedule: &Schedule,
-    run: &NewRun<'_>,
-    why: &str,
-    holder: Option<&OpenRun>,
-) -> Result<Option<RunId>> {
-    let ending = Ending::because(Status::Skipped, ErrorCode::LockHeld, why);
-    let Some(run_id) = store::runs::record(tx, run, &ending)? else {
-        return Ok(None);
-    };
-    store::audit::append(
-        tx,
-        &Event {
-            at: run.created_at,
-            actor: run.actor,
-            action: "run.skipped",
-            tenant: Some(schedule.tenant_id),
-            object: format!("run {}", run_id.0),
-            outcome: Outcome::Failed,
-            details: json!({ "schedule": schedule.id.0, "held_by_run": holder.map(|run| run.id.0) }),
-        },
-    )?;
-    store::notifications::leave(tx, run_id, run.created_at)?;
-    Ok(Some(run_id))
-}
-
-pub(super) fn held_by(schedule: &Schedule, holder: &OpenRun) -> String {
-    let since = holder
-        .created_at
-        .to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-    format!(
-        "{} has run {} {} since {since}",
-        schedule.described(),
-        holder.id.0,
-        holder.status.as_str()
-    )
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::Claim;
-use super::claim::held_by;
+use super::held;
 use crate::audit::{self, Event};
 use crate::backup_set::{BackupSetId, Shrunk};
 use crate::error::{Error, Kind, Result};
@@ -154,8 +154,7 @@ fn attempt(
                 "the lock of {} is held by {holder}",
                 claim.schedule.described()
             );
-            let ending = Ending::because(Status::Skipped, ErrorCode::LockHeld, message);
-            return close(means, &store, owner, claim, begun, ending);
+            return skip_held(means, &store, owner, claim, begun, &message);
         }
     };
     if means.stop.requested().is_some() {
@@ -167,11 +166,10 @@ fn attempt(
         let others =
             |run: &&OpenRun| run.schedule_id == claim.schedule.id && run.id != claim.run_id;
         let message = match open.iter().find(others) {
-            Some(holder) => held_by(&claim.schedule, holder),
+            Some(holder) => held::why(&claim.schedule, holder),
             None => format!("{} had another running run", claim.schedule.described()),
         };
-        let ending = Ending::because(Status::Skipped, ErrorCode::LockHeld, message);
-        return close(means, &store, owner, claim, begun, ending);
+        return skip_held(means, &store, owner, claim, begun, &message);
     }
     pings.start(claim.run_id);
     let backed_up = backup::back_up(means, &store, owner, claim, begun)?;
@@ -272,6 +270,24 @@ fn close(
 ) -> Result<Executed> {
     let ended = store.write(|tx| finish(tx, means, owner, claim, begun, &ending))?;
     if !ended {
+/// Ends a run that does not get its schedule because of `why`.
+fn skip_held(
+    means: &Means,
+    store: &Store,
+    owner: &Owner,
+    claim: &Claim,
+    begun: Instant,
+    why: &str,
+) -> Result<Executed> {
+    let ending = Ending::because(Status::Skipped, ErrorCode::LockHeld, why);
+    let mut executed = close(means, store, owner, claim, begun, ending)?;
+    if claim.slot.is_some() {
+        let warning = held::warning(store.read(), &claim.schedule, why)?;
+        executed.warnings.extend(warning);
+    }
+    Ok(executed)
+}
+
         return Err(lost(claim));
     }
     Ok(Executed {

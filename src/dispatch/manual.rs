@@ -14,6 +14,7 @@ use rusqlite::Transaction;
 
 use super::claim::{self, Claim, Decision};
 use super::execute::{self, Executed};
+use super::held;
 use crate::error::{Error, Kind, Result};
 use crate::lock::{Owner, ScheduleLock};
 use crate::run::{Means, RunId, Trigger};
@@ -225,7 +226,7 @@ fn claim(
     let open = store::runs::open(tx)?;
     let holder = open.iter().find(|run| run.schedule_id == schedule.id);
     let why = match (holder, lock_holder) {
-        (Some(holder), _) => claim::held_by(schedule, holder),
+        (Some(holder), _) => held::why(schedule, holder),
         (None, Some(other)) => format!("the lock of {} is held by {other}", schedule.described()),
         (None, None) => {
             let run_id = store::runs::claim(tx, &run, owner)?.ok_or_else(|| {
@@ -242,7 +243,7 @@ fn claim(
     if !last_look {
         return Ok((closed, Claimed::NotFree));
     }
-    let run_id = claim::skip_held(tx, schedule, &run, &why, holder)?;
+    let run_id = held::skip(tx, schedule, &run, &why, holder)?;
     let error = Error::new(Kind::LockHeld, why).hint("wait for it, or add --wait 10m");
     Ok((closed, Claimed::Refused(Refused { run_id, error })))
 }

@@ -203,6 +203,28 @@ pub struct OpenRun {
 }
 
 // Asked for an order, SQLite walks the whole table in it; without, the index of the open runs.
+const HELD_IN_A_ROW: &str = "
+    SELECT count(*) FROM runs
+    WHERE schedule_id = :schedule AND error_code = 'LOCK_HELD' AND trigger = 'schedule'
+      AND id > coalesce((
+        SELECT id FROM runs
+        WHERE schedule_id = :schedule
+          AND (error_code IS NULL OR error_code NOT IN ('LOCK_HELD', 'MISSED_SLOT'))
+        ORDER BY id DESC LIMIT 1), 0)";
+
+/// How many slots of a schedule were skipped on a held lock since a run of it last began.
+pub fn held_in_a_row(conn: &Connection, schedule: ScheduleId) -> Result<u64> {
+    let count = conn
+        .prepare_cached(HELD_IN_A_ROW)
+        .and_then(|mut count| {
+            count.query_row(named_params! { ":schedule": schedule.0 }, |row| {
+                row.get::<_, i64>(0)
+            })
+        })
+        .map_err(failed("count the slots that were skipped"))?;
+    Ok(u64::try_from(count).unwrap_or_default())
+}
+
 const OPEN: &str = "
     SELECT id, tenant_id, schedule_id, status, owner, created_at FROM runs
     WHERE status IN ('queued', 'running')";
