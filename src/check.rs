@@ -7,6 +7,7 @@
 mod optional;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::optional::Optional;
@@ -120,11 +121,15 @@ pub fn check(
 ) -> Result<Checked, graph::Error> {
     let now = means.clock.monotonic();
     let deadline = now.checked_add(PATIENCE).unwrap_or(now);
+    let gauge = means.progress.begin(tenant.name(), "types");
+    gauge.enter("signs in");
     let client = means.connector.client(tenant, deadline)?;
+    let client = client.watched_by(Arc::clone(&gauge));
     client.sign_in().map_err(in_time)?;
     let warning = certificate::warning(&tenant.settings.credential, means.clock.now());
     let granted = client.granted();
-    let readings = trial::try_types(&client, &selection.types);
+    gauge.enter("tries each");
+    let readings = trial::try_types(&client, &selection.types, &gauge);
     if means.stop.requested().is_some() {
         return Err(graph::Error::new(Fault::Canceled, "stopped"));
     }

@@ -179,7 +179,11 @@ impl Config {
                 && environment.stderr_terminal
                 && !environment.ci
                 && !flags.json,
-            progress: environment.stderr_terminal && !environment.ci && !flags.json && !flags.quiet,
+            progress: environment.stderr_terminal
+                && !environment.dumb_terminal
+                && !environment.ci
+                && !flags.json
+                && !flags.quiet,
             sudo_user: environment.sudo_user.clone(),
             by_sudo: !environment.root
                 && environment

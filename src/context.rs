@@ -21,6 +21,7 @@ use crate::error::{Error, Kind, Result};
 use crate::graph::client::Connector;
 use crate::lock::Locks;
 use crate::monitoring::ping::Pings;
+use crate::progress::Progress;
 use crate::role::{Action, Held, Place, Readable, Role};
 use crate::run::Means;
 use crate::secret::platform::Platform;
@@ -300,6 +301,7 @@ impl Context {
             stop,
             zones: self.zones().clone(),
             actor: self.actor.name().to_owned(),
+            progress: Progress::default(),
         }
     }
 

@@ -55,6 +55,7 @@ use crate::backup_set::{BackupSet, ContentHash, Manifest as SetManifest, Referen
 use crate::disk::file_error;
 use crate::error::{Error, Kind, Result};
 use crate::policy::Outcome;
+use crate::progress::Gauge;
 use crate::store::contents::Reader;
 use crate::store::{self, Store};
 use archive::Archive;
@@ -106,6 +107,8 @@ pub struct Source<'a> {
     pub references: Option<&'a References>,
     /// Where its documents are read.
     pub reader: &'a Reader<'a>,
+    /// What counts the policies: those that are read and checked, then those that are written.
+    pub gauge: &'a Gauge,
 }
 
 /// What came of it.
@@ -185,7 +188,7 @@ pub fn record(
 fn to_archive(source: &Source<'_>, options: &Options, target: &Path) -> Result<Report> {
     let (above, name) = place(target)?;
     let tree = Tree::plan(source, options, None)?;
-    let lines = tree.lines(source.reader)?;
+    let lines = tree.lines(source)?;
     let manifest = Manifest::of(source, options, &tree, lines);
     if matches!(above.entry(&name)?, Entry::Folder | Entry::Other) {
         return Err(Error::new(
@@ -212,7 +215,9 @@ fn to_archive(source: &Source<'_>, options: &Options, target: &Path) -> Result<R
     }
     let mut planned: Vec<_> = tree.policies.iter().collect();
     planned.sort_unstable_by(|a, b| a.stem.cmp(&b.stem));
+    begin_writing(source.gauge, planned.len());
     for planned in planned {
+        source.gauge.advance(1);
         for rendered in tree.files(source.reader, planned)? {
             archive
                 .add(&rendered.line.path, &rendered.bytes)
@@ -246,7 +251,7 @@ fn to_folder(source: &Source<'_>, options: &Options, target: &Path) -> Result<Re
     let draft = draft::name(&name);
     let tree = Tree::plan(source, options, None)?;
     // A damaged set must not leave an empty draft.
-    tree.lines(source.reader)?;
+    tree.lines(source)?;
     let folder = above.make_own(&draft)?;
     let _lock = folder.lock()?;
     let unfit = |error: Error| {
@@ -261,6 +266,11 @@ fn to_folder(source: &Source<'_>, options: &Options, target: &Path) -> Result<Re
     draft::only_ours(&folder).map_err(unfit)?;
     above.publish(&draft, &name)?;
     Ok(report)
+}
+
+fn begin_writing(gauge: &Gauge, policies: usize) {
+    gauge.enter("writes");
+    gauge.expect(policies);
 }
 
 /// The folder that `target` is to lie in, and its name there.
@@ -341,7 +351,7 @@ fn update(
     previous: Option<&Manifest>,
     concludes: impl Fn(&str, &str) -> bool,
 ) -> Result<Report> {
-    let mut lines = tree.lines(source.reader)?;
+    let mut lines = tree.lines(source)?;
     let pending = folder.read(PENDING)?.map(|bytes| Pending::parse(&bytes));
     let mut pending = pending.unwrap_or_default();
     let steps = steps::plan(&lines, previous, &pending, concludes);
@@ -378,7 +388,9 @@ fn update(
         folder.write(PENDING, &pending.encode()?)?;
         folder.sync()?;
     }
+    begin_writing(source.gauge, tree.policies.len());
     for planned in &tree.policies {
+        source.gauge.advance(1);
         for rendered in tree.files(source.reader, planned)? {
             if differing.contains_key(&rendered.line.path) {
                 folder.write(&rendered.line.path, &rendered.bytes)?;

@@ -18,7 +18,7 @@
 //! - [`cli`] turns flags into domain types, [`ui`] is the only writer to the terminal, [`context`]
 //!   and [`config`] are made once per process.
 //! - [`http`] and [`program`] are the ways to other machines and other programs.
-//! - [`clock`], [`secret`], [`stop`], [`disk`], [`error`] are what every other module may use.
+//! - [`clock`], [`secret`], [`stop`], [`progress`], [`disk`], [`error`] are what every other module may use.
 
 pub mod actor;
 pub mod audit;
@@ -51,6 +51,7 @@ mod mutation;
 pub mod notification;
 pub mod policy;
 pub mod program;
+pub mod progress;
 pub mod recurrence;
 pub mod retention;
 pub mod retry;

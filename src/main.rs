@@ -10,12 +10,13 @@ use log::LevelFilter;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tenantpilot::cli::{self, Parsed};
-use tenantpilot::config::{Config, LogFormat};
+use tenantpilot::config::LogFormat;
 use tenantpilot::context::{Context, Deed};
 use tenantpilot::disk;
 use tenantpilot::error::{self, Kind};
 use tenantpilot::secret::memory;
 use tenantpilot::stop::{Reason, Stop};
+use tenantpilot::ui::Ui;
 use tenantpilot::ui::text::visible;
 
 fn main() -> ExitCode {
@@ -32,17 +33,17 @@ fn run() -> error::ExitCode {
         } => (command, deed, config),
         Parsed::Answered(code) => return code,
     };
-    start_log(&config);
+    let stop = Stop::default();
+    let context = Context::new(config, stop.clone());
+    start_log(&context);
     if let Err(error) = sealed {
         log::warn!("a crash could leave secrets in a core file: {error}");
     }
     log::info!(
         "tenantpilot {}, database {}",
         env!("CARGO_PKG_VERSION"),
-        config.database.display()
+        context.config.database.display()
     );
-    let stop = Stop::default();
-    let context = Context::new(config, stop.clone());
     match carry_out(&context, *command, deed, &stop) {
         Ok(code) => {
             context.ui.conclude(code);
@@ -66,7 +67,8 @@ fn carry_out(
     deed: Deed,
     stop: &Stop,
 ) -> anyhow::Result<error::ExitCode> {
-    listen_for_signals(stop.clone(), context.heeds_stop()).map_err(|error| deaf(&error))?;
+    let ui = context.ui.clone();
+    listen_for_signals(stop.clone(), context.heeds_stop(), ui).map_err(|error| deaf(&error))?;
     Ok(cli::run(context, command, deed)?)
 }
 
@@ -89,7 +91,8 @@ fn expected(error: anyhow::Error) -> error::Error {
 
 /// Log lines go to stderr. ureq and rustls stay at warnings: below that they write what is on the
 /// wire, tokens included.
-fn start_log(config: &Config) {
+fn start_log(context: &Context) {
+    let config = &context.config;
     let level = match (config.quiet, config.verbosity) {
         (true, _) => LevelFilter::Off,
         (_, 0) => LevelFilter::Error,
@@ -97,6 +100,7 @@ fn start_log(config: &Config) {
         _ => LevelFilter::Debug,
     };
     let mut log = env_logger::Builder::new();
+    log.target(env_logger::Target::Pipe(context.ui.log_lines()));
     log.filter_level(level);
     for module in ["ureq", "ureq_proto", "rustls", "rustls_platform_verifier"] {
         log.filter_module(module, level.min(LevelFilter::Warn));
@@ -132,7 +136,7 @@ fn start_log(config: &Config) {
 
 /// The first signal asks the command to stop, where it heeds that; else, and the second time, the
 /// process ends at once.
-fn listen_for_signals(stop: Stop, heeds_stop: Arc<AtomicBool>) -> std::io::Result<()> {
+fn listen_for_signals(stop: Stop, heeds_stop: Arc<AtomicBool>, ui: Ui) -> std::io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     std::thread::Builder::new().spawn(move || {
         for signal in signals.forever() {
@@ -141,6 +145,7 @@ fn listen_for_signals(stop: Stop, heeds_stop: Arc<AtomicBool>) -> std::io::Resul
                 _ => Reason::Terminate,
             };
             if stop.requested().is_some() || !heeds_stop.load(Ordering::SeqCst) {
+                ui.wipe();
                 leave(code_of(reason));
             }
             stop.request(reason);

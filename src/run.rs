@@ -17,6 +17,7 @@ use crate::error::{Kind, Result};
 use crate::graph::client::Connector;
 use crate::lock::Locks;
 use crate::monitoring::ping::Pings;
+use crate::progress::Progress;
 use crate::schedule::ScheduleId;
 use crate::slot::Slot;
 use crate::stop::Stop;
@@ -43,6 +44,8 @@ pub struct Means {
     pub zones: Source,
     /// The acting OS user.
     pub actor: String,
+    /// What can be looked at of what goes on.
+    pub progress: Progress,
 }
 
 impl Means {

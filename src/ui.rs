@@ -7,6 +7,7 @@
 //!
 //! It knows no command, no store and no domain type.
 
+mod progress;
 pub mod table;
 pub mod text;
 
@@ -20,6 +21,8 @@ use serde_json::{Value, json};
 use crate::config::Config;
 use crate::disk;
 use crate::error::{Error, ExitCode, Result};
+use crate::progress::Progress;
+use progress::{Bars, Following};
 use table::Table;
 use text::{ascii_controls, visible, visible_lines};
 
@@ -32,6 +35,8 @@ pub struct Ui {
     data_color: bool,
     width: Option<u16>,
     interactive: bool,
+    shows_progress: bool,
+    bars: Bars,
     problems: Arc<Mutex<Problems>>,
 }
 
@@ -104,6 +109,8 @@ impl Ui {
             data_color: config.stdout_color,
             width: config.width,
             interactive: config.interactive,
+            shows_progress: config.progress,
+            bars: Bars::default(),
             problems: Arc::default(),
         }
     }
@@ -192,11 +199,12 @@ impl Ui {
     /// The output cannot be written, unless because its reader went away: what is still to be done
     /// is done then, unseen.
     pub fn raw(&self, text: &str) -> Result<()> {
-        let mut stdout = io::stdout().lock();
-        match stdout
-            .write_all(text.as_bytes())
-            .and_then(|()| stdout.flush())
-        {
+        let written = self.bars.aside(|| {
+            let mut stdout = io::stdout().lock();
+            stdout.write_all(text.as_bytes())?;
+            stdout.flush()
+        });
+        match written {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::new(
                 disk::kind_of(&error),
                 format!("cannot write the output: {error}"),
@@ -208,7 +216,7 @@ impl Ui {
     /// A remark on stderr; not with `-q`.
     pub fn note(&self, remark: impl Display) {
         if !self.quiet {
-            talk(&visible(&remark.to_string()));
+            self.talk(&visible(&remark.to_string()));
         }
     }
 
@@ -271,7 +279,7 @@ impl Ui {
     /// says what is wrong, with or without `error: ` before it.
     pub fn usage(&self, explanation: &str) {
         if !self.json {
-            talk(&visible_lines(explanation));
+            self.talk(&visible_lines(explanation));
             return;
         }
         let mut paragraphs = explanation.trim().split("\n\n");
@@ -282,6 +290,22 @@ impl Ui {
             &one_line(message.strip_prefix("error: ").unwrap_or(message)),
             Some(&tip.map_or_else(|| "tenantpilot --help".to_owned(), one_line)),
         );
+    }
+
+    /// Shows on stderr how far what `progress` tells of is, until what is returned is dropped;
+    /// nothing where nobody would see it.
+    pub(crate) fn follow(&self, progress: &Progress) -> Option<Following> {
+        self.shows_progress.then(|| self.bars.follow(progress))
+    }
+
+    /// Takes progress off the terminal, for a process that is about to leave.
+    pub fn wipe(&self) {
+        self.bars.wipe();
+    }
+
+    /// Where log lines are to be written.
+    pub fn log_lines(&self) -> Box<dyn io::Write + Send> {
+        Box::new(LogLines(self.bars.clone()))
     }
 
     /// Asks for a yes or no on the terminal. Anything but `y` or `yes` is a no.
@@ -297,9 +321,9 @@ impl Ui {
     fn say(&self, tone: Tone, text: &str) {
         let (word, text) = (tone.word(), visible(text));
         if self.color {
-            talk(&format!("\x1b[{}m{word}\x1b[0m {text}", tone.color()));
+            self.talk(&format!("\x1b[{}m{word}\x1b[0m {text}", tone.color()));
         } else {
-            talk(&format!("{word} {text}"));
+            self.talk(&format!("{word} {text}"));
         }
     }
 
@@ -314,15 +338,29 @@ impl Ui {
             "message": message,
             "hint": hint,
         } });
-        talk(&ascii_controls(&object.to_string()));
+        self.talk(&ascii_controls(&object.to_string()));
+    }
+
+    /// One whole line to stderr in one write. There is nobody left to tell if that fails.
+    fn talk(&self, line: &str) {
+        let line = format!("{line}\n");
+        let _ = self
+            .bars
+            .aside(|| io::stderr().lock().write_all(line.as_bytes()));
     }
 }
 
-/// One whole line to stderr in one write. There is nobody left to tell if that fails.
-fn talk(line: &str) {
-    let _ = io::stderr()
-        .lock()
-        .write_all(format!("{line}\n").as_bytes());
+/// Where log lines go: to stderr, past the bars.
+struct LogLines(Bars);
+
+impl io::Write for LogLines {
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        self.0.aside(|| io::stderr().lock().write(lines))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 fn one_line(text: &str) -> String {

@@ -24,6 +24,7 @@ use tenantpilot::error::{ExitCode, Result};
 use tenantpilot::graph::client::Connector;
 use tenantpilot::lock::Locks;
 use tenantpilot::monitoring::ping::Pings;
+use tenantpilot::progress::Progress;
 use tenantpilot::run::Means;
 use tenantpilot::slot::Slot;
 use tenantpilot::stop::Stop;
@@ -89,6 +90,7 @@ fn dispatch(fleet: &Fleet, clock: &Arc<Turning>) -> Result<Report> {
         stop,
         zones: Source::Compiled,
         actor: "test".to_owned(),
+        progress: Progress::default(),
     };
     dispatch::dispatch(&means, now, 4, |_| ())
 }

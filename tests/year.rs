@@ -27,6 +27,7 @@ use tenantpilot::dispatch;
 use tenantpilot::graph::client::Connector;
 use tenantpilot::lock::Locks;
 use tenantpilot::monitoring::ping::Pings;
+use tenantpilot::progress::Progress;
 use tenantpilot::run::Means;
 use tenantpilot::slot::Slot;
 use tenantpilot::stop::Stop;
@@ -160,6 +161,7 @@ fn means(fleet: &Fleet) -> Means {
         stop,
         zones: Source::Compiled,
         actor: "test".to_owned(),
+        progress: Progress::default(),
     }
 }
 

@@ -79,9 +79,11 @@ fn start(ctx: &Context, args: &Args, monitors: &Monitors) -> Result<ExitCode> {
         return rehearse(ctx, &dispatch::rehearse(&means, now)?);
     }
     monitors::register(ctx, monitors);
+    let shown = ctx.ui.follow(&means.progress);
     let report = dispatch::dispatch(&means, now, usize::from(args.jobs), |decision| {
         monitors::decided(&means, monitors, decision.unusable.len());
     })?;
+    drop(shown);
     log_report(now, &report);
     if ctx.ui.json() {
         ctx.ui.items(&runs_json(ctx, run_ids(&report))?)?;

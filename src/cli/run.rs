@@ -129,7 +129,9 @@ pub(crate) fn start(
         .into_iter()
         .map(|(schedule, retry_of)| Wanted { schedule, retry_of })
         .collect();
+    let shown = ctx.ui.follow(&means.progress);
     let outcome = manual::run(&means, process.owner(), wanted, AT_ONCE, patience);
+    drop(shown);
     let closed = outcome.closed.iter().flat_map(problems_of_closed);
     closed.for_each(|problem| warn(ctx, &problem));
     match outcome.untouched.as_slice() {

@@ -59,13 +59,17 @@ pub fn read(
         .collect();
     let now = means.clock.monotonic();
     let deadline = now.checked_add(PATIENCE).unwrap_or(now);
+    let gauge = means.progress.begin(tenant.name(), "types");
+    gauge.expect(rows.len());
     let client = means.connector.client(tenant, deadline)?;
+    let client = client.watched_by(Arc::clone(&gauge));
     let key = RedactionKey::new(database_key::of_tenant(&means.database, tenant.id)?);
     let at = means.clock.now();
     let mut taken: BTreeMap<&'static str, Taken> = BTreeMap::new();
     let mut documents = HashMap::new();
     let mut readings = Vec::new();
     let ended = read::read_types(&client, &rows, WIDTH, &key, &mut |event| {
+        event.count(&gauge);
         take(&mut taken, &mut documents, &mut readings, event);
         Ok(())
     })?;

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -17,6 +17,7 @@ use crate::backup_set::{BackupSetId, Shrunk};
 use crate::error::{Error, Kind, Result};
 use crate::lock::{Owner, ScheduleLock};
 use crate::monitoring::ping::RunPings;
+use crate::progress::Gauge;
 use crate::retention::{self, Hand};
 use crate::run::{Ending, ErrorCode, Means, RunId, Status, backup};
 use crate::schedule::{Schedule, spread_offset};
@@ -55,6 +56,7 @@ pub fn execute_all(
     patience: Duration,
 ) -> Vec<Executed> {
     let begun = means.clock.monotonic();
+    means.progress.plan(claims.len());
     let mut waiting: Vec<(Duration, Claim)> = claims
         .into_iter()
         .map(|claim| (offset(&claim), claim))
@@ -100,6 +102,11 @@ pub(super) fn in_parallel(workers: usize, work: impl Fn() + Sync) {
     });
 }
 
+/// What a run is called where there is room for little.
+fn label(schedule: &Schedule) -> String {
+    format!("{}/{}", schedule.tenant, schedule.name())
+}
+
 fn offset(claim: &Claim) -> Duration {
     match claim.slot {
         Some(_) => spread_offset(claim.schedule.id, claim.schedule.settings.spread),
@@ -119,7 +126,8 @@ pub(super) fn execute(
 ) -> Executed {
     let begun = means.clock.monotonic();
     let pings = means.pings.of_run(&claim.schedule, owner, claim.run_id);
-    let attempt = AssertUnwindSafe(|| attempt(means, owner, claim, take, begun, &pings));
+    let gauge = means.progress.begin(label(&claim.schedule), "types");
+    let attempt = AssertUnwindSafe(|| attempt(means, owner, claim, take, begun, &pings, &gauge));
     let executed = match catch_unwind(attempt) {
         Ok(Ok(executed)) => executed,
         Ok(Err(error)) => close_failed(means, owner, claim, begun, &error),
@@ -144,8 +152,10 @@ fn attempt(
     take: impl FnOnce() -> Result<Lock>,
     begun: Instant,
     pings: &RunPings,
+    gauge: &Arc<Gauge>,
 ) -> Result<Executed> {
     let store = Store::open(&means.database)?;
+    gauge.enter("waits for the schedule's lock");
     let _lock = match take()? {
         Ok(lock) => lock,
         Err(_) if means.stop.requested().is_some() => return Err(stopped()),
@@ -172,7 +182,7 @@ fn attempt(
         return skip_held(means, &store, owner, claim, begun, &message);
     }
     pings.start(claim.run_id);
-    let backed_up = backup::back_up(means, &store, owner, claim, begun)?;
+    let backed_up = backup::back_up(means, &store, owner, claim, begun, gauge)?;
     let mut executed = Executed {
         run_id: claim.run_id,
         schedule: claim.schedule.clone(),
@@ -183,6 +193,7 @@ fn attempt(
     };
     if let Some(set) = executed.backup_set {
         executed.warnings = warnings(&claim.schedule, set, backed_up.shrunk.as_ref());
+        gauge.enter("applies retention");
         if let Err(error) = retain(means, &store, claim) {
             let of = format_args!("retention of {}", claim.schedule.described());
             executed.trouble.push(error.during(of));
@@ -259,17 +270,6 @@ fn take_lock(means: &Means, claim: &Claim, patience: Duration) -> Result<Lock> {
     }
 }
 
-/// Ends a run that left no backup set.
-fn close(
-    means: &Means,
-    store: &Store,
-    owner: &Owner,
-    claim: &Claim,
-    begun: Instant,
-    ending: Ending,
-) -> Result<Executed> {
-    let ended = store.write(|tx| finish(tx, means, owner, claim, begun, &ending))?;
-    if !ended {
 /// Ends a run that does not get its schedule because of `why`.
 fn skip_held(
     means: &Means,
@@ -288,6 +288,17 @@ fn skip_held(
     Ok(executed)
 }
 
+/// Ends a run that left no backup set.
+fn close(
+    means: &Means,
+    store: &Store,
+    owner: &Owner,
+    claim: &Claim,
+    begun: Instant,
+    ending: Ending,
+) -> Result<Executed> {
+    let ended = store.write(|tx| finish(tx, means, owner, claim, begun, &ending))?;
+    if !ended {
         return Err(lost(claim));
     }
     Ok(Executed {

@@ -74,6 +74,7 @@ pub fn run(
 ) -> Outcome {
     let begun = means.clock.monotonic();
     let workers = at_once.clamp(1, wanted.len().max(1));
+    means.progress.plan(wanted.len());
     let line: VecDeque<_> = wanted
         .into_iter()
         .map(|wanted| Waiting {
@@ -108,6 +109,9 @@ pub fn run(
                 }
                 other => Err(other),
             };
+            if !matches!(over, Ok(_) | Err(Ok(Looked::NotFree(_)))) {
+                means.progress.pass();
+            }
             let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
             match over {
                 Ok((closed, executed)) => {

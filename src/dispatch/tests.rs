@@ -16,6 +16,7 @@ use crate::graph::client::Connector;
 use crate::graph::cloud::Cloud;
 use crate::lock::Locks;
 use crate::monitoring::ping::Pings;
+use crate::progress::Progress;
 use crate::recurrence::tests::daily;
 use crate::run::{Ending, ErrorCode, Status, Trigger};
 use crate::schedule::{Schedule, ScheduleId, Settings};
@@ -135,6 +136,7 @@ fn means(database: &Path, trap: usize) -> Means {
         stop,
         zones: Source::Compiled,
         actor: "alice".to_owned(),
+        progress: Progress::default(),
     }
 }
 

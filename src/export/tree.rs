@@ -307,10 +307,13 @@ impl Tree {
     }
 
     /// What the manifest says of all files, after every content was read and checked.
-    pub fn lines(&self, reader: &Reader<'_>) -> Result<Vec<FileLine>> {
+    pub fn lines(&self, source: &Source<'_>) -> Result<Vec<FileLine>> {
         let mut lines = Vec::new();
+        source.gauge.enter("reads and checks");
+        source.gauge.expect(self.policies.len());
         for planned in &self.policies {
-            let files = self.files(reader, planned)?;
+            source.gauge.advance(1);
+            let files = self.files(source.reader, planned)?;
             lines.extend(files.into_iter().map(|file| file.line));
         }
         lines.sort_unstable_by(|a, b| a.path.cmp(&b.path));

@@ -33,6 +33,7 @@ use super::token::{self, Token, Tokens};
 use super::wire::{Answer, Limits, Lost, Payload, Wire};
 use super::{Content, Error, Fault, Graph, Looked, Request, ServiceGroup, Traffic};
 use crate::clock::Clock;
+use crate::progress::Gauge;
 use crate::secret::platform::Platform;
 use crate::stop::Stop;
 use crate::tenant::{Tenant, TenantId};
@@ -120,6 +121,7 @@ impl Connector {
             deadline,
             run: Mutex::default(),
             counters: Counters::default(),
+            gauge: Arc::default(),
             together: Together::default(),
         })
     }
@@ -150,6 +152,7 @@ pub struct Client {
     deadline: Instant,
     run: Mutex<Run>,
     counters: Counters,
+    gauge: Arc<Gauge>,
     together: Together,
 }
 
@@ -247,6 +250,13 @@ impl Graph for Client {
 }
 
 impl Client {
+    /// The same, showing what it sends and what it waits for on this gauge.
+    #[must_use]
+    pub fn watched_by(mut self, gauge: Arc<Gauge>) -> Self {
+        self.gauge = gauge;
+        self
+    }
+
     /// Signs in, and nothing else: what a check of the credential needs.
     pub fn sign_in(&self) -> Result<(), Error> {
         self.token(None).map(drop)
@@ -358,9 +368,15 @@ impl Client {
     /// Waits until the first of these, at least, may go out.
     fn enter(&self, groups: &[ServiceGroup]) -> Result<Permit<'_>, Denied> {
         let shared = &self.shared;
-        let permit = self
-            .pacer
-            .enter(groups, self.deadline, &*shared.clock, &shared.stop)?;
+        let permit = self.pacer.enter(
+            groups,
+            self.deadline,
+            &*shared.clock,
+            &shared.stop,
+            &|until| {
+                self.gauge.waits_until(until);
+            },
+        )?;
         for &(from, to) in permit.waits() {
             self.run().throttled.add(from, to);
         }

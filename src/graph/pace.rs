@@ -209,13 +209,14 @@ impl Pacer {
     }
 
     /// Waits until a request of the first of these groups may go out, together with as many of the
-    /// following as there is room for.
+    /// following as there is room for. `until` is told of each wait before it begins.
     pub(super) fn enter(
         &self,
         groups: &[ServiceGroup],
         deadline: Instant,
         clock: &dyn Clock,
         stop: &Stop,
+        until: &dyn Fn(Instant),
     ) -> Result<Permit<'_>, Denied> {
         let mut waits = Vec::new();
         loop {
@@ -239,6 +240,7 @@ impl Pacer {
                 Turn::At(at) if at >= deadline => return Err(Denied::TimedOut),
                 Turn::At(at) => {
                     drop(pace);
+                    until(at);
                     clock.sleep(at.saturating_duration_since(now), stop);
                     waits.push((now, clock.monotonic()));
                 }

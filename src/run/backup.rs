@@ -20,6 +20,7 @@ mod shrunk;
 mod verdict;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Instant;
 
 use rusqlite::Transaction;
@@ -42,6 +43,7 @@ use crate::lock::Owner;
 use crate::policy::Outcome;
 use crate::policy::document::redaction::RedactionKey;
 use crate::policy::selection::{self, Selection};
+use crate::progress::Gauge;
 use crate::secret::{certificate, database_key};
 use crate::slot::Slot;
 use crate::store::backup_sets::{self, NewSet, Origin, event};
@@ -83,6 +85,7 @@ pub fn back_up(
     owner: &Owner,
     claim: &Claim,
     begun: Instant,
+    gauge: &Arc<Gauge>,
 ) -> Result<BackedUp> {
     let run = Running {
         means,
@@ -102,12 +105,17 @@ pub fn back_up(
     let tenant = store::tenants::get(store.read(), claim.schedule.tenant_id)?;
     let deadline = begun.checked_add(settings.max_runtime).unwrap_or(begun);
     let client = means.connector.client(&tenant, deadline)?;
+    let client = client.watched_by(Arc::clone(gauge));
     let key = RedactionKey::new(database_key::of_tenant(&means.database, tenant.id)?);
     let wanted: BTreeSet<&str> = selection.types.iter().map(|row| row.key).collect();
     let mut collector = Collector::new(store, tenant.id, &wanted)?;
+    gauge.expect(selection.types.len());
+    gauge.enter("");
     let ended = read::read_types(&client, &selection.types, WIDTH, &key, &mut |event| {
+        event.count(gauge);
         collector.take(event)
     })?;
+    gauge.enter("looks for what is gone");
     let mut collected = collector.finish()?;
     let baselines = run.baselines(&wanted)?;
     not_offered::doubt(&mut collected, &baselines, claim.schedule.name());
@@ -130,7 +138,9 @@ pub fn back_up(
         }),
         Verdict::Set(ending) => {
             let graph: Option<&dyn Graph> = if ended.is_none() { Some(&client) } else { None };
+            gauge.enter("names what policies refer to");
             let (references, remarks) = run.references(&collected, graph)?;
+            gauge.enter("compares and writes the backup set");
             let (mut summary, shrunk) = summarize()?;
             summary.warnings.extend(remarks);
             summary.names_resolved = references.resolved();

@@ -37,6 +37,7 @@ use crate::graph::{self, Fault, Graph};
 use crate::policy::catalogue::PolicyType;
 use crate::policy::document::redaction::RedactionKey;
 use crate::policy::{Document, Outcome, Unread};
+use crate::progress::Gauge;
 
 pub(super) use collection::parent_ids;
 pub use counted::Extra;
@@ -59,6 +60,17 @@ pub enum Event {
     Unread(Unread),
     /// Nothing more of this type will come.
     Reading(Reading),
+}
+
+impl Event {
+    /// Has the gauge of what is read count it.
+    pub fn count(&self, gauge: &Gauge) {
+        match self {
+            Self::Document(_) => gauge.count_policy(),
+            Self::Reading(_) => gauge.advance(1),
+            Self::Unread(_) => {}
+        }
+    }
 }
 
 /// What became of one policy type.

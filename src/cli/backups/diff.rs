@@ -143,7 +143,11 @@ fn with_live(ctx: &Context, store: &Store, from: BackupSetId, scope: &Scope) -> 
     let set = find_present(ctx, store, from)?;
     let tenant = store::tenants::get(conn, set.tenant_id)?;
     let side = Side::of_set(Reader::new(conn, set.tenant_id), set)?;
-    let live = diff::live::read(&ctx.means(), &tenant, &side, scope)?;
+    let means = ctx.means();
+    let shown = ctx.ui.follow(&means.progress);
+    let live = diff::live::read(&means, &tenant, &side, scope);
+    drop(shown);
+    let live = live?;
     let _view = backup_sets::view(conn)?;
     let set = find_present(ctx, store, from)?;
     let side = Side::of_set(Reader::new(conn, set.tenant_id), set)?;

@@ -14,6 +14,7 @@ use crate::error::{Error, ExitCode, Result};
 use crate::export::layout::Layout;
 use crate::export::{self, Options, Report, Source};
 use crate::policy::Outcome;
+use crate::progress::Progress;
 use crate::store::contents::Reader;
 use crate::store::{backup_sets, tenants};
 
@@ -96,6 +97,9 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     }
     let references = backup_sets::references(&reader, &manifest)?;
     let options = options(&set, &manifest, &lists, args)?;
+    let progress = Progress::default();
+    let shown = ctx.ui.follow(&progress);
+    let gauge = progress.begin(format!("backup set {}", set.id), "policies");
     let source = Source {
         set: &set,
         directory: tenant.settings.directory.as_str(),
@@ -104,8 +108,10 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         lists: &lists,
         references: references.as_ref(),
         reader: &reader,
+        gauge: &gauge,
     };
     let done = export::export(&source, &options, &args.to);
+    drop(shown);
     let recorded = done.as_ref().map(|report| (&options, report));
     export::record(
         &store,

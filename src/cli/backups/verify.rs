@@ -12,6 +12,7 @@ use crate::cli;
 use crate::context::Context;
 use crate::error::{Error, ExitCode, Kind, Result};
 use crate::finding::Level;
+use crate::progress::Progress;
 use crate::role::Readable;
 use crate::store::backup_sets::verify::{Damage, Sample, Scope, verify};
 use crate::store::backup_sets::{self, Filter};
@@ -64,7 +65,11 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         percent,
         seed: uuid::Uuid::new_v4().as_u64_pair().1,
     });
-    let found = verify(store.read(), &Scope { sets, sample })?;
+    let progress = Progress::default();
+    let shown = ctx.ui.follow(&progress);
+    let gauge = progress.begin("backup sets", "contents");
+    let found = verify(store.read(), &Scope { sets, sample }, &gauge)?;
+    drop(shown);
     ctx.ui.document(&json!({
         "sets": found.sets,
         "contents": found.contents,

@@ -10,6 +10,7 @@ use crate::audit::{Event, Outcome};
 use crate::context::Context;
 use crate::disk::file_error;
 use crate::error::{Error, ExitCode, Kind, Result};
+use crate::progress::{Gauge, Progress};
 use crate::secret::database_key;
 use crate::store::backup_sets::verify::{Scope, Verification, verify};
 use crate::store::copy::{self, Taken};
@@ -51,14 +52,20 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let key = database_key::beside(store.path());
     let mut checked = Verification::default();
     let mut copied_key = None;
+    let progress = Progress::default();
+    let shown = ctx.ui.follow(&progress);
+    let gauge = progress.begin("database", "contents");
+    gauge.enter("copies it and has SQLite check the copy");
     let made = copy::make(store.path(), target, Taken::Refuse, |copy| {
-        checked = check(copy)?;
+        gauge.enter("reads the newest backup sets");
+        checked = check(copy, &gauge)?;
         // Before the copy has its name: there is none without the key that was asked for.
         if args.with_key && key.exists() {
             copied_key = Some(database_key::copy(&key, target)?);
         }
         Ok(())
     });
+    drop(shown);
     if let Err(error) = made {
         if let Some(copied) = copied_key {
             fs::remove_file(&copied).map_err(|error| file_error("remove", &copied, &error))?;
@@ -106,13 +113,13 @@ fn refuse_taken(path: &Path) -> Result<()> {
 }
 
 /// That the newest set of every schedule reads, to the last byte.
-fn check(copy: &rusqlite::Connection) -> Result<Verification> {
+fn check(copy: &rusqlite::Connection, gauge: &Gauge) -> Result<Verification> {
     let sets = store::backup_sets::newest_sets(copy)?;
     let scope = Scope { sets, sample: None };
     if scope.sets.is_empty() {
         return Ok(Verification::default());
     }
-    let found = verify(copy, &scope)?;
+    let found = verify(copy, &scope, gauge)?;
     match found.damaged.len() {
         0 => Ok(found),
         n => Err(Error::new(

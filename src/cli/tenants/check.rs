@@ -37,11 +37,11 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<()> {
         let selection = check::selected(listed.iter().map(|listed| &listed.schedule));
         (tenant, selection)
     };
-    let checked = match check::check(
-        &ctx.means_within(args.pace.max_requests),
-        &tenant,
-        &selection,
-    ) {
+    let means = ctx.means_within(args.pace.max_requests);
+    let shown = ctx.ui.follow(&means.progress);
+    let checked = check::check(&means, &tenant, &selection);
+    drop(shown);
+    let checked = match checked {
         Ok(checked) => checked,
         Err(error) => {
             ctx.ui.document(&json(&tenant, false, None))?;

@@ -429,7 +429,8 @@ fn runs_of_a_tenant_share_its_token_and_its_pause() {
                 &[ServiceGroup::Rbac],
                 scene.clock.monotonic() + secs(5),
                 &*scene.clock,
-                &scene.stop
+                &scene.stop,
+                &|_| ()
             )
             .unwrap_err(),
         Denied::TimedOut

@@ -165,6 +165,7 @@ impl Client {
             after.as_millis(),
             failure.error
         );
+        self.gauge.waits_until(now + after);
         let mut run = self.run();
         run.breakers.waits(request.endpoint, now + after);
         run.retry_waits.add(now, now + after);

@@ -11,6 +11,7 @@ impl Client {
     /// Counts a request that goes out.
     pub(super) fn count(&self, again: bool) {
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
+        self.gauge.count_request();
         if again {
             self.counters.retries.fetch_add(1, Ordering::Relaxed);
         }

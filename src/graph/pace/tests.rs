@@ -126,15 +126,15 @@ fn waiting_ends_with_the_turn_the_run_or_a_stop() {
     let now = clock.monotonic();
     pacer.pause(now + secs(30));
     let permit = pacer
-        .enter(&[GROUP], now + secs(60), &clock, &stop)
+        .enter(&[GROUP], now + secs(60), &clock, &stop, &|_| ())
         .unwrap();
     assert_eq!(permit.waits(), [(now, now + secs(30))]);
     assert_eq!(clock.slept(), [secs(30)]);
     pacer.pause(now + secs(60));
-    let denied = pacer.enter(&[GROUP], now + secs(60), &clock, &stop);
+    let denied = pacer.enter(&[GROUP], now + secs(60), &clock, &stop, &|_| ());
     assert_eq!(denied.unwrap_err(), Denied::TimedOut);
     stop.request(Reason::Terminate);
-    let denied = pacer.enter(&[GROUP], now + secs(600), &clock, &stop);
+    let denied = pacer.enter(&[GROUP], now + secs(600), &clock, &stop, &|_| ());
     assert_eq!(denied.unwrap_err(), Denied::Stopped);
 }
 
@@ -143,10 +143,18 @@ fn a_request_that_ends_lets_the_next_one_in() {
     let (pacer, clock, stop) = (Pacer::default(), clock(), Stop::default());
     let deadline = clock.monotonic() + secs(60);
     let mut permits: Vec<_> = (0..10)
-        .map(|_| pacer.enter(&[GROUP], deadline, &clock, &stop).unwrap())
+        .map(|_| {
+            pacer
+                .enter(&[GROUP], deadline, &clock, &stop, &|_| ())
+                .unwrap()
+        })
         .collect();
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| pacer.enter(&[GROUP], deadline, &clock, &stop).map(drop));
+        let waiting = scope.spawn(|| {
+            pacer
+                .enter(&[GROUP], deadline, &clock, &stop, &|_| ())
+                .map(drop)
+        });
         permits.pop();
         assert_eq!(waiting.join().unwrap(), Ok(()));
     });
@@ -158,10 +166,18 @@ fn a_stop_ends_the_wait_for_others() {
     let (pacer, clock, stop) = (Pacer::default(), clock(), Stop::default());
     let deadline = clock.monotonic() + secs(60);
     let permits: Vec<_> = (0..10)
-        .map(|_| pacer.enter(&[GROUP], deadline, &clock, &stop).unwrap())
+        .map(|_| {
+            pacer
+                .enter(&[GROUP], deadline, &clock, &stop, &|_| ())
+                .unwrap()
+        })
         .collect();
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| pacer.enter(&[GROUP], deadline, &clock, &stop).map(drop));
+        let waiting = scope.spawn(|| {
+            pacer
+                .enter(&[GROUP], deadline, &clock, &stop, &|_| ())
+                .map(drop)
+        });
         stop.request(Reason::Interrupt);
         assert_eq!(waiting.join().unwrap(), Err(Denied::Stopped));
     });

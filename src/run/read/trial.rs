@@ -17,16 +17,18 @@ use super::tally::{ListEnd, Tally};
 use crate::graph::page::{self, Item};
 use crate::graph::{Content, Error, Fault, Graph};
 use crate::policy::catalogue::{PolicyType, Shape};
+use crate::progress::Gauge;
 
 /// Tries these policy types; one reading for each.
-pub fn try_types(graph: &dyn Graph, types: &[&'static PolicyType]) -> Vec<Reading> {
+pub fn try_types(graph: &dyn Graph, types: &[&'static PolicyType], gauge: &Gauge) -> Vec<Reading> {
     let collections = collections(types);
+    gauge.expect(types.len());
     thread::scope(|scope| {
         let begun: Vec<_> = collections
             .iter()
             .map(|collection| {
                 let spawned = thread::Builder::new()
-                    .spawn_scoped(scope, || try_collection(graph, collection));
+                    .spawn_scoped(scope, || try_collection(graph, collection, gauge));
                 (collection, spawned)
             })
             .collect();
@@ -35,13 +37,13 @@ pub fn try_types(graph: &dyn Graph, types: &[&'static PolicyType]) -> Vec<Readin
             .flat_map(|(collection, spawned)| match spawned {
                 Ok(thread) => thread.join().unwrap_or_else(|_| broke(collection)),
                 // Fewer threads are slower and no failure.
-                Err(_) => try_collection(graph, collection),
+                Err(_) => try_collection(graph, collection, gauge),
             })
             .collect()
     })
 }
 
-fn try_collection(graph: &dyn Graph, collection: &Collection) -> Vec<Reading> {
+fn try_collection(graph: &dyn Graph, collection: &Collection, gauge: &Gauge) -> Vec<Reading> {
     let tried = collection
         .rows
         .first()
@@ -50,6 +52,7 @@ fn try_collection(graph: &dyn Graph, collection: &Collection) -> Vec<Reading> {
         Ok(()) => ListEnd::Whole(1, 200),
         Err(error) => ListEnd::Failed(0, error),
     };
+    gauge.advance(collection.rows.len());
     conclude(collection, end)
 }
 

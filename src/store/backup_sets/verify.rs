@@ -25,6 +25,7 @@ use crate::tenant::TenantId;
 
 use super::super::{check, contents, failed};
 use crate::finding::{self, Level};
+use crate::progress::Gauge;
 use examination::Examination;
 use witness::Testimony;
 
@@ -143,8 +144,9 @@ struct Rows {
     testimonies: Vec<Testimony>,
 }
 
-/// Verifies the sets in `scope`. A set that does not exist: `Kind::NotFound`.
-pub fn verify(conn: &Connection, scope: &Scope) -> Result<Verification> {
+/// Verifies the sets in `scope`; the gauge counts sets and documents. A set that does not exist:
+/// `Kind::NotFound`.
+pub fn verify(conn: &Connection, scope: &Scope, gauge: &Gauge) -> Result<Verification> {
     let view = super::view(conn)?;
     let all = scope.sets.is_empty();
     let mut verification = Verification::default();
@@ -154,11 +156,13 @@ pub fn verify(conn: &Connection, scope: &Scope) -> Result<Verification> {
             rows.claims.entry(tenant).or_default();
         }
     }
+    gauge.expect(rows.claims.values().map(Vec::len).sum());
     let mut orphans = Orphans::default();
     for (tenant, claims) in &rows.claims {
-        let mut examination = Examination::new(conn, *tenant);
+        let mut examination = Examination::new(conn, *tenant, gauge);
         for claim in claims {
             examination.look_at(&claim.root_hash);
+            gauge.advance(1);
         }
         examination.read_documents(scope.sample);
         for claim in claims {

@@ -8,6 +8,7 @@ use super::super::backup_sets::verify::{Scope, verify};
 use super::super::backup_sets::{Filter, list_sets};
 use super::super::{Store, file};
 use super::*;
+use crate::progress::Gauge;
 
 /// Made by the program of that version.
 const VERSION_1: &str = include_str!("../../../tests/fixtures/database-1.sql");
@@ -142,7 +143,7 @@ fn nothing_that_was_kept_is_lost_or_changed() {
         "no id is given out twice"
     );
 
-    let found = verify(new.read(), &Scope::default()).unwrap();
+    let found = verify(new.read(), &Scope::default(), &Gauge::default()).unwrap();
     assert_eq!((found.sets, found.damaged), (9, Vec::new()));
     let sets = list_sets(new.read(), &Filter::default()).unwrap();
     assert!(
@@ -193,7 +194,7 @@ fn what_version_2_brought_stays_as_it_was() {
     migrate(&path, "anna", now()).unwrap();
     let store = Store::open(&path).unwrap();
     assert_eq!(tables.map(|table| read(store.read(), table)), before);
-    let found = verify(store.read(), &Scope::default()).unwrap();
+    let found = verify(store.read(), &Scope::default(), &Gauge::default()).unwrap();
     assert_eq!((found.sets, found.damaged), (10, Vec::new()));
     let (last, _) = audit::newest(store.read(), None, 1).unwrap().remove(0);
     assert_eq!(last.details, r#"{"copy":"tp.db-schema-2","from":2,"to":4}"#);

@@ -169,7 +169,7 @@ fn a_trial_agrees_with_a_run() {
             .parents(others)
             .fails(&one(&below("p1")), Fault::NotFound)
     };
-    let outcome = |graph: &Script| try_types(graph, &[things()])[0].outcome;
+    let outcome = |graph: &Script| try_types(graph, &[things()], &Gauge::default())[0].outcome;
     let fine = graph(&["p1", "p2"]).list(&one(&below("p2")), &[]);
     assert_eq!(outcome(&fine), Outcome::Complete);
     assert_eq!(outcome(&graph(&["p1"])), Outcome::NotOffered);

@@ -20,7 +20,7 @@ fn each_list_is_tried_once_and_judged_by_itself() {
         "assignmentFilter",
     ];
     let types: Vec<_> = keys.iter().map(|key| find(key).unwrap()).collect();
-    let readings = try_types(&graph, &types);
+    let readings = try_types(&graph, &types, &Gauge::default());
     let outcomes: BTreeMap<_, _> = readings
         .iter()
         .map(|reading| (reading.policy_type.key, reading.outcome))
@@ -50,7 +50,13 @@ fn a_list_below_another_is_tried_below_its_first_object() {
     let graph = Script::default()
         .list(parents, &[r#"{"id":"r 1"}"#])
         .fails(below, Fault::Unavailable);
-    assert_eq!(try_types(&graph, &[row])[0].outcome, Outcome::Incomplete);
+    assert_eq!(
+        try_types(&graph, &[row], &Gauge::default())[0].outcome,
+        Outcome::Incomplete
+    );
     let none = Script::default().list(parents, &[]);
-    assert_eq!(try_types(&none, &[row])[0].outcome, Outcome::Complete);
+    assert_eq!(
+        try_types(&none, &[row], &Gauge::default())[0].outcome,
+        Outcome::Complete
+    );
 }

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::progress::Gauge;
 use crate::store::contents;
 
 #[test]
@@ -51,7 +52,7 @@ fn marks_are_stale_once_a_set_was_added_or_brought_back() {
     back_up(&mut fixture, &types(&[("a", "1", 2)]));
     assert_eq!(outcome(&mut fixture, &marks), PurgeOutcome::Stale);
     assert!(
-        verify(&fixture.conn, &Scope::default())
+        verify(&fixture.conn, &Scope::default(), &Gauge::default())
             .unwrap()
             .damaged
             .is_empty()
@@ -87,7 +88,7 @@ fn contents_go_in_portions_and_whatever_comes_between_two_of_them_loses_nothing(
     assert_eq!((first.sets.len(), first.contents), (4, 3));
     let rest = marks.after(&first).unwrap();
     // A crash here leaves what no set reaches, and nothing else.
-    let found = verify(&fixture.conn, &Scope::default()).unwrap();
+    let found = verify(&fixture.conn, &Scope::default(), &Gauge::default()).unwrap();
     assert_eq!((found.sets, found.damaged.len()), (1, 0));
     assert_eq!(read_back(&fixture, kept), last);
     // A run that goes on stops it, one that failed has built upon what goes, a set makes it stale.
@@ -216,7 +217,7 @@ proptest! {
                 }
             }
         }
-        let found = verify(&fixture.conn, &Scope::default()).unwrap();
+        let found = verify(&fixture.conn, &Scope::default(), &Gauge::default()).unwrap();
         prop_assert_eq!(found.damaged, Vec::new());
         prop_assert_eq!(found.sets, expected.len() as u64);
         for (id, (state, _)) in expected {

@@ -1,6 +1,7 @@
 use std::collections::HashSet;
 
 use super::*;
+use crate::progress::Gauge;
 
 #[test]
 fn every_flipped_bit_of_what_is_stored_is_found_and_named() {
@@ -25,7 +26,7 @@ fn every_flipped_bit_of_what_is_stored_is_found_and_named() {
             .unwrap();
         rows.map(Result::unwrap).collect()
     };
-    let intact = verify(&fixture.conn, &Scope::default()).unwrap();
+    let intact = verify(&fixture.conn, &Scope::default(), &Gauge::default()).unwrap();
     assert_eq!((intact.sets, intact.damaged), (2, Vec::new()));
     let change = "UPDATE contents SET data = ?2 WHERE id = ?1";
     for (id, data) in rows {
@@ -34,7 +35,9 @@ fn every_flipped_bit_of_what_is_stored_is_found_and_named() {
                 let mut flipped = data.clone();
                 flipped[at] ^= 1 << bit;
                 fixture.conn.execute(change, params![id, flipped]).unwrap();
-                let damaged = verify(&fixture.conn, &Scope::default()).unwrap().damaged;
+                let damaged = verify(&fixture.conn, &Scope::default(), &Gauge::default())
+                    .unwrap()
+                    .damaged;
                 assert!(!damaged.is_empty(), "row {id}, byte {at}, bit {bit}");
             }
         }
@@ -60,7 +63,7 @@ fn damage_names_every_set_and_policy_it_hits_and_ends_nothing() {
             [hash.0],
         )
         .unwrap();
-    let found = verify(&fixture.conn, &Scope::default()).unwrap();
+    let found = verify(&fixture.conn, &Scope::default(), &Gauge::default()).unwrap();
     let hit: Vec<_> = found
         .damaged
         .iter()
@@ -87,13 +90,21 @@ fn damage_names_every_set_and_policy_it_hits_and_ends_nothing() {
         sets: BTreeSet::from([second]),
         ..Scope::default()
     };
-    assert_eq!(verify(&fixture.conn, &one).unwrap().damaged.len(), 1);
+    assert_eq!(
+        verify(&fixture.conn, &one, &Gauge::default())
+            .unwrap()
+            .damaged
+            .len(),
+        1
+    );
     let none = Scope {
         sets: BTreeSet::from([BackupSetId(77)]),
         ..Scope::default()
     };
     assert_eq!(
-        verify(&fixture.conn, &none).unwrap_err().kind(),
+        verify(&fixture.conn, &none, &Gauge::default())
+            .unwrap_err()
+            .kind(),
         Kind::NotFound
     );
     let sample = Scope {
@@ -104,7 +115,9 @@ fn damage_names_every_set_and_policy_it_hits_and_ends_nothing() {
         ..Scope::default()
     };
     assert_eq!(
-        verify(&fixture.conn, &sample).unwrap().contents,
+        verify(&fixture.conn, &sample, &Gauge::default())
+            .unwrap()
+            .contents,
         6,
         "manifests, lists and references"
     );
@@ -115,7 +128,10 @@ fn damage_names_every_set_and_policy_it_hits_and_ends_nothing() {
         }),
         ..Scope::default()
     };
-    assert_eq!(verify(&fixture.conn, &sample).unwrap(), found);
+    assert_eq!(
+        verify(&fixture.conn, &sample, &Gauge::default()).unwrap(),
+        found
+    );
 }
 
 #[test]
@@ -147,7 +163,7 @@ fn a_row_that_says_other_than_its_manifest_is_damage_whatever_is_in_it() {
     ] {
         fixture.sql("BEGIN");
         fixture.sql(&format!("UPDATE backup_sets SET {damage}"));
-        let found = verify(&fixture.conn, &Scope::default()).unwrap();
+        let found = verify(&fixture.conn, &Scope::default(), &Gauge::default()).unwrap();
         let hit = found.damaged.iter().map(|damage| damage.set);
         assert_eq!(
             hit.collect::<HashSet<_>>(),
@@ -180,7 +196,9 @@ fn references_that_are_missing_or_something_else_are_damage() {
     let delete = "DELETE FROM contents WHERE hash = ?1";
     let hash = ContentHash::of(&names.encode());
     fixture.conn.execute(delete, [hash.0]).unwrap();
-    let found = verify(&fixture.conn, &Scope::default()).unwrap().damaged;
+    let found = verify(&fixture.conn, &Scope::default(), &Gauge::default())
+        .unwrap()
+        .damaged;
     assert_eq!((found.len(), found[0].set), (1, set));
     assert!(found[0].reason.contains("its references: "), "{found:?}");
 }
@@ -194,7 +212,9 @@ fn a_document_that_is_no_json_and_a_length_that_is_wrong_are_damage() {
         .or_default()
         .insert("2".to_owned(), b"{\"cut\":".to_vec());
     back_up(&mut fixture, &state);
-    let found = verify(&fixture.conn, &Scope::default()).unwrap().damaged;
+    let found = verify(&fixture.conn, &Scope::default(), &Gauge::default())
+        .unwrap()
+        .damaged;
     assert_eq!(found.len(), 1);
     assert!(found[0].reason.contains("no JSON"), "{found:?}");
 }
@@ -222,7 +242,7 @@ fn no_flipped_bit_anywhere_in_the_file_makes_verify_panic_or_lie() {
         let conn = Connection::open(&copy).unwrap();
         // Damage in free space or in other tables is not ours to see; where all is said to be
         // well, all must read.
-        let Ok(found) = verify(&conn, &Scope::default()) else {
+        let Ok(found) = verify(&conn, &Scope::default(), &Gauge::default()) else {
             continue;
         };
         if found.damaged.is_empty() && found.sets == 3 {

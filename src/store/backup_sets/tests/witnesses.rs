@@ -6,6 +6,7 @@ use serde_json::json;
 use super::*;
 use crate::audit::{Event, Outcome as AuditOutcome};
 use crate::finding::Level;
+use crate::progress::Gauge;
 use crate::store::audit::append;
 
 /// What becomes of the rows of sets in these tests.
@@ -79,7 +80,7 @@ fn three_sets(fixture: &Fixture) -> [BackupSetId; 3] {
 }
 
 fn verified(fixture: &Fixture) -> verify::Verification {
-    verify(&fixture.conn, &Scope::default()).unwrap()
+    verify(&fixture.conn, &Scope::default(), &Gauge::default()).unwrap()
 }
 
 /// All that becomes of `value` when one of its bits flips, and what it is when it is no value.
@@ -222,7 +223,7 @@ fn what_may_happen_to_a_set_is_no_damage() {
         sets: BTreeSet::from([of_slot]),
         ..Scope::default()
     };
-    assert!(verify(&fixture.conn, &one).unwrap().ok());
+    assert!(verify(&fixture.conn, &one, &Gauge::default()).unwrap().ok());
     let details = json!({ "backup_sets": [manual.0] });
     record(
         &fixture,

@@ -16,6 +16,7 @@ use serde::de::IgnoredAny;
 use crate::backup_set::{
     ContentHash, ListEntry, Manifest, ManifestType, References, SetStatus, Succession,
 };
+use crate::progress::Gauge;
 use crate::tenant::TenantId;
 
 use super::super::super::contents::Reader;
@@ -41,6 +42,7 @@ struct List {
 /// What has been looked at so far.
 pub(super) struct Examination<'c> {
     reader: Reader<'c>,
+    gauge: &'c Gauge,
     roots: HashMap<ContentHash, Root>,
     lists: HashMap<(ContentHash, String, u64), Rc<List>>,
     types: BTreeMap<String, Succession>,
@@ -63,9 +65,10 @@ pub(super) struct Examination<'c> {
 }
 
 impl<'c> Examination<'c> {
-    pub(super) fn new(conn: &'c Connection, tenant: TenantId) -> Self {
+    pub(super) fn new(conn: &'c Connection, tenant: TenantId, gauge: &'c Gauge) -> Self {
         Self {
             reader: Reader::new(conn, tenant),
+            gauge,
             roots: HashMap::new(),
             lists: HashMap::new(),
             types: BTreeMap::new(),
@@ -188,6 +191,7 @@ impl<'c> Examination<'c> {
             wanted = sample.of(wanted);
         }
         self.documents_read = wanted.len() as u64;
+        self.gauge.expect(wanted.len());
         // Where the order cannot be read, reading each will tell why.
         self.order = self.reader.in_base_order().unwrap_or_default();
         let in_order: Vec<ContentHash> = self
@@ -216,6 +220,7 @@ impl<'c> Examination<'c> {
 
     /// The length of a document; or what is wrong with it.
     fn document(&mut self, hash: &ContentHash) -> Result<u64, String> {
+        self.gauge.advance(1);
         let bytes = self.condition(hash)?;
         serde_json::from_slice::<IgnoredAny>(&bytes)
             .map_err(|error| format!("content {hash} is no JSON: {error}"))?;
