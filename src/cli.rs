@@ -81,6 +81,10 @@ struct Global {
     #[arg(long, global = true)]
     json: bool,
 
+    /// Print tables as records: one a line, its cells between tabs, no header, nothing cut
+    #[arg(long, global = true)]
+    plain: bool,
+
     /// Print nothing but errors, and the document of --json
     #[arg(short, long, global = true)]
     quiet: bool,
@@ -117,6 +121,7 @@ impl Global {
         Flags {
             database: self.database,
             json: self.json,
+            plain: self.plain,
             quiet: self.quiet,
             verbosity: self.verbosity,
             color: self.color,
@@ -180,6 +185,10 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Parsed {
     let mut command = Cli::command();
     let parsed = command.try_get_matches_from_mut(&args).and_then(|matches| {
         let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        if cli.global.json && cli.global.plain {
+            let what = "the argument '--json' cannot be used with '--plain'";
+            return Err(command.error(ErrorKind::ArgumentConflict, what));
+        }
         Ok((cli, permit::deed(&matches)))
     });
     match parsed {

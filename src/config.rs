@@ -5,7 +5,7 @@
 //! pure but for one look: where the database's path is a symbolic link, it is followed here, once.
 //! The locks and the key lie beside the database, and whoever comes by a link has to find the same.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
@@ -45,6 +45,8 @@ pub struct Flags {
     pub database: Option<PathBuf>,
     /// `--json`
     pub json: bool,
+    /// `--plain`
+    pub plain: bool,
     /// `-q`
     pub quiet: bool,
     /// How often `-v`
@@ -78,6 +80,8 @@ pub struct Environment {
     pub ci: bool,
     /// `SUDO_USER`
     pub sudo_user: Option<String>,
+    /// `JOURNAL_STREAM` names what is behind stderr: the journal of systemd.
+    pub journal: bool,
     /// stdin is a terminal.
     pub stdin_terminal: bool,
     /// stdout is a terminal.
@@ -106,12 +110,20 @@ impl Environment {
                 .filter(|columns| (20..=1000).contains(columns)),
             ci: variable("CI").is_some_and(|value| value != "0" && value != "false"),
             sudo_user: variable("SUDO_USER").and_then(|value| value.into_string().ok()),
+            journal: variable("JOURNAL_STREAM").is_some_and(|named| is_stderr(&named)),
             stdin_terminal: std::io::stdin().is_terminal(),
             stdout_terminal: stdout.is_terminal(),
             stderr_terminal: std::io::stderr().is_terminal(),
             terminal_width: terminal_size::terminal_size_of(&stdout).map(|(width, _)| width.0),
         }
     }
+}
+
+/// Whether `named` is what is behind stderr, as `DEVICE:INODE`. A process that was started by a
+/// service may have the variable and another stderr.
+fn is_stderr(named: &OsStr) -> bool {
+    rustix::fs::fstat(std::io::stderr())
+        .is_ok_and(|stat| named.to_str() == Some(&format!("{}:{}", stat.st_dev, stat.st_ino)))
 }
 
 /// The value of the variable `name`; an empty one counts as none.
@@ -133,6 +145,8 @@ pub struct Config {
     pub home: Option<PathBuf>,
     /// Whether stdout is one JSON document.
     pub json: bool,
+    /// Whether tables are records for other programs.
+    pub plain: bool,
     /// Whether only errors are said.
     pub quiet: bool,
     /// 0: errors are logged; 1: what happens; 2 and more: every detail.
@@ -145,6 +159,9 @@ pub struct Config {
     pub stderr_color: bool,
     /// The columns a line of a table may take; without a number, as many as it needs.
     pub width: Option<u16>,
+    /// Whether the journal of systemd reads stderr: it wants to know how bad a line is, and has its
+    /// own times.
+    pub journal: bool,
     /// Whether there is somebody to ask.
     pub interactive: bool,
     /// Whether progress may be shown on stderr.
@@ -169,12 +186,14 @@ impl Config {
             cron_database: behind_link(database(None, &under_cron(environment))),
             home: environment.home.clone(),
             json: flags.json,
+            plain: flags.plain,
             quiet: flags.quiet,
             verbosity: flags.verbosity,
             log_format: flags.log_format,
             stdout_color: color(environment.stdout_terminal),
             stderr_color: color(environment.stderr_terminal),
             width: terminal_width.or(environment.columns),
+            journal: environment.journal && !flags.json && flags.log_format == LogFormat::Text,
             interactive: environment.stdin_terminal
                 && environment.stderr_terminal
                 && !environment.ci

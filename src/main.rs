@@ -120,9 +120,15 @@ fn start_log(context: &Context) {
             )
         });
     } else {
-        log.format(|line, record| {
+        let journal = config.journal;
+        log.format(move |line, record| {
             let message = record.args().to_string();
             let (at, level) = (line.timestamp_millis(), record.level());
+            if journal {
+                let priority = priority(level);
+                let target = record.target();
+                return writeln!(line, "<{priority}>{target}: {}", visible(&message));
+            }
             writeln!(
                 line,
                 "{at} {level:<5} {}: {}",
@@ -132,6 +138,16 @@ fn start_log(context: &Context) {
         });
     }
     log.init();
+}
+
+/// How bad a log line is, as the journal of systemd counts.
+fn priority(level: log::Level) -> u8 {
+    match level {
+        log::Level::Error => 3,
+        log::Level::Warn => 4,
+        log::Level::Info => 6,
+        log::Level::Debug | log::Level::Trace => 7,
+    }
 }
 
 /// The first signal asks the command to stop, where it heeds that; else, and the second time, the

@@ -30,7 +30,9 @@ use text::{ascii_controls, visible, visible_lines};
 #[derive(Debug, Clone)]
 pub struct Ui {
     json: bool,
+    plain: bool,
     quiet: bool,
+    journal: bool,
     color: bool,
     data_color: bool,
     width: Option<u16>,
@@ -61,6 +63,15 @@ impl Tone {
             Self::Error => "error:",
             Self::Warning => "warning:",
             Self::Hint => "hint:",
+        }
+    }
+
+    /// How bad it is, as the journal of systemd reads it before a line.
+    fn priority(self) -> &'static str {
+        match self {
+            Self::Error => "<3>",
+            Self::Warning => "<4>",
+            Self::Hint => "<6>",
         }
     }
 
@@ -104,7 +115,9 @@ impl Ui {
     pub fn new(config: &Config) -> Self {
         Self {
             json: config.json,
+            plain: config.plain,
             quiet: config.quiet,
+            journal: config.journal,
             color: config.stderr_color,
             data_color: config.stdout_color,
             width: config.width,
@@ -149,6 +162,17 @@ impl Ui {
         self.raw(&text)
     }
 
+    /// A line that goes with a table and is no record: as [`line`](Self::line), and not with
+    /// `--plain`.
+    pub fn comment(&self, line: impl Display) -> Result<()> {
+        if self.plain { Ok(()) } else { self.line(line) }
+    }
+
+    /// Whether tables are records for other programs.
+    pub fn plain(&self) -> bool {
+        self.plain
+    }
+
     /// Whether people get no data on stdout.
     pub fn silent(&self) -> bool {
         self.json || self.quiet
@@ -159,23 +183,33 @@ impl Ui {
         self.width.is_none()
     }
 
-    /// A table, for people: not with `--json`, not with `-q`. An empty one prints nothing.
+    /// A table, for people, or with `--plain` for programs; not with `--json`, not with `-q`. An empty
+    /// one prints nothing.
     pub fn table(&self, table: &Table) -> Result<()> {
         if self.json || self.quiet || table.is_empty() {
             return Ok(());
         }
-        self.raw(&table.render(self.width))
+        self.raw(&match self.plain {
+            true => table.records(),
+            false => table.render(self.width),
+        })
     }
 
     /// One thing, for people: a line for each of its fields that has a value, whole whatever the
-    /// width; not with `--json`, not with `-q`.
+    /// width; with `--plain` name and value are between tabs; not with `--json`, not with `-q`.
     pub fn fields(&self, fields: &[(&str, String)]) -> Result<()> {
+        if self.silent() {
+            return Ok(());
+        }
         let widest = fields.iter().map(|(name, _)| name.len()).max();
         let widest = widest.unwrap_or_default();
         fields
             .iter()
             .filter(|(_, value)| !value.is_empty())
-            .try_for_each(|(name, value)| self.line(format_args!("{name:widest$}  {value}")))
+            .try_for_each(|(name, value)| match self.plain {
+                true => self.raw(&format!("{name}\t{}\n", visible(value))),
+                false => self.line(format_args!("{name:widest$}  {value}")),
+            })
     }
 
     /// The one document of `--json`; nothing without it.
@@ -216,7 +250,8 @@ impl Ui {
     /// A remark on stderr; not with `-q`.
     pub fn note(&self, remark: impl Display) {
         if !self.quiet {
-            self.talk(&visible(&remark.to_string()));
+            let priority = if self.journal { "<6>" } else { "" };
+            self.talk(&format!("{priority}{}", visible(&remark.to_string())));
         }
     }
 
@@ -320,7 +355,9 @@ impl Ui {
 
     fn say(&self, tone: Tone, text: &str) {
         let (word, text) = (tone.word(), visible(text));
-        if self.color {
+        if self.journal {
+            self.talk(&format!("{}{word} {text}", tone.priority()));
+        } else if self.color {
             self.talk(&format!("\x1b[{}m{word}\x1b[0m {text}", tone.color()));
         } else {
             self.talk(&format!("{word} {text}"));

@@ -10,6 +10,7 @@
 mod env;
 
 use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
 
 use env::Env;
@@ -396,4 +397,100 @@ fn verbose_says_what_happened_on_stderr() {
         "{stderr}"
     );
     assert_eq!(env.run(&["dispatch"]).ok(), "");
+}
+
+#[test]
+fn plain_tables_are_records_and_what_is_no_record_is_left_out() {
+    let env = Env::with_tenant();
+    let add = [
+        "schedules",
+        "add",
+        "n",
+        "--tenant",
+        "contoso",
+        "--at",
+        "02:00",
+    ];
+    env.run(
+        &[
+            &add[..],
+            &["--label", "x=two words 東京", "--timezone", "UTC"],
+        ]
+        .concat(),
+    )
+    .ok();
+    let records = |args: &[&str]| -> Vec<Vec<String>> {
+        // What doctor finds is as the machine is.
+        let out = env.run(&[args, &["--plain"]].concat()).stdout;
+        assert!(!out.is_empty(), "{args:?}");
+        let cells = |line: &str| line.split('\t').map(str::to_owned).collect();
+        out.lines().map(cells).collect()
+    };
+    let tenants = records(&["tenants", "list"]);
+    assert_eq!(
+        (tenants.len(), &*tenants[0][0], &*tenants[0][1]),
+        (1, "1", "contoso")
+    );
+    let shown = records(&["schedules", "show", "n"]);
+    assert!(shown.iter().all(|record| record.len() == 2), "{shown:?}");
+    assert!(
+        shown.iter().any(|record| record[1] == "x=two words 東京"),
+        "{shown:?}"
+    );
+    let status = records(&["status"]);
+    assert_eq!((status.len(), status[0].len()), (1, 8), "{status:?}");
+    let findings = records(&["doctor", "--offline"]);
+    assert!(
+        findings.iter().all(|record| record.len() == 4),
+        "{findings:?}"
+    );
+    assert_eq!(env.run(&["-q", "--plain", "tenants", "list"]).ok(), "");
+}
+
+#[test]
+fn plain_and_json_exclude_each_other_wherever_they_stand() {
+    let env = Env::with_tenant();
+    for args in [
+        ["--plain", "--json", "tenants", "list"],
+        ["--plain", "tenants", "list", "--json"],
+        ["tenants", "list", "--plain", "--json"],
+    ] {
+        let error = env.run(&args).fails_as_json(2);
+        assert!(
+            error["message"].as_str().unwrap().contains("--plain"),
+            "{error}"
+        );
+    }
+}
+
+/// The journal of systemd reads how bad a line is from its beginning, and has times of its own.
+#[test]
+fn the_journal_gets_priorities_in_the_place_of_times_and_colours() {
+    let mut env = Env::with_tenant();
+    let journal = std::fs::File::create(env.path("journal")).unwrap();
+    let file = journal.metadata().unwrap();
+    env.set("JOURNAL_STREAM", &format!("{}:{}", file.dev(), file.ino()));
+    env.set("CLICOLOR_FORCE", "1");
+    env.shell(r#""$0" -v tenants show nobody 2>>journal"#)
+        .fails(18);
+    let written = std::fs::read_to_string(env.path("journal")).unwrap();
+    let lines: Vec<&str> = written.lines().collect();
+    let [log, error, hint] = lines[..] else {
+        panic!("{written}");
+    };
+    assert!(log.starts_with("<6>tenantpilot: tenantpilot "), "{log}");
+    assert!(error.starts_with("<3>error: no tenant "), "{error}");
+    assert!(hint.starts_with("<6>hint: tenantpilot "), "{hint}");
+    // Where the variable was inherited and stderr is another, or JSON is asked for, nothing is put before.
+    env.unset("CLICOLOR_FORCE");
+    let other = env.run(&["tenants", "show", "nobody"]).fails(18);
+    assert!(other.starts_with("error: "), "{other}");
+    env.shell(r#""$0" -v --json --log-format json tenants show nobody 2>>journal"#)
+        .fails(18);
+    let written = std::fs::read_to_string(env.path("journal")).unwrap();
+    let json = written.lines().skip(3);
+    assert_eq!(json.clone().count(), 2, "{written}");
+    for line in json {
+        assert!(serde_json::from_str::<Value>(line).is_ok(), "{line}");
+    }
 }

@@ -161,7 +161,11 @@ fn names_give_no_orders_in_any_output_of_any_command() {
     }
     for call in commands::all() {
         let line = call.line();
-        for more in [&["-vv"][..], &["--json", "-vv", "--log-format", "json"]] {
+        for more in [
+            &["-vv"][..],
+            &["--plain"],
+            &["--json", "-vv", "--log-format", "json"],
+        ] {
             let (_, stdout) = tame(&stage.env, &words(&[&line, more].concat()));
             let json = more.contains(&"--json") && !stdout.is_empty();
             let generated = ["complete", "completions"].contains(&call.words[0].as_str());

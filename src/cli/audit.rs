@@ -81,7 +81,8 @@ fn list(ctx: &Context, args: &ListArgs) -> Result<()> {
     let mut table = Table::new(&[
         "EVENT", "AT", "ACTOR", "ACTION", "TENANT", "OBJECT", "OUTCOME", "DETAILS",
     ])
-    .whole(&["EVENT", "AT", "ACTION", "OBJECT"]);
+    .whole(&["EVENT", "AT", "ACTION"])
+    .spare(&["DETAILS", "TENANT"]);
     for (event, tenant) in &events {
         table.row([
             event.id.to_string(),

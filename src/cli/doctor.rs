@@ -61,7 +61,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         true => as_cron::examine(ctx, args.offline, &here),
     };
     findings::tell(ctx, &findings)?;
-    ctx.ui.line(summary(&findings))?;
+    ctx.ui.comment(summary(&findings))?;
     if ctx.config.quiet {
         failures(&findings).for_each(|error| ctx.ui.problem(&error));
     }

@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::context::Context;
 use crate::error::Result;
 use crate::finding::{Finding, Level};
+use crate::ui::table::Table;
 
 /// Tells all of them, each with what to type next.
 pub(crate) fn tell(ctx: &Context, findings: &[Finding]) -> Result<()> {
@@ -12,6 +13,18 @@ pub(crate) fn tell(ctx: &Context, findings: &[Finding]) -> Result<()> {
         "ok": is_well(findings),
         "findings": findings,
     }))?;
+    if ctx.ui.plain() {
+        let mut table = Table::new(&["LEVEL", "CHECK", "MESSAGE", "HINT"]);
+        for finding in findings {
+            table.row([
+                finding.level.as_str().to_owned(),
+                finding.check.clone(),
+                finding.message.clone(),
+                finding.hint.clone().unwrap_or_default(),
+            ]);
+        }
+        return ctx.ui.table(&table);
+    }
     let widest = findings.iter().map(|finding| finding.check.len()).max();
     let widest = widest.unwrap_or_default();
     for finding in findings {

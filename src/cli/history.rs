@@ -135,7 +135,8 @@ fn list(ctx: &Context, args: &Args) -> Result<()> {
     let mut table = Table::new(&[
         "RUN", "TENANT", "SCHEDULE", "TIME", "TRIGGER", "STATUS", "SET", "NOTE",
     ])
-    .whole(&["RUN", "TIME", "STATUS", "SET"]);
+    .whole(&["RUN", "TIME", "STATUS", "SET"])
+    .spare(&["TRIGGER"]);
     for run in &runs {
         table.row([
             run.id.0.to_string(),
@@ -197,73 +198,113 @@ fn show(ctx: &Context, id: RunId) -> Result<()> {
     let run = find_run(ctx, store.read(), id)?;
     ctx.ui.document(&run_json(&run))?;
     let ui = &ctx.ui;
-    ui.line(format!("run         {}", run.id.0))?;
-    ui.line(format!("tenant      {}", run.tenant))?;
-    ui.line(format!(
-        "schedule    {} (id {})",
-        run.schedule, run.schedule_id.0
-    ))?;
     let retry = run
         .retry_of
         .map(|of| format!(" of run {}", of.0))
         .unwrap_or_default();
-    ui.line(format!(
-        "trigger     {}{retry}, by {}",
-        run.trigger.as_str(),
-        run.actor
-    ))?;
-    if let Some(slot) = run.scheduled_for {
-        ui.line(format!("slot        {slot}"))?;
-    }
-    ui.line(format!("created     {}", time(run.created_at)))?;
-    if let (Some(finished), took) = (run.finished_at, run.duration_ms) {
-        let took = took
-            .map(|ms| format!(", {}.{:03} s", ms / 1000, ms % 1000))
-            .unwrap_or_default();
-        ui.line(format!("finished    {}{took}", time(finished)))?;
-    }
-    ui.line(format!("status      {}", run.status.as_str()))?;
-    if let Some(code) = run.error_code {
+    let took = run
+        .duration_ms
+        .map(|ms| format!(", {}.{:03} s", ms / 1000, ms % 1000))
+        .unwrap_or_default();
+    let finished = run.finished_at.map(|at| format!("{}{took}", time(at)));
+    let reason = run.error_code.map(|code| {
         let why = run.error_message.as_deref().unwrap_or_default();
-        ui.line(format!("reason      {code}: {why}"))?;
+        format!("{code}: {why}")
+    });
+    let mut fields = vec![
+        ("run", run.id.0.to_string()),
+        ("tenant", run.tenant.clone()),
+        (
+            "schedule",
+            format!("{} (id {})", run.schedule, run.schedule_id.0),
+        ),
+        (
+            "trigger",
+            format!("{}{retry}, by {}", run.trigger.as_str(), run.actor),
+        ),
+        (
+            "slot",
+            run.scheduled_for
+                .map(|slot| slot.to_string())
+                .unwrap_or_default(),
+        ),
+        ("created", time(run.created_at)),
+        ("finished", finished.unwrap_or_default()),
+        ("status", run.status.as_str().to_owned()),
+        ("reason", reason.unwrap_or_default()),
+        (
+            "backup set",
+            run.backup_set_id
+                .map(|set| set.to_string())
+                .unwrap_or_default(),
+        ),
+    ];
+    let summary = run.summary.as_ref();
+    fields.extend(summary.into_iter().flat_map(summary_fields));
+    ui.fields(&fields)?;
+    match summary {
+        Some(summary) if summary.missed_count.is_none() => {
+            ui.line("")?;
+            ui.table(&types(summary))
+        }
+        _ => Ok(()),
     }
-    if let Some(set) = run.backup_set_id {
-        ui.line(format!("backup set  {set}"))?;
-    }
-    show_summary(ctx, &run)
 }
 
-fn show_summary(ctx: &Context, run: &Run) -> Result<()> {
-    let (ui, Some(summary)) = (&ctx.ui, &run.summary) else {
-        return Ok(());
-    };
+/// What a run says of itself when it is over.
+fn summary_fields(summary: &Summary) -> Vec<(&'static str, String)> {
     if let (Some(count), Some(first)) = (summary.missed_count, &summary.first_missed) {
-        return ui.line(format!("missed      {count} slots since {first}"));
+        return vec![("missed", format!("{count} slots since {first}"))];
     }
-    ui.line(format!(
-        "policies    {} of {} backed up, {} errors",
-        summary.policies_backed_up, summary.policies_total, summary.errors_count
-    ))?;
-    ui.line(format!(
-        "requests    {} in {} round trips, {} of them tried again, {} ms waited, {} bytes",
-        summary.requests, summary.round_trips, summary.retries, summary.throttled_ms, summary.bytes
-    ))?;
-    if summary.names_resolved + summary.names_unresolved > 0 {
-        ui.line(format!(
-            "names       {} of what policies refer to, {} not known",
-            summary.names_resolved, summary.names_unresolved
-        ))?;
-    }
-    if summary.secrets_not_captured > 0 {
-        ui.line(format!(
-            "secrets     {} not captured: Graph does not give them",
-            summary.secrets_not_captured
-        ))?;
-    }
-    for warning in &summary.warnings {
-        ui.line(format!("warning     {warning}"))?;
-    }
-    ui.line("")?;
+    let told = |any: bool, text: String| if any { text } else { String::new() };
+    let names = summary.names_resolved + summary.names_unresolved;
+    let mut fields = vec![
+        (
+            "policies",
+            format!(
+                "{} of {} backed up, {} errors",
+                summary.policies_backed_up, summary.policies_total, summary.errors_count
+            ),
+        ),
+        (
+            "requests",
+            format!(
+                "{} in {} round trips, {} of them tried again, {} ms waited, {} bytes",
+                summary.requests,
+                summary.round_trips,
+                summary.retries,
+                summary.throttled_ms,
+                summary.bytes
+            ),
+        ),
+        (
+            "names",
+            told(
+                names > 0,
+                format!(
+                    "{} of what policies refer to, {} not known",
+                    summary.names_resolved, summary.names_unresolved
+                ),
+            ),
+        ),
+        (
+            "secrets",
+            told(
+                summary.secrets_not_captured > 0,
+                format!(
+                    "{} not captured: Graph does not give them",
+                    summary.secrets_not_captured
+                ),
+            ),
+        ),
+    ];
+    let warnings = summary.warnings.iter();
+    fields.extend(warnings.map(|warning| ("warning", warning.clone())));
+    fields
+}
+
+/// What became of each policy type.
+fn types(summary: &Summary) -> Table {
     let mut table = Table::new(&[
         "POLICY TYPE",
         "OUTCOME",
@@ -275,7 +316,8 @@ fn show_summary(ctx: &Context, run: &Run) -> Result<()> {
         "UNCHANGED",
         "ERROR",
     ])
-    .whole(&["POLICY TYPE", "OUTCOME", "TOTAL"]);
+    .whole(&["POLICY TYPE", "OUTCOME", "TOTAL"])
+    .spare(&["UNCHANGED", "BACKED UP"]);
     for (key, entry) in &summary.type_breakdown {
         table.row([
             key.clone(),
@@ -289,7 +331,7 @@ fn show_summary(ctx: &Context, run: &Run) -> Result<()> {
             entry.error.clone().unwrap_or_default(),
         ]);
     }
-    ui.table(&table)
+    table
 }
 
 /// RFC 3339 in UTC with `Z`.

@@ -45,7 +45,9 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
             .map(notification_json)
             .collect::<Vec<_>>(),
     )?;
-    let mut table = Table::new(&["ID", "AT", "RUN", "MESSAGE", "READ"]).whole(&["ID", "AT", "RUN"]);
+    // How it ended stands at the end of a message.
+    let mut table =
+        Table::new(&["ID", "AT", "RUN", "MESSAGE", "READ"]).whole(&["ID", "AT", "RUN", "MESSAGE"]);
     for one in &notifications {
         table.row([
             one.id.to_string(),

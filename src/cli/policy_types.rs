@@ -41,8 +41,9 @@ fn list(ctx: &Context) -> Result<()> {
     rows.sort_by_key(|row| row.key);
     ctx.ui
         .items(&rows.iter().map(|row| type_json(row)).collect::<Vec<_>>())?;
-    let mut table =
-        Table::new(&["KEY", "LABEL", "DEFAULT", "FOUNDATION", "READ PERMISSION"]).whole(&["KEY"]);
+    let mut table = Table::new(&["KEY", "LABEL", "DEFAULT", "FOUNDATION", "READ PERMISSION"])
+        .whole(&["KEY"])
+        .spare(&["READ PERMISSION", "FOUNDATION"]);
     for row in rows {
         table.row([
             row.key.to_owned(),

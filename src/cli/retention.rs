@@ -259,14 +259,14 @@ impl Told {
         for (id, purged) in &self.purged {
             let tenant = store::tenants::name(store.read(), *id)?;
             if purged.contents > 0 {
-                ctx.ui.line(format!(
+                ctx.ui.comment(format!(
                     "reclaimed {} contents of tenant {tenant}, {} bytes",
                     purged.contents, purged.bytes
                 ))?;
             }
             if let Some(why) = &purged.waiting {
                 ctx.ui
-                    .line(format!("contents of tenant {tenant} wait: {}", why.why()))?;
+                    .comment(format!("contents of tenant {tenant} wait: {}", why.why()))?;
             }
             reclaimed.push(json!({
                 "tenant": tenant,
@@ -277,7 +277,7 @@ impl Told {
         }
         if self.given_back > 0 {
             let line = format!("gave {} bytes back to the disk", self.given_back);
-            ctx.ui.line(line)?;
+            ctx.ui.comment(line)?;
         }
         ctx.ui.document(&json!({
             "schema_version": 1,

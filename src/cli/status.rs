@@ -178,7 +178,8 @@ fn show(ctx: &Context, overview: &Overview) -> Result<()> {
         "MISSED",
         "ATTENTION",
     ])
-    .whole(&["LAST SUCCESS", "AGE", "NEXT"]);
+    .whole(&["LAST SUCCESS", "AGE", "NEXT"])
+    .spare(&["LAST SUCCESS", "MISSED"]);
     for (standing, next) in &overview.schedules {
         let (schedule, record) = (&standing.schedule, &standing.record);
         let last = record.last.map(|(_, status, _)| status.as_str());
@@ -207,15 +208,15 @@ fn show(ctx: &Context, overview: &Overview) -> Result<()> {
         let since = run.started_at.unwrap_or(run.created_at);
         let (status, tenant, schedule) = (run.status.as_str(), &run.tenant, &run.schedule);
         let since = time(since);
-        ctx.ui.line(format_args!(
+        ctx.ui.comment(format_args!(
             "run {} of {tenant}/{schedule} is {status} since {since}",
             run.id.0
         ))?;
     }
     for monitor in &overview.failing_monitors {
-        ctx.ui.line(monitor.text())?;
+        ctx.ui.comment(monitor.text())?;
     }
-    ctx.ui.line(match overview.last_dispatch {
+    ctx.ui.comment(match overview.last_dispatch {
         Some(at) => {
             let age = (overview.now - at).to_std().unwrap_or_default();
             format!("last dispatch {} ({} ago)", time(at), duration::about(age))

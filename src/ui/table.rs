@@ -1,19 +1,29 @@
 //! A table of text: one record is one line.
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Row, TableStyle, Width};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::text::visible;
 
 /// The widest a cell gets where lines have a width.
 const WIDEST_CELL: u16 = 60;
-/// The narrowest that a column is cut to: less says nothing.
-const NARROWEST_CELL: u16 = 4;
+/// The narrowest that a column is cut to whose cells are no longer: its name is known by less.
+const NARROWEST_CELL: usize = 4;
+/// The narrowest that another column is cut to: less says nothing.
+const READABLE_CELL: usize = 6;
+/// How much a column should get before one that can be spared has any place.
+const COMFORTABLE_CELL: usize = 10;
+
+/// What divides words where a cell is cut: no character of any cell, so that one is cut where its room
+/// ends and not after the last word that fits.
+const NOWHERE: char = '\0';
 
 /// Rows under a header, not yet laid out.
 #[derive(Debug, Default)]
 pub struct Table {
     header: Vec<&'static str>,
     whole: &'static [&'static str],
+    spare: &'static [&'static str],
     rows: Vec<Vec<String>>,
 }
 
@@ -23,6 +33,7 @@ impl Table {
         Self {
             header: header.to_vec(),
             whole: &[],
+            spare: &[],
             rows: Vec::new(),
         }
     }
@@ -32,6 +43,14 @@ impl Table {
     #[must_use]
     pub fn whole(mut self, columns: &'static [&'static str]) -> Self {
         self.whole = columns;
+        self
+    }
+
+    /// Names the columns that are left out on a narrow terminal, the first one first: what another
+    /// column or another command says too.
+    #[must_use]
+    pub fn spare(mut self, columns: &'static [&'static str]) -> Self {
+        self.spare = columns;
         self
     }
 
@@ -45,10 +64,55 @@ impl Table {
         self.rows.is_empty()
     }
 
+    /// The records for other programs: one a line, its cells between tabs, no header, nothing cut.
+    pub fn records(&self) -> String {
+        let mut text = String::new();
+        for cells in &self.rows {
+            let cells: Vec<_> = cells.iter().map(|cell| visible(cell)).collect();
+            text.push_str(&cells.join("\t"));
+            text.push('\n');
+        }
+        text
+    }
+
     /// The table as text, ending in a line break. With a `width` cells are cut to fit, with `…`
-    /// where something is missing; without one every cell is whole. Where the [`whole`](Self::whole)
-    /// columns alone need more than the width, lines get longer than that.
+    /// where something is missing; without one every cell is whole. Where the width has no room for
+    /// the [`whole`](Self::whole) columns, each record is a block of lines instead, a cell each.
     pub fn render(&self, width: Option<u16>) -> String {
+        let Some(columns) = width else {
+            return self.lines(None);
+        };
+        let columns = usize::from(columns);
+        let mut spared: Vec<&str> = Vec::new();
+        let mut fitted = self.without(&spared);
+        for name in self.spare {
+            if fitted.least(COMFORTABLE_CELL) > columns {
+                spared.push(name);
+                fitted = self.without(&spared);
+            }
+        }
+        match fitted.least(READABLE_CELL) > columns {
+            true => self.blocks(),
+            false => fitted.lines(width),
+        }
+    }
+
+    /// The same without these columns.
+    fn without(&self, columns: &[&str]) -> Self {
+        let kept = |index: &usize| !columns.contains(&self.header[*index]);
+        let kept: Vec<usize> = (0..self.header.len()).filter(kept).collect();
+        let cells = |row: &Vec<String>| {
+            let cells = kept.iter().filter_map(|&index| row.get(index));
+            cells.cloned().collect()
+        };
+        Self {
+            header: kept.iter().map(|&index| self.header[index]).collect(),
+            rows: self.rows.iter().map(cells).collect(),
+            ..*self
+        }
+    }
+
+    fn lines(&self, width: Option<u16>) -> String {
         let mut table = comfy_table::Table::new();
         let mut header = Row::from(self.header.clone());
         if width.is_some() {
@@ -60,6 +124,7 @@ impl Table {
                 table
                     .set_content_arrangement(ContentArrangement::Dynamic)
                     .set_width(width)
+                    .set_delimiter(NOWHERE)
                     .set_truncation_indicator("…");
             }
             None => {
@@ -73,9 +138,8 @@ impl Table {
             }
             table.add_row(row);
         }
-        let last = self.header.len().saturating_sub(1);
         for (index, column) in table.column_iter_mut().enumerate() {
-            column.set_padding((0, if index == last { 0 } else { 2 }));
+            column.set_padding((0, self.padding(index)));
             if width.is_some() {
                 column.set_constraint(self.constraint(index));
             }
@@ -85,20 +149,62 @@ impl Table {
         text
     }
 
+    /// Each record as lines of a column's name and its cell, an empty line between two records.
+    fn blocks(&self) -> String {
+        let widest = self.header.iter().map(|name| name.width()).max();
+        let widest = widest.unwrap_or_default();
+        let blocks = self.rows.iter().map(|cells| {
+            let cells = self.header.iter().zip(cells);
+            let told = cells.filter(|(_, cell)| !cell.is_empty());
+            told.map(|(name, cell)| format!("{name:widest$}  {}\n", visible(cell)))
+                .collect::<String>()
+        });
+        blocks.collect::<Vec<_>>().join("\n")
+    }
+
+    /// How many columns of the screen the table takes at least, if a cell that can be cut is cut to
+    /// `floor`.
+    fn least(&self, floor: usize) -> usize {
+        let columns = 0..self.header.len();
+        columns
+            .map(|index| self.narrowest(index, floor) + usize::from(self.padding(index)))
+            .sum()
+    }
+
+    fn narrowest(&self, index: usize, floor: usize) -> usize {
+        let cells = self.widest_cell(index);
+        let widest = cells.max(self.header[index].width());
+        match cells <= NARROWEST_CELL {
+            _ if self.is_whole(index) => widest,
+            true => widest.min(NARROWEST_CELL),
+            false => widest.min(floor),
+        }
+    }
+
+    /// How many columns of the screen the widest cell takes, the header aside.
+    fn widest_cell(&self, index: usize) -> usize {
+        let cells = self.rows.iter().filter_map(|row| row.get(index));
+        let cells = cells.map(|cell| visible(cell).width());
+        cells.max().unwrap_or_default()
+    }
+
+    fn is_whole(&self, index: usize) -> bool {
+        let name = self.header.get(index);
+        name.is_some_and(|name| self.whole.contains(name))
+    }
+
+    fn padding(&self, index: usize) -> u16 {
+        if index + 1 == self.header.len() { 0 } else { 2 }
+    }
+
     fn constraint(&self, index: usize) -> ColumnConstraint {
-        let name = self.header.get(index).copied().unwrap_or_default();
-        if self.whole.contains(&name) {
+        if self.is_whole(index) {
             return ColumnConstraint::ContentWidth;
         }
-        let cells = self.rows.iter().filter_map(|row| row.get(index));
-        let longest = cells.map(|cell| visible(cell).chars().count());
-        let longest = longest.chain([name.len()]).max().unwrap_or_default();
-        let padding = if index + 1 == self.header.len() { 0 } else { 2 };
-        let narrowest = u16::try_from(longest)
-            .unwrap_or(u16::MAX)
-            .min(NARROWEST_CELL);
+        let narrowest = self.narrowest(index, READABLE_CELL);
+        let narrowest = u16::try_from(narrowest).unwrap_or(WIDEST_CELL);
         ColumnConstraint::Boundaries {
-            lower: Width::Fixed(narrowest.saturating_add(padding)),
+            lower: Width::Fixed(narrowest.saturating_add(self.padding(index))),
             upper: Width::Fixed(WIDEST_CELL),
         }
     }
@@ -139,18 +245,90 @@ mod tests {
         let mut table = Table::new(&["POLICY TYPE", "AT", "NOTE"]).whole(&["AT", "POLICY TYPE"]);
         let (key, at) = ("androidManagedAppProtection", "2026-12-01T02:00:00Z");
         table.row([key.into(), at.into(), "x".repeat(80)]);
-        for width in [80, 60, 40, 20] {
+        for width in [80, 60, 57] {
             let text = table.render(Some(width));
             assert_eq!(text.lines().count(), 2, "{text}");
             assert!(text.contains(key) && text.contains(at), "{text}");
             assert!(text.contains("xx…"), "{text}");
+            assert!(text.lines().all(|line| line.width() <= usize::from(width)));
         }
-        assert!(
-            table
-                .render(Some(80))
-                .lines()
-                .all(|line| line.chars().count() <= 80),
-            "what can be cut makes room"
+    }
+
+    #[test]
+    fn where_there_is_no_room_a_record_is_a_block_of_lines() {
+        let mut table = Table::new(&["POLICY TYPE", "AT", "NOTE"]).whole(&["AT", "POLICY TYPE"]);
+        let cells = ["androidManagedAppProtection", "2026-12-01T02:00:00Z", ""];
+        table.row(cells.map(str::to_owned));
+        table.row(["a", "b", "東京\n🚀"].map(str::to_owned));
+        assert_eq!(
+            table.render(Some(40)),
+            "POLICY TYPE  androidManagedAppProtection\n\
+             AT           2026-12-01T02:00:00Z\n\
+             \n\
+             POLICY TYPE  a\n\
+             AT           b\n\
+             NOTE         東京\\n🚀\n"
         );
+    }
+
+    #[test]
+    fn what_can_be_spared_goes_first_and_only_as_far_as_there_is_need() {
+        let mut table = Table::new(&["NAME", "AT", "ZONE", "KIND"])
+            .whole(&["AT"])
+            .spare(&["ZONE", "KIND"]);
+        table.row(
+            [
+                "a-long-name-of-a-thing",
+                "2026-12-01T02:00:00Z",
+                "Europe/Oslo",
+                "x",
+            ]
+            .map(str::to_owned),
+        );
+        let header = |width| {
+            let text = table.render(Some(width));
+            text.lines().next().unwrap_or_default().to_owned()
+        };
+        let words = |width| header(width).split_whitespace().count();
+        assert_eq!([words(60), words(40), words(34), words(20)], [4, 3, 2, 2]);
+        assert!(header(20).starts_with("NAME  a-long"), "{}", header(20));
+        assert_eq!(table.render(None).split_whitespace().count(), 8);
+    }
+
+    #[test]
+    fn for_programs_a_record_is_a_line_of_cells_between_tabs() {
+        let mut table = Table::new(&["ID", "NAME", "NOTE"]);
+        table.row(["1", "a\tb\nc", ""].map(str::to_owned));
+        table.row(["2", "東京", "x"].map(str::to_owned));
+        assert_eq!(table.records(), "1\ta\\tb\\nc\t\n2\t東京\tx\n");
+    }
+
+    #[test]
+    fn columns_of_any_script_stand_below_each_other_and_fit() {
+        let names = [
+            "Zürich",
+            "東京都の基本設定ポリシー",
+            "🚀🚀 launch 🇳🇴",
+            "नमस्ते दुनिया",
+            "ｆｕｌｌｗｉｄｔｈ",
+            "plain",
+        ];
+        for width in [30, 31, 32, 33, 40, 120] {
+            let mut table = Table::new(&["NAME", "AT", "NOTE"]).whole(&["AT"]);
+            for name in names {
+                table.row([name.into(), "2026-12-01".into(), name.repeat(9)]);
+            }
+            let text = table.render(Some(width));
+            let column = |line: &str| {
+                let before = line.find("2026").or_else(|| line.find("AT"));
+                line[..before.unwrap()].width()
+            };
+            assert_eq!(text.lines().count(), names.len() + 1, "{text}");
+            for line in text.lines() {
+                assert!(line.width() <= usize::from(width), "{width}: {line:?}");
+                assert_eq!(column(line), column(text.lines().next().unwrap()), "{text}");
+                assert_eq!(line.trim_end(), line);
+            }
+        }
     }
 }

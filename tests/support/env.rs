@@ -117,13 +117,21 @@ impl Env {
         self.start_by(PROGRAM, args)
     }
 
-    /// Another program, started in the same place in the same way.
-    pub fn start_by(&self, program: &str, args: &[&str]) -> Started {
-        let child = std::process::Command::new(program)
+    /// Another program in the same place, not yet started.
+    pub fn program(&self, program: &str, args: &[&str]) -> std::process::Command {
+        let mut command = std::process::Command::new(program);
+        command
             .args(args)
             .env_clear()
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
-            .current_dir(self.home.path())
+            .current_dir(self.home.path());
+        command
+    }
+
+    /// Another program, started in the same place in the same way.
+    pub fn start_by(&self, program: &str, args: &[&str]) -> Started {
+        let child = self
+            .program(program, args)
             .stdin(std::process::Stdio::null())
             .stdout(std::process::Stdio::piped())
             .stderr(std::process::Stdio::piped())

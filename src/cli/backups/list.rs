@@ -106,7 +106,8 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let mut table = Table::new(&[
         "SET", "TENANT", "SCHEDULE", "TIME", "STATUS", "POLICIES", "RUN", "ROOT", "",
     ])
-    .whole(&["SET", "TIME", "STATUS", "POLICIES", "RUN"]);
+    .whole(&["SET", "TIME", "STATUS", "POLICIES", "RUN"])
+    .spare(&["ROOT", "RUN"]);
     for set in &sets {
         let root: String = set.root_hash.to_string().chars().take(12).collect();
         let note = match (&set.pin_reason, set.expired_at) {

@@ -108,7 +108,8 @@ fn show_set(
     ctx.ui.table(&types)?;
     ctx.ui.line("")?;
     let mut policies = Table::new(&["POLICY TYPE", "NAME", "PLATFORM", "BYTES", "ID"])
-        .whole(&["POLICY TYPE", "ID"]);
+        .whole(&["POLICY TYPE", "ID"])
+        .spare(&["BYTES", "PLATFORM"]);
     for list in &lists {
         for entry in list.entries() {
             policies.row([

@@ -23,7 +23,7 @@ pub(super) fn run(ctx: &Context) -> Result<ExitCode> {
     let census = census::census(&store)?;
     ctx.ui.document(&document(&census))?;
     let pages = census.pages;
-    ctx.ui.fields(&[
+    let mut fields = vec![
         ("file", census.path.display().to_string()),
         (
             "size",
@@ -46,11 +46,14 @@ pub(super) fn run(ctx: &Context) -> Result<ExitCode> {
         ("journal mode", census.journal_mode.clone()),
         ("SQLite", census.sqlite_version.to_owned()),
         ("copies of before migrations", copies(&census)),
-    ])?;
-    for (what, count) in &census.counts {
-        ctx.ui
-            .line(format!("{:15} {count}", what.replace('_', " ")))?;
-    }
+    ];
+    let counts = census.counts.iter();
+    let counts: Vec<(String, String)> = counts
+        .map(|(what, count)| (what.replace('_', " "), count.to_string()))
+        .collect();
+    let counts = counts.iter().map(|(what, count)| (&**what, count.clone()));
+    fields.extend(counts);
+    ctx.ui.fields(&fields)?;
     ctx.ui.line("")?;
     let mut table = Table::new(&["TENANT", "SETS", "CONTENTS", "LOGICAL", "CONTENT", "STORED"])
         .whole(&["SETS", "CONTENTS", "LOGICAL", "CONTENT", "STORED"]);

@@ -56,7 +56,8 @@ pub(super) fn list(ctx: &Context, args: &ListArgs) -> Result<()> {
     let mut table = Table::new(&[
         "ID", "TENANT", "NAME", "STATE", "WHEN", "ZONE", "NEXT", "LAST",
     ])
-    .whole(&["ID", "STATE", "NEXT"]);
+    .whole(&["ID", "STATE", "NEXT"])
+    .spare(&["ZONE"]);
     let mut items = Vec::with_capacity(listed.len());
     for one in &listed {
         let schedule = &one.schedule;

@@ -115,7 +115,9 @@ pub(super) fn next(ctx: &Context, args: &NextArgs) -> Result<()> {
         ctx.ui
             .warn(format_args!("{} is disabled", schedule.described()));
     }
-    let mut table = Table::new(&["LOCAL", "ZONE", "UTC", "NOTE"]).whole(&["LOCAL", "UTC"]);
+    let mut table = Table::new(&["LOCAL", "ZONE", "UTC", "NOTE"])
+        .whole(&["LOCAL", "UTC"])
+        .spare(&["ZONE"]);
     for occurrence in &found {
         table.row([
             local_of(zone, occurrence),
@@ -166,7 +168,8 @@ pub(super) fn upcoming(ctx: &Context, args: &UpcomingArgs) -> Result<()> {
     }
     entries.sort_by(|one, other| (one.at, &one.cells).cmp(&(other.at, &other.cells)));
     let mut table = Table::new(&["UTC", "LOCAL", "ZONE", "TENANT", "SCHEDULE", "NOTE"])
-        .whole(&["UTC", "LOCAL"]);
+        .whole(&["UTC", "LOCAL"])
+        .spare(&["ZONE"]);
     let mut items = Vec::with_capacity(entries.len());
     for entry in entries {
         table.row(entry.cells);

@@ -70,9 +70,9 @@ fn show(ctx: &Context, tenant: &Tenant, checked: &Checked) -> Result<()> {
         ]);
     }
     ctx.ui.table(&table)?;
-    ctx.ui.line("")?;
+    ctx.ui.comment("")?;
     let ok = tried.iter().filter(|one| one.verdict == Verdict::Ok);
-    ctx.ui.line(format_args!(
+    ctx.ui.comment(format_args!(
         "{}: signed in, {} of {} policy types can be read",
         described(tenant),
         ok.count(),
@@ -81,19 +81,19 @@ fn show(ctx: &Context, tenant: &Tenant, checked: &Checked) -> Result<()> {
     let missing = check::permissions_to_grant(tried);
     if !missing.is_empty() {
         ctx.ui
-            .line("application permissions of Microsoft Graph to grant:")?;
+            .comment("application permissions of Microsoft Graph to grant:")?;
     }
     for name in &missing {
-        ctx.ui.line(format_args!("  {name}"))?;
+        ctx.ui.comment(format_args!("  {name}"))?;
     }
     match &checked.granted {
-        Some(granted) if !missing.is_empty() && granted.is_empty() => ctx.ui.line(
+        Some(granted) if !missing.is_empty() && granted.is_empty() => ctx.ui.comment(
             "the token holds no application permission at all: were delegated ones added, or is admin consent missing?",
         )?,
         Some(granted) if !missing.is_empty() => {
-            ctx.ui.line("application permissions that the token holds:")?;
+            ctx.ui.comment("application permissions that the token holds:")?;
             let mut names = granted.iter();
-            names.try_for_each(|name| ctx.ui.line(format_args!("  {name}")))?;
+            names.try_for_each(|name| ctx.ui.comment(format_args!("  {name}")))?;
         }
         _ => {}
     }
@@ -106,11 +106,11 @@ fn show_optional(ctx: &Context, checked: &Checked) -> Result<()> {
     let mut optional = checked.optional.iter().filter(open).peekable();
     if optional.peek().is_some() {
         ctx.ui
-            .line("optional application permissions, which no policy needs:")?;
+            .comment("optional application permissions, which no policy needs:")?;
     }
     optional.try_for_each(|one| {
         ctx.ui
-            .line(format_args!("  {}: {}", one.permission, one.adds))
+            .comment(format_args!("  {}: {}", one.permission, one.adds))
     })
 }
 

@@ -9,6 +9,9 @@ use crate::ui::table::Table;
 use crate::ui::{Shade, Ui};
 
 pub(super) fn show(ui: &Ui, from: &About, to: &About, diff: &Diff) -> Result<()> {
+    if ui.plain() {
+        return ui.table(&records(diff));
+    }
     ui.line(format_args!("from  {}", side(from)))?;
     ui.line(format_args!("to    {}", side(to)))?;
     ui.line("")?;
@@ -41,6 +44,29 @@ pub(super) fn show(ui: &Ui, from: &About, to: &About, diff: &Diff) -> Result<()>
         told.extend(shaded("  ", lines(&change.changes, limits)));
         ui.shaded(&told)
     })
+}
+
+/// What differs, and what is not known, as a record each.
+fn records(diff: &Diff) -> Table {
+    let mut table = Table::new(&["CHANGE", "POLICY TYPE", "ID", "NAME", "NOTE"]);
+    let mut row = |change: &str, key: &str, id: &str, name: &str, note: &str| {
+        table.row([change, key, id, name, note].map(str::to_owned));
+    };
+    for unread in &diff.unread_types {
+        row("unread", &unread.policy_type, "", "", &unread.reason);
+    }
+    for unread in &diff.unread_policies {
+        let (key, id) = (&unread.policy_type, &unread.policy_id);
+        row("unread", key, id, &unread.name, &unread.reason);
+    }
+    for change in &diff.changes {
+        let before = change.former.as_ref();
+        let before = before.map(|former| label(&former.name, &former.policy_id));
+        let (key, id) = (&change.policy_type, &change.policy_id);
+        let note = before.unwrap_or_default();
+        row(change.kind.as_str(), key, id, &change.name, &note);
+    }
+    table
 }
 
 fn counts(ui: &Ui, diff: &Diff) -> Result<()> {
