@@ -85,20 +85,22 @@ fn start(ctx: &Context, args: &Args, monitors: &Monitors) -> Result<ExitCode> {
     })?;
     drop(shown);
     log_report(now, &report);
-    if ctx.ui.json() {
-        ctx.ui.items(&runs_json(ctx, run_ids(&report))?)?;
-    }
+    // Who cannot be told what came of the runs is told all the same what went wrong.
+    let unsaid = tell_json(ctx, run_ids(&report)).err();
     let code = match means.stop.requested() {
         Some(reason) => reason.exit_code(),
-        None => exit_code(&report),
+        None => ExitCode::of_several(
+            [exit_code(&report)]
+                .into_iter()
+                .chain(unsaid.as_ref().map(|error| error.kind().exit_code())),
+        ),
     };
     let held = report.decision.held.iter();
     let held = held.filter_map(|held| held.warning.as_ref());
     let executed = report.executed.iter().flat_map(|run| &run.warnings);
     held.chain(executed).for_each(|warning| warn(ctx, warning));
-    problems(&report)
-        .iter()
-        .for_each(|problem| ctx.ui.problem(problem));
+    let problems = problems(&report).into_iter().chain(unsaid);
+    problems.for_each(|problem| ctx.ui.problem(&problem));
     monitors::conclude(ctx, &means, monitors);
     Ok(code)
 }
@@ -147,16 +149,19 @@ fn run_ids(report: &Report) -> Vec<RunId> {
     ids
 }
 
-/// The runs of these ids as JSON, newest first.
-pub(crate) fn runs_json(ctx: &Context, mut ids: Vec<RunId>) -> Result<Vec<Value>> {
+/// The document of `--json`: the runs of these ids, newest first.
+pub(crate) fn tell_json(ctx: &Context, mut ids: Vec<RunId>) -> Result<()> {
+    if !ctx.ui.json() {
+        return Ok(());
+    }
     if ids.is_empty() {
-        return Ok(Vec::new());
+        return ctx.ui.items(&[]);
     }
     ids.sort_by_key(|id| std::cmp::Reverse(*id));
     let store = ctx.store()?;
-    ids.into_iter()
-        .map(|id| Ok(run_json(&store::runs::get(store.read(), id)?)))
-        .collect()
+    let runs = ids.into_iter();
+    let runs = runs.map(|id| Ok(run_json(&store::runs::get(store.read(), id)?)));
+    ctx.ui.items(&runs.collect::<Result<Vec<_>>>()?)
 }
 
 fn exit_code(report: &Report) -> ExitCode {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args as ClapArgs;
 
 use crate::cli;
-use crate::cli::dispatch::{ending_code, log_run, problem_of, problems_of_closed, runs_json, warn};
+use crate::cli::dispatch::{ending_code, log_run, problem_of, problems_of_closed, tell_json, warn};
 use crate::context::Context;
 use crate::dispatch::Executed;
 use crate::dispatch::manual::{self, Wanted};
@@ -145,6 +145,8 @@ pub(crate) fn start(
         )),
     }
     let (mut codes, mut problems, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+    // Who cannot be told what came of a run is told all the same what went wrong.
+    let mut unsaid = None;
     for refused in outcome.refused {
         codes.push(refused.error.kind().exit_code());
         ids.extend(refused.run_id);
@@ -154,7 +156,7 @@ pub(crate) fn start(
         ids.push(run.run_id);
         log_run(run);
         problems.extend(problems_of(run));
-        say(ctx, store, run)?;
+        unsaid = unsaid.or(say(ctx, store, run).err());
         run.warnings.iter().for_each(|warning| warn(ctx, warning));
         codes.push(ending_code(&run.ending, ExitCode::Busy));
         codes.extend(run.trouble.iter().map(|error| error.kind().exit_code()));
@@ -163,10 +165,10 @@ pub(crate) fn start(
         ctx,
         &monitoring::record(store, &means.pings.wait(), ctx.clock.now()),
     );
-    cli::notifications::remind(ctx, store, &ids)?;
-    if ctx.ui.json() {
-        ctx.ui.items(&runs_json(ctx, ids)?)?;
-    }
+    unsaid = unsaid.or(cli::notifications::remind(ctx, store, &ids).err());
+    unsaid = unsaid.or(tell_json(ctx, ids).err());
+    codes.extend(unsaid.as_ref().map(|error| error.kind().exit_code()));
+    problems.extend(unsaid);
     let code = match means.stop.requested() {
         Some(reason) => reason.exit_code(),
         None => ExitCode::of_several(codes),

@@ -53,7 +53,7 @@ fn takes_away(name: &str) -> u8 {
     let last = name.rsplit(' ').next().unwrap_or_default();
     match last {
         "edit" | "disable" | "revoke" | "apply" | "undo" | "compact" => 1,
-        "expire" | "retention" | "delete" => 2,
+        "expire" | "unexpire" | "retention" | "delete" => 2,
         "remove" => 3 + u8::from(name.starts_with("tenants")),
         _ => 0,
     }
@@ -123,6 +123,8 @@ fn known(name: &str) -> Option<Vec<String>> {
         "backups log" => &["assignmentFilter/1"],
         "policy-types show" => &["assignmentFilter"],
         "complete" => &["fish", "--", "run", ""],
+        "roles grant" => &["anna", "readonly", "--tenant", "1"],
+        "roles revoke" => &["anna", "--tenant", "1"],
         _ => return None,
     };
     Some(args.iter().map(|&arg| arg.to_owned()).collect())

@@ -69,6 +69,10 @@ fn create(path: &Path) -> Result<Option<File>> {
         });
     match created {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let hint = "make the folder first, or name another file";
+            Err(file_error("create", path, &error).hint(hint))
+        }
         Err(error) => Err(file_error("create", path, &error)),
         Ok(file) => Ok(Some(file)),
     }
