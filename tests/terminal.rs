@@ -305,3 +305,37 @@ fn streams_that_are_closed_end_no_run_and_no_dispatch() {
     assert_eq!(statuses, ["success", "success"]);
     fleet.assert_sound();
 }
+
+#[test]
+fn colour_is_decided_for_each_stream_by_flag_variables_and_terminal() {
+    let mut fleet = Fleet::nightly();
+    fleet.env.set("PATH", "/usr/bin:/bin");
+    let is_red = |fleet: &Fleet, line: &str| {
+        let (_, _, written) = Terminal::shell(&fleet.env, line, 80).end();
+        let file = std::fs::read_to_string(fleet.env.path("file")).unwrap_or_default();
+        assert!(
+            written.contains("error:") || file.contains("error:"),
+            "{written}"
+        );
+        [written, file].map(|text| text.contains("\u{1b}[1;31m"))
+    };
+    let show = r#""$0" tenants show nobody"#;
+    fleet.env.set("TERM", "xterm");
+    assert_eq!(is_red(&fleet, show), [true, false]);
+    let to_file = format!("{show} 2>file");
+    assert_eq!(
+        is_red(&fleet, &to_file),
+        [false, false],
+        "stdout is a terminal"
+    );
+    assert_eq!(is_red(&fleet, &format!("{show} >file")), [true, false]);
+    let always = r#""$0" --color always tenants show nobody 2>file"#;
+    assert_eq!(is_red(&fleet, always), [false, true]);
+    std::fs::remove_file(fleet.env.path("file")).unwrap();
+    fleet.env.set("TERM", "dumb");
+    assert_eq!(is_red(&fleet, show), [false, false]);
+    fleet.env.set("TERM", "xterm").set("NO_COLOR", "1");
+    assert_eq!(is_red(&fleet, show), [false, false]);
+    fleet.env.unset("NO_COLOR").set("CLICOLOR_FORCE", "1");
+    assert_eq!(is_red(&fleet, &to_file), [false, true]);
+}

@@ -32,6 +32,7 @@ use tenantpilot::backup_set::{
     BackupSetId, ContentHash, ListEntry, Manifest, ManifestType, Proof, TypeList,
 };
 use tenantpilot::policy::Outcome;
+use tenantpilot::progress::Gauge;
 use tenantpilot::schedule::ScheduleId;
 use tenantpilot::store::backup_sets::verify::{Scope, verify};
 use tenantpilot::store::backup_sets::{self, Filter, NewSet, Origin};
@@ -276,7 +277,7 @@ fn read(conn: &Connection) -> Outcomes<()> {
         );
     }
     let start = Instant::now();
-    let found = verify(conn, &Scope::default())?;
+    let found = verify(conn, &Scope::default(), &Gauge::default())?;
     println!(
         "verify {} sets, {} contents, {}: {:.2?}, {} damaged",
         found.sets,

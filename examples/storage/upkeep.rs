@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 use tenantpilot::clock::{Clock as _, SystemClock};
+use tenantpilot::progress::Gauge;
 use tenantpilot::retention::{self, EXPIRED_FOR, Hand};
 use tenantpilot::slot::Slot;
 use tenantpilot::stop::Stop;
@@ -26,7 +27,7 @@ pub fn prove(path: &Path) -> Outcomes<()> {
     for _ in 0..3 {
         alone = alone.min(decompress_and_hash(store.read())?);
         let begun = Instant::now();
-        let found = verify(store.read(), &Scope::default())?;
+        let found = verify(store.read(), &Scope::default(), &Gauge::default())?;
         whole = whole.min(begun.elapsed());
         if !found.damaged.is_empty() {
             return Err("something is damaged".into());

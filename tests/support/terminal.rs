@@ -73,21 +73,34 @@ impl Screen {
 impl Terminal {
     /// Starts the program with `args`, its three streams on a terminal of so many columns.
     pub fn start(env: &Env, args: &[&str], columns: u16) -> Self {
-        let mut terminal = Self::stopped(env, args, columns);
-        let mut master = terminal.master.take().unwrap();
-        let written = Arc::clone(&terminal.written);
-        terminal.reader = Some(std::thread::spawn(move || {
+        Self::stopped(env, args, columns).read()
+    }
+
+    /// Takes everything that is written from now on.
+    fn read(mut self) -> Self {
+        let mut master = self.master.take().unwrap();
+        let written = Arc::clone(&self.written);
+        self.reader = Some(std::thread::spawn(move || {
             let mut bytes = [0; 4096];
             // When nobody holds the other side any more, reading fails.
             while let Ok(count @ 1..) = master.read(&mut bytes) {
                 written.lock().unwrap().extend_from_slice(&bytes[..count]);
             }
         }));
-        terminal
+        self
     }
 
-    /// The same on a terminal that takes nothing more once its buffer is full, as after Ctrl-S.
+    /// A shell command line on a terminal; `$0` is the program.
+    pub fn shell(env: &Env, line: &str, columns: u16) -> Self {
+        Self::opened(env, "sh", &["-c", line, PROGRAM], columns).read()
+    }
+
+    /// The program on a terminal that takes nothing more once its buffer is full, as after Ctrl-S.
     pub fn stopped(env: &Env, args: &[&str], columns: u16) -> Self {
+        Self::opened(env, PROGRAM, args, columns)
+    }
+
+    fn opened(env: &Env, program: &str, args: &[&str], columns: u16) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC);
         let master = master.unwrap();
         grantpt(&master).unwrap();
@@ -108,7 +121,7 @@ impl Terminal {
             .unwrap();
         let stream = || Stdio::from(slave.try_clone().unwrap());
         let child = env
-            .program(PROGRAM, args)
+            .program(program, args)
             .stdin(stream())
             .stdout(stream())
             .stderr(stream())

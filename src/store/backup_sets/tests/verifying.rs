@@ -26,7 +26,10 @@ fn every_flipped_bit_of_what_is_stored_is_found_and_named() {
             .unwrap();
         rows.map(Result::unwrap).collect()
     };
-    let intact = verify(&fixture.conn, &Scope::default(), &Gauge::default()).unwrap();
+    let gauge = Gauge::default();
+    let intact = verify(&fixture.conn, &Scope::default(), &gauge).unwrap();
+    let parts = intact.sets + intact.documents;
+    assert_eq!((gauge.done(), gauge.total()), (parts, parts));
     assert_eq!((intact.sets, intact.damaged), (2, Vec::new()));
     let change = "UPDATE contents SET data = ?2 WHERE id = ?1";
     for (id, data) in rows {
