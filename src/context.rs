@@ -112,9 +112,24 @@ impl Context {
     /// # Errors
     /// Their role does not allow it.
     pub fn permit(&self, tenant: TenantId, name: &str, object: impl Display) -> Result<()> {
+        let action = self.deed.borrow().action;
+        self.permit_to(action, tenant, name, object)
+    }
+
+    /// The same of another action than the command's: one of several that it may come to.
+    ///
+    /// # Errors
+    /// Their role does not allow it.
+    pub fn permit_to(
+        &self,
+        action: Action,
+        tenant: TenantId,
+        name: &str,
+        object: impl Display,
+    ) -> Result<()> {
         let whose = format!(" tenant {name} (id {})", tenant.0);
         let grant = format!(" --tenant {}", shell_words::quote(name));
-        self.require(Place::In(tenant), &whose, &grant, object)
+        self.require(action, Place::In(tenant), &whose, &grant, object)
     }
 
     /// That the actor may do this in all tenants.
@@ -122,17 +137,33 @@ impl Context {
     /// # Errors
     /// Their role does not allow it.
     pub fn permit_everywhere(&self) -> Result<()> {
-        let whole = self.deed.borrow().action.place() == Place::Everywhere;
-        let whose = if whole { "" } else { " all tenants" };
-        self.require(Place::Everywhere, whose, "", "all tenants")
+        let action = self.deed.borrow().action;
+        self.permit_everywhere_to(action, "all tenants")
     }
 
-    fn require(&self, place: Place, whose: &str, grant: &str, object: impl Display) -> Result<()> {
+    /// The same of another action than the command's, and of an object.
+    ///
+    /// # Errors
+    /// Their role does not allow it.
+    pub fn permit_everywhere_to(&self, action: Action, object: impl Display) -> Result<()> {
+        let whole = action.place() == Place::Everywhere;
+        let whose = if whole { "" } else { " all tenants" };
+        self.require(action, Place::Everywhere, whose, "", object)
+    }
+
+    fn require(
+        &self,
+        action: Action,
+        place: Place,
+        whose: &str,
+        grant: &str,
+        object: impl Display,
+    ) -> Result<()> {
         let (deed, held) = (self.deed.borrow(), self.held.borrow());
-        let Some(needed) = deed.action.needs() else {
+        let Some(needed) = action.needs() else {
             return Ok(());
         };
-        if held.allows(deed.action, place) {
+        if held.allows(action, place) {
             return Ok(());
         }
         let (has, needs, user) = (held.at(place), needed.as_str(), self.actor.name());
@@ -151,7 +182,7 @@ impl Context {
         });
         let message = format!(
             "{user} may not {}{whose}: {has}, and it takes {needs}",
-            deed.action.deed()
+            action.deed()
         );
         let user = shell_words::quote(user);
         Err(Error::new(Kind::Denied, message).hint(format!(
@@ -184,10 +215,10 @@ impl Context {
         self.refuse_strange_database()?;
         let store = Store::open_as(&self.config.database, self.actor.name(), || self.now)?;
         self.hold(&store)?;
-        let place = self.deed.borrow().action.place();
-        match place {
+        let action = self.deed.borrow().action;
+        match action.place() {
             Place::Everywhere => self.permit_everywhere()?,
-            _ => self.require(Place::Somewhere, " any tenant", "", "any tenant")?,
+            _ => self.require(action, Place::Somewhere, " any tenant", "", "any tenant")?,
         }
         Ok(store)
     }

@@ -288,6 +288,17 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// The name in `names` that looks most like `given`, if any is close: what a hint offers.
+pub fn closest<'a>(given: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let given = given.to_lowercase();
+    names
+        .into_iter()
+        .map(|name| (strsim::jaro_winkler(&given, &name.to_lowercase()), name))
+        .filter(|(likeness, _)| *likeness > 0.75)
+        .max_by(|left, right| left.0.total_cmp(&right.0))
+        .map(|(_, name)| name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,5 +322,12 @@ mod tests {
                 "{codes:?}"
             );
         }
+    }
+    #[test]
+    fn the_closest_name_is_close() {
+        let names = ["nightly", "weekly", "Contoso"];
+        assert_eq!(closest("nigthly", names), Some("nightly"));
+        assert_eq!(closest("contso", names), Some("Contoso"));
+        assert_eq!(closest("zzz", names), None);
     }
 }

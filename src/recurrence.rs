@@ -80,6 +80,20 @@ impl Recurrence {
         }))
     }
 
+    /// On each of `days` at each of `times`; no day, and all seven, mean every day.
+    ///
+    /// # Errors
+    ///
+    /// A usage error if there is no time.
+    pub fn on(times: Vec<TimeOfDay>, mut days: Vec<Weekday>) -> Result<Self> {
+        days.sort_by_key(Weekday::number_from_monday);
+        days.dedup();
+        match days.len() {
+            0 | 7 => Self::daily(times),
+            _ => Self::weekly(times, days),
+        }
+    }
+
     /// By a cron expression of five fields.
     ///
     /// # Errors

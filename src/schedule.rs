@@ -1,10 +1,11 @@
 //! A schedule: what to back up in one tenant, when, and how long to keep it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::error::{Error, Result};
 use crate::http::address::Address;
 use crate::recurrence::Recurrence;
 use crate::retention::rules::{Keep, Rules};
@@ -44,6 +45,63 @@ pub struct Settings {
     pub enabled: bool,
     /// The check that is told of each run.
     pub ping_url: Option<Address>,
+}
+
+/// The longest spread: a dispatch waits so long with the run in hand.
+const LONGEST_SPREAD: Duration = Duration::from_secs(86_400);
+
+impl Settings {
+    /// Those of a schedule of which nothing is said but its name and when.
+    pub fn new(name: String, recurrence: Recurrence) -> Self {
+        Self {
+            name,
+            recurrence,
+            timezone: "UTC".to_owned(),
+            policy_types: vec!["default".to_owned()],
+            exclude_types: Vec::new(),
+            include_foundations: true,
+            keep: Keep::default(),
+            grace: Duration::ZERO,
+            max_runtime: Duration::from_secs(3_600),
+            spread: Duration::ZERO,
+            labels: BTreeMap::new(),
+            ping_url: None,
+            enabled: true,
+        }
+    }
+}
+
+/// Checks how long a run may take.
+///
+/// # Errors
+/// No time at all.
+pub fn check_max_runtime(max_runtime: Duration) -> Result<()> {
+    if max_runtime.is_zero() {
+        return Err(Error::usage("a max runtime of nothing lets no run finish")
+            .hint("give --max-runtime at least 1s"));
+    }
+    Ok(())
+}
+
+/// Checks over how long starts are spread.
+///
+/// # Errors
+/// More than a day.
+pub fn check_spread(spread: Duration) -> Result<()> {
+    if spread > LONGEST_SPREAD {
+        return Err(
+            Error::usage("a run cannot start more than a day after its slot")
+                .hint("give --spread at most 24h"),
+        );
+    }
+    Ok(())
+}
+
+/// Each key once, in the order given.
+pub fn distinct(keys: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut known = BTreeSet::new();
+    let keys = keys.into_iter();
+    keys.filter(|key| known.insert(key.clone())).collect()
 }
 
 /// A schedule as the store holds it.

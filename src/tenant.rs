@@ -37,6 +37,18 @@ pub enum Credential {
 }
 
 impl Credential {
+    /// What the kinds are called.
+    pub const KINDS: [&'static str; 8] = [
+        "secret-env",
+        "secret-file",
+        "secret-command",
+        "certificate",
+        "federated-token-file",
+        "github-oidc",
+        "azure-pipelines-oidc",
+        "managed-identity",
+    ];
+
     /// The flag's name without dashes; also what the store and `--json` call it.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -61,6 +73,30 @@ impl Credential {
                 Some(text.clone())
             }
             Self::GithubOidc(text) | Self::ManagedIdentity(text) => text.clone(),
+        }
+    }
+
+    /// Checks what ends up in a request: an identity's client id, an audience, the id of a service
+    /// connection.
+    ///
+    /// # Errors
+    /// It cannot be one.
+    pub fn check(&self) -> Result<()> {
+        let word = |what: &str, text: &str| {
+            if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+                return Ok(());
+            }
+            Err(Error::usage(format!("{what} {text:?} cannot be one")))
+        };
+        match self {
+            Self::ManagedIdentity(Some(id)) => address::check_client_id(id).map_err(|_| {
+                Error::usage(format!(
+                    "client id {id:?} of the managed identity is not a GUID"
+                ))
+            }),
+            Self::GithubOidc(Some(audience)) => word("audience", audience),
+            Self::AzurePipelinesOidc(id) => word("service connection id", id),
+            _ => Ok(()),
         }
     }
 
@@ -99,6 +135,28 @@ pub struct Settings {
     pub authority_url: Option<String>,
     /// Free key-value labels.
     pub labels: BTreeMap<String, String>,
+}
+
+impl Settings {
+    /// Whether the tenant has the application that its credential signs in with.
+    pub fn application(&self) -> Application {
+        match (&self.credential, &self.client_id) {
+            (Credential::ManagedIdentity(_), Some(_)) => Application::Superfluous,
+            (Credential::ManagedIdentity(_), None) | (_, Some(_)) => Application::Fits,
+            (_, None) => Application::Missing,
+        }
+    }
+}
+
+/// What there is to say of a tenant's application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Application {
+    /// It is named where one is needed.
+    Fits,
+    /// One is needed and not named.
+    Missing,
+    /// One is named beside a managed identity, which has its own.
+    Superfluous,
 }
 
 /// A tenant as the store holds it.

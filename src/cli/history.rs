@@ -1,17 +1,22 @@
 //! `history`: past runs as a table or JSON.
 
+use std::cmp::Reverse;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::{Args as ClapArgs, Subcommand};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::cli::permit;
+use crate::cli::schedules::choice::matching;
 use crate::context::Context;
 use crate::error::{Error, ExitCode, Result};
+use crate::labels::Wanted;
 use crate::run::summary::Summary;
 use crate::run::{ErrorCode, Run, RunId, Status, Trigger};
 use crate::store::runs::{Filter, Scope};
 use crate::store::{self};
+use crate::tenant::TenantId;
 use crate::ui::table::Table;
 use crate::{cli, duration};
 
@@ -36,6 +41,11 @@ pub struct Args {
     /// Only runs of this schedule: its id, name, or TENANT/NAME
     #[arg(long, value_name = "SCHEDULE")]
     schedule: Option<String>,
+
+    /// Only runs of schedules that have this label now or whose tenant has it; given several times,
+    /// each has to match
+    #[arg(long = "label", value_name = "K=V", conflicts_with = "schedule")]
+    labels: Vec<String>,
 
     /// Only runs with one of these statuses: queued, running, success, partial, failed, skipped,
     /// canceled
@@ -103,6 +113,7 @@ fn list(ctx: &Context, args: &Args) -> Result<()> {
         .as_deref()
         .map(|since| since_before(ctx.now(), since))
         .transpose()?;
+    let labels = Wanted::parse(&args.labels)?;
     let scope = match (&args.schedule, &args.tenant) {
         (Some(schedule), tenant) => {
             let schedule = cli::schedules::find::find_any(ctx, conn, schedule, tenant.as_deref())?;
@@ -119,6 +130,16 @@ fn list(ctx: &Context, args: &Args) -> Result<()> {
         limit: Some(args.limit),
     };
     let runs = match scope {
+        scope if !labels.is_empty() => {
+            let mut runs = Vec::new();
+            for listed in matching(ctx, conn, tenant_of(scope), &labels, true)? {
+                let scope = Scope::Schedule(listed.schedule.id);
+                runs.extend(store::runs::list(conn, &filter(scope))?);
+            }
+            runs.sort_by_key(|run| Reverse(run.id));
+            runs.truncate(usize::try_from(args.limit).unwrap_or(usize::MAX));
+            runs
+        }
         Scope::All => permit::list(
             ctx,
             args.limit,
@@ -155,6 +176,14 @@ fn list(ctx: &Context, args: &Args) -> Result<()> {
         ]);
     }
     ctx.ui.table(&table)
+}
+
+/// The tenant whose runs are listed, if it is one.
+fn tenant_of(scope: Scope) -> Option<TenantId> {
+    match scope {
+        Scope::Tenant(tenant) => Some(tenant),
+        _ => None,
+    }
 }
 
 /// The instant `since` before `now`.

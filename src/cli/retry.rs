@@ -1,8 +1,11 @@
 //! `retry`: try runs again that did not succeed.
 
+use std::collections::BTreeSet;
+
 use clap::Args as ClapArgs;
 
 use crate::cli::history::{find_run, since_before};
+use crate::cli::schedules::choice::{Pool, choose};
 use crate::context::Context;
 use crate::error::{ExitCode, Result};
 use crate::run::{Run, RunId};
@@ -12,7 +15,8 @@ use crate::{cli, duration, retry};
 
 /// Try runs again that did not succeed
 ///
-/// Each becomes a new run that names the one it retries. A terminal that is closed meanwhile ends
+/// Each becomes a new run that names the one it retries. With --failed, where nothing failed there is
+/// nothing to do; where no schedule matches --tenant or --label, the command ends with 18. A terminal that is closed meanwhile ends
 /// nothing: how it ended is in `tenantpilot notifications` of the user who typed this.
 #[derive(Debug, ClapArgs)]
 #[command(
@@ -21,7 +25,8 @@ use crate::{cli, duration, retry};
        tenantpilot retry [OPTIONS] --failed",
     after_help = "Examples:
   tenantpilot retry 42
-  tenantpilot retry --failed --since 12h")]
+  tenantpilot retry --failed --since 12h
+  tenantpilot retry --failed --label env=prod")]
 pub struct Args {
     /// The ids of the runs
     #[arg(
@@ -34,12 +39,32 @@ pub struct Args {
     #[arg(long)]
     failed: bool,
 
+    /// With --failed, only of this tenant: its name or id
+    #[arg(
+        long,
+        value_name = "TENANT",
+        requires = "failed",
+        conflicts_with = "runs"
+    )]
+    tenant: Option<String>,
+
+    /// With --failed, only of schedules that have this label or whose tenant has it; given several
+    /// times, each has to match
+    #[arg(
+        long = "label",
+        value_name = "K=V",
+        requires = "failed",
+        conflicts_with = "runs"
+    )]
+    labels: Vec<String>,
+
     /// With --failed, look back this far, e.g. 12h or 7d
     #[arg(
         long,
         value_name = "DURATION",
         default_value = "24h",
         requires = "failed",
+        conflicts_with = "runs",
         allow_hyphen_values = true
     )]
     since: String,
@@ -74,28 +99,10 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
 }
 
 fn selected(ctx: &Context, store: &Store, args: &Args) -> Result<Vec<Run>> {
-    let conn = store.read();
     if args.failed {
-        let since = since_before(ctx.now(), &args.since)?;
-        let filter = Filter {
-            since: Some(since),
-            ..Filter::default()
-        };
-        let mut runs = store::runs::list(conn, &filter)?;
-        let readable = ctx.readable();
-        runs.retain(|run| readable.contains(run.tenant_id));
-        let mut chosen: Vec<Run> = retry::failed(&runs).into_iter().cloned().collect();
-        let mut live = Vec::new();
-        for run in chosen.drain(..) {
-            if store::schedules::get(conn, run.schedule_id)?
-                .archived_at
-                .is_none()
-            {
-                live.push(run);
-            }
-        }
-        return Ok(live);
+        return failed(ctx, store, args);
     }
+    let conn = store.read();
     let mut chosen: Vec<Run> = Vec::new();
     for id in &args.runs {
         let run = find_run(ctx, conn, RunId(*id))?;
@@ -112,5 +119,26 @@ fn selected(ctx: &Context, store: &Store, args: &Args) -> Result<Vec<Run>> {
             )),
         }
     }
+    Ok(chosen)
+}
+
+/// The newest run of each schedule that is meant, where that is to be tried again.
+fn failed(ctx: &Context, store: &Store, args: &Args) -> Result<Vec<Run>> {
+    let conn = store.read();
+    let filter = Filter {
+        since: Some(since_before(ctx.now(), &args.since)?),
+        ..Filter::default()
+    };
+    let meant: BTreeSet<_> = if args.tenant.is_none() && args.labels.is_empty() {
+        let listed = cli::schedules::find::readable(ctx, conn, None, false)?;
+        listed.iter().map(|listed| listed.schedule.id).collect()
+    } else {
+        let tenant = args.tenant.as_deref();
+        let chosen = choose(ctx, conn, tenant, &args.labels, Pool::Active)?;
+        chosen.iter().map(|schedule| schedule.id).collect()
+    };
+    let runs = store::runs::list(conn, &filter)?;
+    let mut chosen: Vec<Run> = retry::failed(&runs).into_iter().cloned().collect();
+    chosen.retain(|run| meant.contains(&run.schedule_id));
     Ok(chosen)
 }

@@ -6,6 +6,8 @@ use clap::Args as ClapArgs;
 
 use crate::cli;
 use crate::cli::dispatch::{ending_code, log_run, problem_of, problems_of_closed, tell_json, warn};
+use crate::cli::schedules::choice::{Pool, Which};
+use crate::cli::schedules::find::find_active;
 use crate::context::Context;
 use crate::dispatch::Executed;
 use crate::dispatch::manual::{self, Wanted};
@@ -20,29 +22,24 @@ const AT_ONCE: usize = 16;
 
 /// Back up now, whatever the schedules say
 ///
+/// By the schedules that are named, or by every enabled one that --tenant, --label or --all choose.
+/// Where none is, the command ends with 18: nothing was backed up.
+///
 /// A terminal that is closed meanwhile ends nothing: the run goes on, and how it ended is in
 /// `tenantpilot notifications` of the user who typed this.
 #[derive(Debug, ClapArgs)]
 #[command(
-    group(clap::ArgGroup::new("which").args(["schedules", "all"]).required(true)),
     override_usage = "tenantpilot run [OPTIONS] <SCHEDULE>...
-       tenantpilot run [OPTIONS] --all",
+       tenantpilot run [OPTIONS] <--tenant <TENANT>|--label <K=V>|--all>...",
     after_help = "Examples:
   tenantpilot run nightly
   tenantpilot run contoso/nightly fabrikam/nightly --wait 10m
-  tenantpilot run --all --tenant contoso")]
+  tenantpilot run --tenant contoso
+  tenantpilot run --label env=prod"
+)]
 pub struct Args {
-    /// The schedules: ids, names, or TENANT/NAME
-    #[arg(value_name = "SCHEDULE")]
-    schedules: Vec<String>,
-
-    /// Back up by every enabled schedule
-    #[arg(long)]
-    all: bool,
-
-    /// With --all, only those of this tenant: its name or id
-    #[arg(long, value_name = "TENANT", requires = "all")]
-    tenant: Option<String>,
+    #[command(flatten)]
+    which: Which,
 
     /// Wait up to this long for a run that is going on, e.g. 10m
     #[arg(
@@ -61,7 +58,8 @@ pub struct Args {
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let patience = crate::duration::parse(&args.wait).map_err(|error| error.during("--wait"))?;
     let store = ctx.store_for_runs()?;
-    let schedules = selected(ctx, &store, args)?;
+    let find = |given: &str| find_active(ctx, store.read(), given);
+    let schedules = args.which.choose(ctx, store.read(), Pool::Enabled, find)?;
     start(
         ctx,
         &store,
@@ -72,41 +70,6 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         patience,
         args.pace,
     )
-}
-
-fn selected(ctx: &Context, store: &Store, args: &Args) -> Result<Vec<Schedule>> {
-    let conn = store.read();
-    if !args.all {
-        let mut chosen: Vec<Schedule> = Vec::new();
-        for given in &args.schedules {
-            let schedule = cli::schedules::find::find_active(ctx, conn, given)?;
-            if chosen.iter().all(|other| other.id != schedule.id) {
-                chosen.push(schedule);
-            }
-        }
-        return Ok(chosen);
-    }
-    let tenant = args
-        .tenant
-        .as_deref()
-        .map(|name| cli::tenants::find(ctx, conn, name))
-        .transpose()?;
-    let mut chosen = Vec::new();
-    for id in store::slots::active(conn)? {
-        let schedule = store::schedules::get(conn, id)?;
-        let is_meant = match &tenant {
-            Some(tenant) => tenant.id == schedule.tenant_id,
-            None => ctx.readable().contains(schedule.tenant_id),
-        };
-        if is_meant {
-            cli::schedules::find::permit(ctx, &schedule)?;
-            chosen.push(schedule);
-        }
-    }
-    if chosen.is_empty() {
-        ctx.ui.note("there is no enabled schedule to run");
-    }
-    Ok(chosen)
 }
 
 /// Claims and executes a run for each schedule, and says what came of each.

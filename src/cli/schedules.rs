@@ -1,11 +1,12 @@
 //! `schedules`: what is backed up in a tenant, when, and how long it is kept.
 
-mod add;
-mod edit;
+pub(crate) mod add;
+pub(crate) mod choice;
+pub(crate) mod edit;
 pub(crate) mod find;
 mod options;
-mod remove;
-mod settle;
+pub(crate) mod remove;
+pub(crate) mod settle;
 mod show;
 mod slots;
 mod switch;
@@ -112,7 +113,7 @@ fn event<'a>(
 }
 
 /// The schedule `id` as it is now, after a change in the same transaction.
-fn reread(conn: &Connection, id: ScheduleId) -> Result<store::schedules::Listed> {
+pub(crate) fn reread(conn: &Connection, id: ScheduleId) -> Result<store::schedules::Listed> {
     store::schedules::by_id(conn, id)?
         .ok_or_else(|| Error::internal(format!("schedule {} is gone", id.0)))
 }

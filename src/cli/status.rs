@@ -3,6 +3,7 @@
 mod calendar;
 mod nagios;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -11,15 +12,16 @@ use serde_json::{Value, json};
 
 use crate::cli::history::time;
 use crate::cli::schedules::Zones;
+use crate::cli::schedules::choice::{Pool, choose};
 use crate::context::Context;
 use crate::error::{ExitCode, Result};
 use crate::monitoring::Condition;
-use crate::run::Status;
+use crate::run::{Run, Status};
+use crate::schedule::Schedule;
 use crate::slot::Slot;
 use crate::status::{Standing, Trouble};
 use crate::store::runs::{Filter, Scope};
 use crate::store::{self, Store};
-use crate::tenant::TenantId;
 use crate::ui::table::Table;
 use crate::{cli, duration};
 
@@ -28,7 +30,8 @@ use crate::{cli, duration};
 /// One line per schedule: its last success and how long ago that was, how its last run ended, its
 /// next slot, the slots missed since the last success, and what somebody has to look at. Ends with 19
 /// when there is something: a slot that nobody dispatched, a run that failed or was partial, missed
-/// slots, or a success older than --max-age. Disabled schedules are shown and never in trouble.
+/// slots, or a success older than --max-age. Disabled schedules are shown and never in trouble. Ends
+/// with 18 when no schedule has the labels of --label: nothing is known to be well then.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   tenantpilot status --max-age 26h
@@ -39,6 +42,10 @@ pub struct Args {
     /// Only schedules of this tenant: its name or id
     #[arg(long, value_name = "TENANT")]
     tenant: Option<String>,
+
+    /// Only schedules that have this label or whose tenant has it; given several times, each has to match
+    #[arg(long = "label", value_name = "K=V")]
+    labels: Vec<String>,
 
     /// A schedule whose last success is older than this is stale, e.g. 26h
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
@@ -63,7 +70,7 @@ struct Overview {
     now: DateTime<Utc>,
     max_age: Option<Duration>,
     last_dispatch: Option<DateTime<Utc>>,
-    running: Vec<crate::run::Run>,
+    running: Vec<Run>,
     schedules: Vec<(Standing, Option<Slot>)>,
     failing_monitors: Vec<Condition>,
 }
@@ -102,14 +109,9 @@ fn survey(ctx: &Context, args: &Args) -> Result<Overview> {
     let max_age = args.max_age.as_deref().map(duration::parse).transpose();
     let max_age = max_age.map_err(|error| error.during("--max-age"))?;
     let store = ctx.store()?;
-    let tenant = match &args.tenant {
-        Some(given) => Some(cli::tenants::find(ctx, store.read(), given)?.id),
-        None => None,
-    };
     let mut zones = Zones::new(ctx);
     let mut schedules = Vec::new();
-    for listed in cli::schedules::find::readable(ctx, store.read(), tenant, false)? {
-        let schedule = listed.schedule;
+    for schedule in asked_for(ctx, &store, args)? {
         let record = store::runs::standing(store.read(), schedule.id)?;
         let rule = &schedule.settings.recurrence;
         let zone = zones
@@ -130,30 +132,60 @@ fn survey(ctx: &Context, args: &Args) -> Result<Overview> {
         now: ctx.now(),
         max_age,
         last_dispatch: ctx.locks().last_dispatch(),
-        running: running(ctx, &store, tenant)?,
-        failing_monitors: failing_monitors(ctx, &store, tenant)?,
+        running: running(ctx, &store, args, &schedules)?,
+        failing_monitors: failing_monitors(ctx, &store, &schedules)?,
         schedules,
     })
 }
 
-/// The monitors that cannot be told; of schedules only those that the actor may look at.
+/// The monitors that cannot be told; of schedules only those that are asked for.
 fn failing_monitors(
     ctx: &Context,
     store: &Store,
-    tenant: Option<TenantId>,
+    schedules: &[(Standing, Option<Slot>)],
 ) -> Result<Vec<Condition>> {
+    let asked_for = |id| schedules.iter().any(|(one, _)| one.schedule.id == id);
     let mut conditions = store::monitors::list(store.read())?;
-    let readable = ctx.readable();
     conditions.retain(|one| {
-        let meant = one.subject.schedule().is_none_or(|(of, _)| {
-            readable.contains(of) && tenant.is_none_or(|tenant| tenant == of)
-        });
+        let meant = one.subject.schedule().is_none_or(|(_, id)| asked_for(id));
         meant && one.is_failing(ctx.now())
     });
     Ok(conditions)
 }
 
-fn running(ctx: &Context, store: &Store, tenant: Option<TenantId>) -> Result<Vec<crate::run::Run>> {
+/// The schedules that are asked for, by name.
+fn asked_for(ctx: &Context, store: &Store, args: &Args) -> Result<Vec<Schedule>> {
+    let conn = store.read();
+    if !args.labels.is_empty() {
+        // Labels that match nothing are a typo more often than an answer.
+        return choose(
+            ctx,
+            conn,
+            args.tenant.as_deref(),
+            &args.labels,
+            Pool::Active,
+        );
+    }
+    let tenant = match &args.tenant {
+        Some(given) => Some(cli::tenants::find(ctx, conn, given)?.id),
+        None => None,
+    };
+    let listed = cli::schedules::find::readable(ctx, conn, tenant, false)?;
+    Ok(listed.into_iter().map(|listed| listed.schedule).collect())
+}
+
+/// The runs that are not over: of the schedules that labels chose, else of a tenant or of all, where
+/// a schedule that was archived meanwhile counts too.
+fn running(
+    ctx: &Context,
+    store: &Store,
+    args: &Args,
+    schedules: &[(Standing, Option<Slot>)],
+) -> Result<Vec<Run>> {
+    let tenant = match &args.tenant {
+        Some(given) => Some(cli::tenants::find(ctx, store.read(), given)?.id),
+        None => None,
+    };
     let filter = Filter {
         scope: tenant.map_or(Scope::All, Scope::Tenant),
         statuses: vec![Status::Queued, Status::Running],
@@ -164,6 +196,13 @@ fn running(ctx: &Context, store: &Store, tenant: Option<TenantId>) -> Result<Vec
     let mut runs = store::runs::list(store.read(), &filter)?;
     let readable = ctx.readable();
     runs.retain(|run| readable.contains(run.tenant_id));
+    if !args.labels.is_empty() {
+        let chosen: BTreeSet<_> = schedules
+            .iter()
+            .map(|(standing, _)| standing.schedule.id)
+            .collect();
+        runs.retain(|run| chosen.contains(&run.schedule_id));
+    }
     Ok(runs)
 }
 

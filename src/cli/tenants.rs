@@ -1,10 +1,10 @@
 //! `tenants`: the directories that are backed up, and how we sign in to them.
 
-mod add;
+pub(crate) mod add;
 mod check;
-mod credential;
-mod edit;
-mod remove;
+pub(crate) mod credential;
+pub(crate) mod edit;
+pub(crate) mod remove;
 mod show;
 
 use clap::Subcommand;
@@ -12,9 +12,9 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::audit::{Event, Outcome};
-use crate::cli::{closest, told};
+use crate::cli::told;
 use crate::context::Context;
-use crate::error::{Error, ExitCode, Result};
+use crate::error::{Error, ExitCode, Result, closest};
 use crate::store;
 use crate::tenant::{Tenant, TenantId};
 
@@ -35,7 +35,7 @@ pub enum Command {
 pub fn run(ctx: &Context, command: Command) -> Result<ExitCode> {
     match command {
         Command::Add(args) => add::run(ctx, args)?,
-        Command::List(_) => show::list(ctx)?,
+        Command::List(args) => show::list(ctx, &args)?,
         Command::Show(args) => show::show(ctx, &args)?,
         Command::Edit(args) => edit::run(ctx, args)?,
         Command::Remove(args) => remove::run(ctx, &args)?,

@@ -1,17 +1,15 @@
 //! `schedules add`: flags to a schedule, and what they mean in the next days.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use rusqlite::Transaction;
 
 use super::options::Options;
 use super::{event, require_free_name, reread, show, slots, slots_from_now};
 use crate::cli::tenants;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::retention::rules::Keep;
-use crate::schedule::Settings;
+use crate::schedule::{ScheduleId, Settings};
 use crate::store;
-use crate::tenant;
+use crate::tenant::{self, TenantId};
 
 /// Add a schedule to a tenant, and print its next three slots
 #[derive(Debug, clap::Args)]
@@ -54,29 +52,14 @@ pub(super) fn run(ctx: &Context, args: Args) -> Result<()> {
         Error::usage("a schedule needs to know when").hint("add --at HH:MM or --cron EXPRESSION")
     })?;
     let settings = Settings {
-        name: args.name,
-        recurrence,
-        timezone: "UTC".to_owned(),
-        policy_types: vec!["default".to_owned()],
-        exclude_types: Vec::new(),
-        include_foundations: true,
-        keep: Keep::default(),
-        grace: Duration::ZERO,
-        max_runtime: Duration::from_secs(3_600),
-        spread: Duration::ZERO,
-        labels: BTreeMap::new(),
         enabled: !args.disabled,
-        ping_url: None,
+        ..Settings::new(args.name, recurrence)
     };
     let settings = args.options.apply(ctx, settings)?;
-    let slots = slots_from_now(ctx, &settings)?;
     let store = ctx.store()?;
     let listed = store.write(|tx| {
         let tenant = tenants::find(ctx, tx, &args.tenant)?;
-        require_free_name(tx, tenant.id, &settings.name, None)?;
-        let id = store::schedules::insert(tx, tenant.id, &settings, &slots, ctx.now())?;
-        let details = show::settings_json(&settings);
-        store::audit::append(tx, &event(ctx, "schedule.add", tenant.id, id, details))?;
+        let id = insert(ctx, tx, tenant.id, &settings)?;
         reread(tx, id)
     })?;
     let schedule = &listed.schedule;
@@ -89,4 +72,22 @@ pub(super) fn run(ctx: &Context, args: Args) -> Result<()> {
         .line(format_args!("added {}{state}", schedule.described()))?;
     slots::print_next_three(ctx, schedule)?;
     ctx.ui.document(&show::json(ctx, &listed))
+}
+
+/// Adds a schedule whose settings were checked, with its audit event.
+///
+/// # Errors
+/// The name is taken in the tenant; the zone is unknown here.
+pub(crate) fn insert(
+    ctx: &Context,
+    tx: &Transaction<'_>,
+    tenant: TenantId,
+    settings: &Settings,
+) -> Result<ScheduleId> {
+    require_free_name(tx, tenant, &settings.name, None)?;
+    let slots = slots_from_now(ctx, settings)?;
+    let id = store::schedules::insert(tx, tenant, settings, &slots, ctx.now())?;
+    let details = show::settings_json(settings);
+    store::audit::append(tx, &event(ctx, "schedule.add", tenant, id, details))?;
+    Ok(id)
 }

@@ -1,5 +1,7 @@
 //! `schedules edit`: changes what is given and nothing else.
 
+use rusqlite::Transaction;
+
 use super::find::find_active;
 use super::options::{FLAGS, Options};
 use super::settle::Settled;
@@ -7,6 +9,7 @@ use super::{event, require_free_name, reread, settle, show, slots, slots_from_no
 use crate::audit;
 use crate::context::Context;
 use crate::error::Result;
+use crate::schedule::{Schedule, Settings};
 use crate::store;
 use crate::tenant;
 
@@ -60,27 +63,11 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<()> {
         if args.no_ping_url {
             settings.ping_url = None;
         }
-        if settings == before.settings {
-            return Ok((before.clone(), reread(tx, before.id)?, Settled::default()));
-        }
-        require_free_name(tx, before.tenant_id, &settings.name, Some(before.id))?;
-        store::schedules::update(tx, before.id, &settings)?;
-        let settled = if settings.recurrence == before.settings.recurrence
-            && settings.timezone == before.settings.timezone
-        {
+        let settled = if settings == before.settings {
             Settled::default()
         } else {
-            let settled = settle::settle(ctx, tx, &before)?;
-            store::schedules::set_slots(tx, before.id, &slots_from_now(ctx, &settings)?)?;
-            settled
+            change(ctx, tx, &before, &settings)?
         };
-        let (old, new) = (
-            show::settings_json(&before.settings),
-            show::settings_json(&settings),
-        );
-        let details = audit::changes(&old, &new);
-        let event = event(ctx, "schedule.edit", before.tenant_id, before.id, details);
-        store::audit::append(tx, &event)?;
         let after = reread(tx, before.id)?;
         Ok((before, after, settled))
     })?;
@@ -99,4 +86,33 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<()> {
         }
     }
     ctx.ui.document(&show::json(ctx, &after))
+}
+
+/// Gives a schedule other settings, which were checked, with its audit event. Slots begin anew where
+/// it is going to have others, and where it begins to have any.
+///
+/// # Errors
+/// The name is taken in the tenant; the zone is unknown here.
+pub(crate) fn change(
+    ctx: &Context,
+    tx: &Transaction<'_>,
+    before: &Schedule,
+    settings: &Settings,
+) -> Result<Settled> {
+    let old = &before.settings;
+    require_free_name(tx, before.tenant_id, &settings.name, Some(before.id))?;
+    store::schedules::update(tx, before.id, settings)?;
+    let same_slots = settings.recurrence == old.recurrence && settings.timezone == old.timezone;
+    let settled = if same_slots && settings.enabled == old.enabled {
+        Settled::default()
+    } else {
+        settle::settle(ctx, tx, before)?
+    };
+    if !same_slots || (settings.enabled && !old.enabled) {
+        store::schedules::set_slots(tx, before.id, &slots_from_now(ctx, settings)?)?;
+    }
+    let details = audit::changes(&show::settings_json(old), &show::settings_json(settings));
+    let event = event(ctx, "schedule.edit", before.tenant_id, before.id, details);
+    store::audit::append(tx, &event)?;
+    Ok(settled)
 }

@@ -6,9 +6,9 @@
 
 use rusqlite::Connection;
 
-use crate::cli::{closest, tenants, told};
+use crate::cli::{tenants, told};
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, closest};
 use crate::schedule::{Schedule, ScheduleId};
 use crate::store::schedules::{self, Listed};
 use crate::tenant::TenantId;

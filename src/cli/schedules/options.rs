@@ -13,11 +13,8 @@ use crate::http::address::Address;
 use crate::labels;
 use crate::policy::selection;
 use crate::recurrence::{Recurrence, parse_day};
-use crate::schedule::Settings;
+use crate::schedule::{Settings, check_max_runtime, check_spread, distinct};
 use crate::zone::Zone;
-
-/// The longest spread: a dispatch waits so long with the run in hand.
-const LONGEST_SPREAD: Duration = Duration::from_secs(86_400);
 
 /// What to back up, when, and how long to keep it.
 #[derive(Debug, Clone, clap::Args)]
@@ -131,10 +128,7 @@ impl Options {
         } else {
             days(&self.days)?
         };
-        if days.is_empty() {
-            return Recurrence::daily(times).map(Some);
-        }
-        Recurrence::weekly(times, days).map(Some)
+        Recurrence::on(times, days).map(Some)
     }
 
     /// `settings` with what is given, checked as a whole.
@@ -179,15 +173,9 @@ impl Options {
             .map(|label| labels::parse(label))
             .collect::<Result<_>>()?;
         labels::change(&mut settings.labels, &changes);
-        if settings.max_runtime.is_zero() {
-            return Err(Error::usage("a max runtime of nothing lets no run finish")
-                .hint("give --max-runtime at least 1s"));
-        }
-        if self.spread.is_some() && settings.spread > LONGEST_SPREAD {
-            return Err(
-                Error::usage("a run cannot start more than a day after its slot")
-                    .hint("give --spread at most 24h"),
-            );
+        check_max_runtime(settings.max_runtime)?;
+        if self.spread.is_some() {
+            check_spread(settings.spread)?;
         }
         self.check_types(&settings)?;
         Ok(settings)
@@ -207,30 +195,13 @@ impl Options {
     }
 }
 
-/// Days as typed; all seven are none in particular.
 fn days(words: &[String]) -> Result<Vec<Weekday>> {
-    let mut days: Vec<Weekday> = words
-        .iter()
-        .map(|word| parse_day(word.trim()))
-        .collect::<Result<_>>()?;
-    days.sort_by_key(Weekday::number_from_monday);
-    days.dedup();
-    if days.len() == 7 {
-        days.clear();
-    }
-    Ok(days)
+    words.iter().map(|word| parse_day(word.trim())).collect()
 }
 
 /// Keys as typed, each once.
 fn keys(words: &[String]) -> Vec<String> {
-    let mut keys: Vec<String> = Vec::with_capacity(words.len());
-    for word in words {
-        let key = word.trim();
-        if !keys.iter().any(|known| known == key) {
-            keys.push(key.to_owned());
-        }
-    }
-    keys
+    distinct(words.iter().map(|word| word.trim().to_owned()))
 }
 
 fn set_duration(field: &mut Duration, flag: &str, given: Option<&str>) -> Result<()> {

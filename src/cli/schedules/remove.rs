@@ -1,12 +1,13 @@
-//! `schedules remove` archives, with `--purge` deletes; `schedules restore` brings an archived one
+//! `schedules remove` archives, with `--purge` deletes; `schedules restore` brings archived ones
 //! back.
 
 use rusqlite::{Connection, Transaction};
 use serde_json::json;
 
+use super::choice::{Pool, Which};
 use super::find::{Prefer, find};
 use super::settle::Settled;
-use super::{event, find_all, require_free_name, reread, settle, show, slots, slots_from_now};
+use super::{event, require_free_name, reread, settle, show, slots, slots_from_now};
 use crate::cli::require_yes;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
@@ -14,14 +15,21 @@ use crate::schedule::Schedule;
 use crate::store;
 
 /// Archive schedules; their history and backup sets stay
+///
+/// All that are named or chosen, or none of them. With --purge those that are archived are chosen
+/// from, else the others.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(
+    override_usage = "tenantpilot schedules remove [OPTIONS] <SCHEDULE>...
+       tenantpilot schedules remove [OPTIONS] <--tenant <TENANT>|--label <K=V>|--all>...",
+    after_help = "Examples:
   tenantpilot schedules remove contoso/nightly
-  tenantpilot schedules remove contoso/nightly --purge --yes")]
+  tenantpilot schedules remove contoso/nightly --purge --yes
+  tenantpilot schedules remove --label env=test --yes"
+)]
 pub struct RemoveArgs {
-    /// The schedules: ids, names, or TENANT/NAME
-    #[arg(value_name = "SCHEDULE", required = true)]
-    schedules: Vec<String>,
+    #[command(flatten)]
+    which: Which,
 
     /// Delete archived schedules that have no backup sets, with their history
     #[arg(long)]
@@ -32,24 +40,30 @@ pub struct RemoveArgs {
     yes: bool,
 }
 
-/// Bring an archived schedule back; its slots begin with the next minute
+/// Bring archived schedules back; their slots begin with the next minute
+///
+/// All that are named or chosen, or none of them.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  tenantpilot schedules restore contoso/nightly")]
+#[command(
+    override_usage = "tenantpilot schedules restore [OPTIONS] <SCHEDULE>...
+       tenantpilot schedules restore [OPTIONS] <--tenant <TENANT>|--label <K=V>|--all>...",
+    after_help = "Examples:
+  tenantpilot schedules restore contoso/nightly
+  tenantpilot schedules restore --tenant contoso"
+)]
 pub struct RestoreArgs {
-    /// The schedule: its id, name, or TENANT/NAME
-    #[arg(value_name = "SCHEDULE")]
-    schedule: String,
+    #[command(flatten)]
+    which: Which,
 }
 
 pub(super) fn remove(ctx: &Context, args: &RemoveArgs) -> Result<()> {
     let store = ctx.store()?;
-    let prefer = if args.purge {
-        Prefer::Archived
+    let (prefer, pool) = if args.purge {
+        (Prefer::Archived, Pool::Archived)
     } else {
-        Prefer::Active
+        (Prefer::Active, Pool::Active)
     };
-    let found = find_all(&args.schedules, |given| {
+    let found = args.which.choose(ctx, store.read(), pool, |given| {
         Ok(find(ctx, store.read(), given, prefer)?.schedule)
     })?;
     if args.purge {
@@ -57,9 +71,8 @@ pub(super) fn remove(ctx: &Context, args: &RemoveArgs) -> Result<()> {
             refuse_purge(store.read(), schedule)?;
         }
     }
-    let named: Vec<String> = found.iter().map(Schedule::described).collect();
     let deed = if args.purge { "delete" } else { "archive" };
-    require_yes(ctx, args.yes, &format!("{deed} {}", named.join(", ")))?;
+    require_yes(ctx, args.yes, &format!("{deed} {}", named(&found)))?;
     let removed = store.write(|tx| {
         found
             .iter()
@@ -94,7 +107,8 @@ pub(super) fn remove(ctx: &Context, args: &RemoveArgs) -> Result<()> {
     ctx.ui.items(&items)
 }
 
-fn archive(ctx: &Context, tx: &Transaction<'_>, schedule: &Schedule) -> Result<Settled> {
+/// Archives a schedule, with its audit event; what it missed until now is recorded first.
+pub(crate) fn archive(ctx: &Context, tx: &Transaction<'_>, schedule: &Schedule) -> Result<Settled> {
     if schedule.archived_at.is_some() {
         return Ok(Settled::default());
     }
@@ -147,26 +161,56 @@ fn refuse_purge(conn: &Connection, schedule: &Schedule) -> Result<()> {
 
 pub(super) fn restore(ctx: &Context, args: &RestoreArgs) -> Result<()> {
     let store = ctx.store()?;
-    let (before, after) = store.write(|tx| {
-        let before = find(ctx, tx, &args.schedule, Prefer::Archived)?.schedule;
-        if before.archived_at.is_some() {
-            bring_back(ctx, tx, &before)?;
-        }
-        let after = reread(tx, before.id)?;
-        Ok((before, after))
+    let restored = store.write(|tx| {
+        let find = |given: &str| Ok(find(ctx, tx, given, Prefer::Archived)?.schedule);
+        args.which
+            .choose(ctx, tx, Pool::Archived, find)?
+            .into_iter()
+            .map(|before| {
+                if before.archived_at.is_some() {
+                    bring_back(ctx, tx, &before)?;
+                }
+                let after = reread(tx, before.id)?;
+                Ok((before, after))
+            })
+            .collect::<Result<Vec<_>>>()
     })?;
-    if before.archived_at.is_some() {
-        ctx.ui
-            .line(format_args!("restored {}", before.described()))?;
-        slots::print_next_three(ctx, &after.schedule)?;
-    } else {
-        ctx.ui
-            .line(format_args!("{} is not archived", before.described()))?;
+    for (before, _) in &restored {
+        if before.archived_at.is_some() {
+            ctx.ui
+                .line(format_args!("restored {}", before.described()))?;
+        } else {
+            ctx.ui
+                .line(format_args!("{} is not archived", before.described()))?;
+        }
     }
-    ctx.ui.document(&show::json(ctx, &after))
+    if let [(before, after)] = restored.as_slice()
+        && before.archived_at.is_some()
+    {
+        slots::print_next_three(ctx, &after.schedule)?;
+    }
+    let items: Vec<_> = restored
+        .iter()
+        .map(|(_, after)| show::json(ctx, after))
+        .collect();
+    ctx.ui.items(&items)
 }
 
-fn bring_back(ctx: &Context, tx: &Transaction<'_>, schedule: &Schedule) -> Result<()> {
+/// Schedules for a question: a few by name, of many how many more.
+fn named(schedules: &[Schedule]) -> String {
+    let (told, more) = schedules.split_at(schedules.len().min(5));
+    let told: Vec<String> = told.iter().map(Schedule::described).collect();
+    match more.len() {
+        0 => told.join(", "),
+        more => format!("{} and {more} more", told.join(", ")),
+    }
+}
+
+/// Brings an archived schedule back, with its audit event.
+///
+/// # Errors
+/// Its tenant was removed, its name is taken, or its zone is unknown here.
+pub(crate) fn bring_back(ctx: &Context, tx: &Transaction<'_>, schedule: &Schedule) -> Result<()> {
     if !store::schedules::has_tenant(tx, schedule)? {
         return Err(Error::usage(format!(
             "cannot restore {}: the tenant was removed",

@@ -15,7 +15,7 @@ use crate::zone::Zone;
 
 /// What happens to slots of the old rule.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Settled {
+pub(crate) struct Settled {
     /// Those that passed without a dispatch, as far as they were recorded now.
     missed: Option<Missed>,
     /// The one of the present minute, which no dispatch has started.
@@ -54,7 +54,7 @@ pub(super) fn settle(ctx: &Context, tx: &Transaction<'_>, schedule: &Schedule) -
 }
 
 /// Says what was missed, and what is going to be.
-pub(super) fn tell(ctx: &Context, schedule: &Schedule, settled: Settled) {
+pub(crate) fn tell(ctx: &Context, schedule: &Schedule, settled: Settled) {
     if let Some(missed) = settled.missed {
         ctx.ui.warn(format_args!(
             "{} missed {} until now, the newest at {}; recorded as skipped",

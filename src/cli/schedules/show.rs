@@ -3,7 +3,8 @@
 use chrono::{DateTime, Datelike as _, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
-use super::find::{Prefer, find, readable};
+use super::choice::matching;
+use super::find::{Prefer, find};
 use super::slots::{LAST_YEAR, Zones, local_text};
 use crate::cli::keep::{rules_json, rules_text};
 use crate::cli::tenants;
@@ -11,7 +12,7 @@ use crate::context::Context;
 use crate::duration;
 use crate::error::Result;
 use crate::http::address::Address;
-use crate::labels;
+use crate::labels::{self, Wanted};
 use crate::policy::selection;
 use crate::recurrence::Recurrence;
 use crate::role::Action;
@@ -30,6 +31,10 @@ pub struct ListArgs {
     #[arg(long, value_name = "TENANT")]
     tenant: Option<String>,
 
+    /// Only those that have this label or whose tenant has it; given several times, each has to match
+    #[arg(long = "label", value_name = "K=V")]
+    labels: Vec<String>,
+
     /// Archived ones too
     #[arg(long)]
     archived: bool,
@@ -47,11 +52,12 @@ pub struct ShowArgs {
 
 pub(super) fn list(ctx: &Context, args: &ListArgs) -> Result<()> {
     let store = ctx.store()?;
+    let wanted = Wanted::parse(&args.labels)?;
     let tenant = match &args.tenant {
         Some(given) => Some(tenants::find(ctx, store.read(), given)?.id),
         None => None,
     };
-    let listed = readable(ctx, store.read(), tenant, args.archived)?;
+    let listed = matching(ctx, store.read(), tenant, &wanted, args.archived)?;
     let mut zones = Zones::new(ctx);
     let mut table = Table::new(&[
         "ID", "TENANT", "NAME", "STATE", "WHEN", "ZONE", "NEXT", "LAST",

@@ -8,12 +8,14 @@ use std::time::Duration;
 use chrono::{DateTime, Datelike as _, NaiveDateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::find::{find_active, readable};
+use super::choice::matching;
+use super::find::find_active;
 use crate::cli;
 use crate::cli::tenants;
 use crate::context::Context;
 use crate::duration;
 use crate::error::{Error, Result};
+use crate::labels::Wanted;
 use crate::recurrence::{Note, Occurrence};
 use crate::schedule::Schedule;
 use crate::slot::Slot;
@@ -67,6 +69,11 @@ pub struct UpcomingArgs {
     /// Only those of this tenant: its name or id
     #[arg(long, value_name = "TENANT")]
     tenant: Option<String>,
+
+    /// Only of schedules that have this label or whose tenant has it; given several times,
+    /// each has to match
+    #[arg(long = "label", value_name = "K=V")]
+    labels: Vec<String>,
 }
 
 /// Zones by name, each loaded once.
@@ -146,6 +153,7 @@ pub(super) fn upcoming(ctx: &Context, args: &UpcomingArgs) -> Result<()> {
         .ok()
         .and_then(|within| ctx.now().checked_add_signed(within))
         .ok_or_else(|| Error::usage(format!("{} is too far ahead", args.within)))?;
+    let wanted = Wanted::parse(&args.labels)?;
     let store = ctx.store()?;
     let tenant = match &args.tenant {
         Some(given) => Some(tenants::find(ctx, store.read(), given)?.id),
@@ -153,7 +161,7 @@ pub(super) fn upcoming(ctx: &Context, args: &UpcomingArgs) -> Result<()> {
     };
     let mut zones = Zones::new(ctx);
     let mut entries = Vec::new();
-    for listed in readable(ctx, store.read(), tenant, false)? {
+    for listed in matching(ctx, store.read(), tenant, &wanted, false)? {
         let schedule = listed.schedule;
         if schedule.settings.enabled {
             let zone = zones.of(&schedule)?;

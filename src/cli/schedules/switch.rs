@@ -1,42 +1,56 @@
-//! `schedules enable` and `schedules disable`: all that are named, or none.
+//! `schedules enable` and `schedules disable`: all that are chosen, or none.
 
 use serde_json::json;
 
+use super::choice::{Pool, Which};
 use super::find::find_active;
 use super::settle::Settled;
-use super::{event, find_all, reread, settle, show, slots_from_now};
+use super::{event, reread, settle, show, slots_from_now};
 use crate::context::Context;
 use crate::error::Result;
 use crate::schedule::{Schedule, Settings};
 use crate::store::{self, schedules::Listed};
 
 /// Enable schedules; their slots begin with the next minute
+///
+/// All that are named or chosen, or none of them.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  tenantpilot schedules enable nightly
-  tenantpilot schedules enable contoso/nightly fabrikam/nightly")]
+#[command(
+    override_usage = "tenantpilot schedules enable [OPTIONS] <SCHEDULE>...
+       tenantpilot schedules enable [OPTIONS] <--tenant <TENANT>|--label <K=V>|--all>...",
+    after_help = "Examples:
+  tenantpilot schedules enable contoso/nightly fabrikam/nightly
+  tenantpilot schedules enable --label wave=2"
+)]
 pub struct EnableArgs {
-    /// The schedules: ids, names, or TENANT/NAME
-    #[arg(value_name = "SCHEDULE", required = true)]
-    schedules: Vec<String>,
+    #[command(flatten)]
+    which: Which,
 }
 
 /// Disable schedules; nothing is started, and nothing counts as missed
+///
+/// All that are named or chosen, or none of them. A run that was claimed before and waits for its turn
+/// or its offset still starts.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  tenantpilot schedules disable contoso/nightly")]
+#[command(
+    override_usage = "tenantpilot schedules disable [OPTIONS] <SCHEDULE>...
+       tenantpilot schedules disable [OPTIONS] <--tenant <TENANT>|--label <K=V>|--all>...",
+    after_help = "Examples:
+  tenantpilot schedules disable contoso/nightly
+  tenantpilot schedules disable --tenant contoso
+  tenantpilot schedules disable --label env=test --label site=oslo"
+)]
 pub struct DisableArgs {
-    /// The schedules: ids, names, or TENANT/NAME
-    #[arg(value_name = "SCHEDULE", required = true)]
-    schedules: Vec<String>,
+    #[command(flatten)]
+    which: Which,
 }
 
 pub(super) fn enable(ctx: &Context, args: &EnableArgs) -> Result<()> {
-    switch(ctx, &args.schedules, true)
+    switch(ctx, &args.which, true)
 }
 
 pub(super) fn disable(ctx: &Context, args: &DisableArgs) -> Result<()> {
-    switch(ctx, &args.schedules, false)
+    switch(ctx, &args.which, false)
 }
 
 /// What became of one.
@@ -46,10 +60,11 @@ struct Switched {
     settled: Settled,
 }
 
-fn switch(ctx: &Context, given: &[String], enabled: bool) -> Result<()> {
+fn switch(ctx: &Context, which: &Which, enabled: bool) -> Result<()> {
     let store = ctx.store()?;
     let switched = store.write(|tx| {
-        find_all(given, |given| find_active(ctx, tx, given))?
+        which
+            .choose(ctx, tx, Pool::Active, |given| find_active(ctx, tx, given))?
             .into_iter()
             .map(|schedule| switch_one(ctx, tx, schedule, enabled))
             .collect::<Result<Vec<_>>>()

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rusqlite::Transaction;
+
 use super::credential::{CredentialArgs, check_client_id};
 use super::{event, require_free_name, show};
 use crate::context::Context;
@@ -9,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::graph::cloud::Cloud;
 use crate::labels;
 use crate::store;
-use crate::tenant::{self, Settings, Tenant, address};
+use crate::tenant::{self, Settings, Tenant, TenantId, address};
 
 /// Add a tenant, and make the database if there is none
 #[derive(Debug, clap::Args)]
@@ -64,13 +66,7 @@ pub(super) fn run(ctx: &Context, args: Args) -> Result<()> {
     // Everything that can be refused is refused before a database is made.
     let settings = settings(ctx, args)?;
     let store = ctx.store_or_new()?;
-    let id = store.write(|tx| {
-        require_free_name(tx, &settings.name, None)?;
-        let id = store::tenants::insert(tx, &settings, ctx.now())?;
-        let details = show::settings_json(&settings);
-        store::audit::append(tx, &event(ctx, "tenant.add", id, details))?;
-        Ok(id)
-    })?;
+    let id = store.write(|tx| insert(ctx, tx, &settings))?;
     let tenant = Tenant {
         id,
         settings,
@@ -79,6 +75,18 @@ pub(super) fn run(ctx: &Context, args: Args) -> Result<()> {
     ctx.ui
         .line(format_args!("added {}", super::described(&tenant)))?;
     ctx.ui.document(&show::json(&tenant))
+}
+
+/// Adds a tenant whose settings were checked, with its audit event.
+///
+/// # Errors
+/// The name is taken.
+pub(crate) fn insert(ctx: &Context, tx: &Transaction<'_>, settings: &Settings) -> Result<TenantId> {
+    require_free_name(tx, &settings.name, None)?;
+    let id = store::tenants::insert(tx, settings, ctx.now())?;
+    let details = show::settings_json(settings);
+    store::audit::append(tx, &event(ctx, "tenant.add", id, details))?;
+    Ok(id)
 }
 
 fn settings(ctx: &Context, args: Args) -> Result<Settings> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::secret;
-use crate::tenant::{Credential, Settings, address};
+use crate::tenant::{Application, Credential, Settings};
 
 /// The flags of a credential, for groups that name them.
 pub(super) const FLAGS: [&str; 8] = [
@@ -71,17 +71,7 @@ impl CredentialArgs {
     pub(super) fn credential(self, ctx: &Context) -> Result<Credential> {
         let credential = self.only()?;
         check_values(&credential)?;
-        secret::check_credential(&credential, ctx.now())?;
-        if let Credential::SecretEnv(variable) = &credential
-            && !secret::is_set(variable)
-        {
-            ctx.ui.warn(format!(
-                "environment variable {variable} is not set now; it has to be where runs start, e.g. in the crontab"
-            ));
-        }
-        if let Some(warning) = secret::certificate::warning(&credential, ctx.now()) {
-            ctx.ui.warn(warning);
-        }
+        look_at(ctx, &credential)?;
         Ok(credential)
     }
 
@@ -116,41 +106,53 @@ impl CredentialArgs {
     }
 }
 
+/// Looks whether a credential can be used as far as that can be told here, and warns of what cannot
+/// be told or is going to end.
+///
+/// # Errors
+/// A file that is not there or that others can read, a certificate that does not fit its key or has
+/// expired, a command that cannot be split into words.
+pub(crate) fn look_at(ctx: &Context, credential: &Credential) -> Result<()> {
+    secret::check_credential(credential, ctx.now())?;
+    if let Credential::SecretEnv(variable) = credential
+        && !secret::is_set(variable)
+    {
+        ctx.ui.warn(format!(
+            "environment variable {variable} is not set now; it has to be where runs start, e.g. in the crontab"
+        ));
+    }
+    if let Some(warning) = secret::certificate::warning(credential, ctx.now()) {
+        ctx.ui.warn(warning);
+    }
+    Ok(())
+}
+
 /// Checks that the tenant has a client id, or a managed identity, which needs none.
 ///
 /// # Errors
 /// Neither, or both.
 pub(super) fn check_client_id(settings: &Settings) -> Result<()> {
-    match (&settings.credential, &settings.client_id) {
-        (Credential::ManagedIdentity(_), Some(_)) => Err(Error::usage(
+    match settings.application() {
+        Application::Fits => Ok(()),
+        Application::Superfluous => Err(Error::usage(
             "--client-id is the application of the other credentials; a managed identity has its own",
         )
         .hint("leave --client-id out; for a user-assigned identity: --managed-identity CLIENT_ID")),
-        (Credential::ManagedIdentity(_), None) | (_, Some(_)) => Ok(()),
-        (credential, None) => Err(Error::usage(format!(
+        Application::Missing => Err(Error::usage(format!(
             "--{} needs the application that signs in",
-            credential.kind()
+            settings.credential.kind()
         ))
         .hint("add --client-id GUID: the application (client) id of the app registration")),
     }
 }
 
 fn check_values(credential: &Credential) -> Result<()> {
-    let word = |what: &str, text: &str| {
-        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Ok(());
-        }
-        Err(Error::usage(format!("{what} {text:?} cannot be one")))
-    };
-    match credential {
-        Credential::ManagedIdentity(Some(id)) => address::check_client_id(id).map_err(|_| {
-            Error::usage(format!("client id {id:?} of the managed identity is not a GUID"))
-                .hint("the name of the tenant comes first: tenantpilot tenants add NAME … --managed-identity [CLIENT_ID]")
-        }),
-        Credential::GithubOidc(Some(audience)) => word("audience", audience),
-        Credential::AzurePipelinesOidc(id) => word("service connection id", id),
-        _ => Ok(()),
-    }
+    credential.check().map_err(|error| match credential {
+        Credential::ManagedIdentity(_) => error.hint(
+            "the name of the tenant comes first: tenantpilot tenants add NAME … --managed-identity [CLIENT_ID]",
+        ),
+        _ => error,
+    })
 }
 
 /// The path from the root: cron starts in another folder than this one.

@@ -1,5 +1,7 @@
 //! `tenants edit`: changes what is given and nothing else.
 
+use rusqlite::Transaction;
+
 use super::add::cloud;
 use super::credential::{CredentialArgs, FLAGS, check_client_id};
 use super::{described, event, find, require_free_name, show};
@@ -68,13 +70,7 @@ pub(super) fn run(ctx: &Context, args: Args) -> Result<()> {
         };
         if after != before {
             check_client_id(&after.settings)?;
-            require_free_name(tx, after.name(), Some(after.id))?;
-            store::tenants::update(tx, after.id, &after.settings)?;
-            let details = audit::changes(
-                &show::settings_json(&before.settings),
-                &show::settings_json(&after.settings),
-            );
-            store::audit::append(tx, &event(ctx, "tenant.edit", after.id, details))?;
+            self::change(ctx, tx, &before, &after.settings)?;
         }
         Ok((before, after))
     })?;
@@ -85,6 +81,23 @@ pub(super) fn run(ctx: &Context, args: Args) -> Result<()> {
         ctx.ui.line(format_args!("changed {}", described(&after)))?;
     }
     ctx.ui.document(&show::json(&after))
+}
+
+/// Gives a tenant other settings, which were checked, with its audit event.
+///
+/// # Errors
+/// The name is taken.
+pub(crate) fn change(
+    ctx: &Context,
+    tx: &Transaction<'_>,
+    before: &Tenant,
+    settings: &Settings,
+) -> Result<()> {
+    require_free_name(tx, &settings.name, Some(before.id))?;
+    store::tenants::update(tx, before.id, settings)?;
+    let (old, new) = (&before.settings, settings);
+    let details = audit::changes(&show::settings_json(old), &show::settings_json(new));
+    store::audit::append(tx, &event(ctx, "tenant.edit", before.id, details)).map(drop)
 }
 
 /// What is to change, checked.

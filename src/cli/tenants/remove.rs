@@ -1,5 +1,6 @@
 //! `tenants remove`: takes a tenant off the list once nothing hangs on it any more.
 
+use rusqlite::Transaction;
 use serde_json::json;
 
 use super::{described, event, find};
@@ -31,14 +32,22 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<()> {
     store.write(|tx| {
         // Between the question and the answer something may have been added.
         let tenant = find(ctx, tx, &tenant.id.0.to_string())?;
-        refuse_in_use(&tenant, &store::tenants::in_use(tx, tenant.id)?)?;
-        store::tenants::remove(tx, tenant.id, ctx.now())?;
-        let details = json!({ "name": tenant.name() });
-        store::audit::append(tx, &event(ctx, "tenant.remove", tenant.id, details))
+        take_off(ctx, tx, &tenant)
     })?;
     ctx.ui
         .line(format_args!("removed {}", described(&tenant)))?;
     ctx.ui.document(&super::show::json(&tenant))
+}
+
+/// Takes a tenant off the list, with its audit event.
+///
+/// # Errors
+/// Something hangs on it.
+pub(crate) fn take_off(ctx: &Context, tx: &Transaction<'_>, tenant: &Tenant) -> Result<()> {
+    refuse_in_use(tenant, &store::tenants::in_use(tx, tenant.id)?)?;
+    store::tenants::remove(tx, tenant.id, ctx.now())?;
+    let details = json!({ "name": tenant.name() });
+    store::audit::append(tx, &event(ctx, "tenant.remove", tenant.id, details)).map(drop)
 }
 
 fn refuse_in_use(tenant: &Tenant, in_use: &InUse) -> Result<()> {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::find;
 use crate::context::Context;
 use crate::error::Result;
+use crate::labels::Wanted;
 use crate::secret::certificate::{Certificate, Facts};
 use crate::tenant::{Credential, Settings, Tenant};
 use crate::ui::table::Table;
@@ -15,7 +16,11 @@ use crate::ui::table::Table;
 #[command(after_help = "Examples:
   tenantpilot tenants list
   tenantpilot tenants list --json | jq -r '.items[].name'")]
-pub struct ListArgs {}
+pub struct ListArgs {
+    /// Only those that have this label; given several times, each has to match
+    #[arg(long = "label", value_name = "K=V")]
+    labels: Vec<String>,
+}
 
 /// Show one tenant
 #[derive(Debug, clap::Args)]
@@ -27,8 +32,10 @@ pub struct ShowArgs {
     tenant: String,
 }
 
-pub(super) fn list(ctx: &Context) -> Result<()> {
-    let tenants = super::readable(ctx, ctx.store()?.read())?;
+pub(super) fn list(ctx: &Context, args: &ListArgs) -> Result<()> {
+    let wanted = Wanted::parse(&args.labels)?;
+    let mut tenants = super::readable(ctx, ctx.store()?.read())?;
+    tenants.retain(|tenant| wanted.are_in(&[&tenant.settings.labels]));
     let mut table = Table::new(&["ID", "NAME", "DIRECTORY", "CLOUD", "CREDENTIAL", "LABELS"])
         .whole(&["ID", "CLOUD"]);
     for Tenant { id, settings, .. } in &tenants {
