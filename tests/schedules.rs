@@ -84,6 +84,7 @@ fn a_schedule_with_defaults_has_them_all() {
             "grace_s": 0,
             "max_runtime_s": 3600,
             "spread_s": 0,
+            "spread_offset_s": 0,
             "labels": {},
             "ping": null,
             "ping_url": null,

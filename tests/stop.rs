@@ -58,6 +58,36 @@ fn a_signal_cancels_what_runs_and_what_waits() {
 }
 
 #[test]
+fn a_signal_cancels_a_run_that_waits_for_its_offset() {
+    let fleet = Fleet::new();
+    // Of a day the schedule with the id 1 waits 14 hours.
+    fleet.add(
+        "nightly",
+        "contoso",
+        &["--spread", "24h", "--max-runtime", "1s"],
+    );
+    let shown = fleet.env.json(&["schedules", "show", "nightly"]);
+    assert_eq!(shown["spread_offset_s"], 53_398);
+    let text = fleet.env.run(&["schedules", "show", "nightly"]).ok();
+    assert!(
+        text.contains("1d: starts 14h 49m after each slot"),
+        "{text}"
+    );
+    let slots = fleet.slots(1, 2);
+    let dispatch = fleet.start(&slots[0], &[]);
+    fleet.await_status(1, "queued");
+    let begun = Instant::now();
+    dispatch.signal("TERM");
+    dispatch.end_within(SOON).fails(143);
+    assert!(begun.elapsed() < SOON);
+    assert_eq!(fleet.outcomes(), [outcome(1, "canceled", "CANCELED")]);
+    fleet.assert_sound();
+    // By hand nothing is waited for.
+    fleet.env.run(&["run", "nightly", "--quiet"]).ok();
+    assert_eq!(fleet.outcomes()[1], outcome(1, "success", "-"));
+}
+
+#[test]
 fn a_signal_ends_a_manual_run_and_one_that_waits() {
     let fleet = Fleet::nightly();
     fleet.hang(DIRECTORY);

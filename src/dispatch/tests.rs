@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use tempfile::TempDir;
 
 use super::*;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, FixedClock, SystemClock};
 use crate::graph::client::Connector;
 use crate::graph::cloud::Cloud;
 use crate::lock::Locks;
@@ -19,7 +19,7 @@ use crate::monitoring::ping::Pings;
 use crate::progress::Progress;
 use crate::recurrence::tests::daily;
 use crate::run::{Ending, ErrorCode, Status, Trigger};
-use crate::schedule::{Schedule, ScheduleId, Settings};
+use crate::schedule::{Schedule, ScheduleId, Settings, spread_offset};
 use crate::stop::Stop;
 use crate::store::runs::NewRun;
 use crate::store::schedules::Slots;
@@ -353,4 +353,32 @@ fn a_missed_slot_beside_one_that_has_a_run_is_told() {
     let only = slot().plus_minutes(DAY);
     assert_eq!(missed.len(), 1);
     assert_eq!((missed[0].newest, missed[0].count), (only, 1));
+}
+
+#[test]
+fn three_hundred_schedules_of_one_minute_all_run_each_at_its_offset() {
+    let mut place = Place::new(300, usize::MAX);
+    let spread = Duration::from_secs(1800);
+    let sql = "UPDATE schedules SET spread_s = 1800, max_runtime_s = 1";
+    place.store.read().execute(sql, []).unwrap();
+    let clock = Arc::new(FixedClock::new(slot().instant()));
+    place.means.clock = clock.clone();
+    // One at a time: a run that waited in the place of another would have it start late.
+    let report = dispatch(&place.means, slot(), 1).unwrap();
+    assert_eq!(report.executed.len(), 300);
+    let latest = (1..=300)
+        .map(|id| spread_offset(ScheduleId(id), spread))
+        .max();
+    assert_eq!(clock.slept().iter().sum::<Duration>(), latest.unwrap());
+    for run in report.executed {
+        let run = store::runs::get(place.store.read(), run.run_id).unwrap();
+        let offset = spread_offset(run.schedule_id, spread);
+        assert_eq!(run.started_at, Some(slot().instant() + offset), "{run:?}");
+        assert_eq!(run.scheduled_for, Some(slot()), "{run:?}");
+        assert_eq!(
+            run.duration_ms,
+            Some(0),
+            "the wait counts for nothing: {run:?}"
+        );
+    }
 }

@@ -68,6 +68,11 @@ pub(super) struct Options {
     max_runtime: Option<String>,
 
     /// Start at a fixed offset of up to this after each slot, e.g. 10m; at most 24h [default: 0s]
+    ///
+    /// So that hundreds of schedules at 02:00 do not start in one second. The offset comes from the
+    /// schedule's id, is the same each time, and is told by `schedules show`. The run waits it out, and
+    /// counts as queued: it takes none of --jobs and nothing of --max-runtime, and its time stays that of
+    /// the slot. A late start within --grace waits as well; `run` and `retry` do not.
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     spread: Option<String>,
 

@@ -16,7 +16,7 @@ use crate::labels::{self, Wanted};
 use crate::policy::selection;
 use crate::recurrence::Recurrence;
 use crate::role::Action;
-use crate::schedule::{Schedule, Settings};
+use crate::schedule::{Schedule, Settings, spread_offset};
 use crate::slot::Slot;
 use crate::store::schedules::Listed;
 use crate::ui::table::Table;
@@ -108,7 +108,7 @@ pub(super) fn show(ctx: &Context, args: &ShowArgs) -> Result<()> {
         ("keep", rules_text(&schedule.rules)),
         ("grace", duration::format(settings.grace)),
         ("max runtime", duration::format(settings.max_runtime)),
-        ("spread", duration::format(settings.spread)),
+        ("spread", spread_text(schedule)),
         ("ping", shortened(settings).unwrap_or_default()),
         ("labels", labels::text(&settings.labels)),
         ("created at", rfc3339(schedule.created_at)),
@@ -138,6 +138,8 @@ fn json_with(ctx: &Context, listed: &Listed, next: Option<Slot>) -> Value {
     for (name, value) in rules_json(&schedule.rules) {
         object[name] = value;
     }
+    let offset = spread_offset(schedule.id, schedule.settings.spread);
+    object["spread_offset_s"] = json!(offset.as_secs());
     object["id"] = json!(schedule.id.0);
     object["tenant"] = json!(schedule.tenant);
     object["archived_at"] = json!(schedule.archived_at.map(rfc3339));
@@ -258,6 +260,20 @@ fn when(rule: &Recurrence) -> String {
         days.join(",")
     };
     format!("{days} {}", times.join(" "))
+}
+
+/// The spread for people, with what of it is this schedule's.
+fn spread_text(schedule: &Schedule) -> String {
+    let spread = schedule.settings.spread;
+    if spread.is_zero() {
+        return duration::format(spread);
+    }
+    let offset = duration::about(spread_offset(schedule.id, spread));
+    let offset = if offset.is_empty() { "0s" } else { &offset };
+    format!(
+        "{}: starts {offset} after each slot",
+        duration::format(spread)
+    )
 }
 
 fn yes_or_no(fact: bool) -> String {
