@@ -13,6 +13,7 @@ pub mod db;
 pub mod dispatch;
 pub mod doctor;
 mod findings;
+pub mod fleet;
 pub mod history;
 pub mod keep;
 pub mod notifications;
@@ -155,6 +156,8 @@ pub enum Command {
     #[command(subcommand)]
     Roles(roles::Command),
     #[command(subcommand)]
+    Fleet(fleet::Command),
+    #[command(subcommand)]
     PolicyTypes(policy_types::Command),
     #[command(subcommand)]
     Db(db::Command),
@@ -293,6 +296,7 @@ fn carry_out(ctx: &Context, command: Command) -> Result<ExitCode> {
         Command::Audit(command) => audit::run(ctx, &command),
         Command::Notifications(args) => notifications::run(ctx, &args),
         Command::Roles(command) => roles::run(ctx, &command),
+        Command::Fleet(command) => fleet::run(ctx, &command),
         Command::Db(command) => db::run(ctx, &command),
         Command::PolicyTypes(command) => policy_types::run(ctx, &command),
         Command::Completions(args) => completions::run(ctx, &args),

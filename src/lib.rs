@@ -38,6 +38,7 @@ pub mod duration;
 pub mod error;
 pub mod export;
 pub mod finding;
+pub mod fleet;
 pub mod graph;
 pub mod http;
 pub mod import;

@@ -126,6 +126,9 @@ impl Place {
         let sql = self.fleet.env.sql();
         let halves: i64 = sql.query_row(halves, [], |row| row.get(0)).unwrap();
         assert_eq!(halves, 0, "{said}");
+        let of_file = "SELECT count(*) FROM schedules WHERE name LIKE 'more-%'";
+        let of_file: i64 = sql.query_row(of_file, [], |row| row.get(0)).unwrap();
+        assert!(of_file == 0 || of_file == 2, "half of a fleet file: {said}");
     }
 
     /// Has the fault strike at each `stride`-th call, from the `first` on, until it finds none
@@ -246,10 +249,21 @@ fn commands(place: &Place) -> Vec<Command> {
         plain("schedules edit nightly --keep-last 7 --quiet"),
         plain("tenants edit contoso --label site=berlin"),
         plain("db compact"),
+        plain(&format!("fleet apply {} --yes", fleet_file(place))),
         making(&["db", "backup"], "copy.db"),
         making(&["backups", "export", "2", "--to"], "set"),
         making(&["backups", "export", "2", "--to"], "set.tar.zst"),
     ]
+}
+
+/// A fleet file that adds two schedules to what is there.
+fn fleet_file(place: &Place) -> String {
+    let env = &place.fleet.env;
+    let mut text = env.run(&["fleet", "export"]).ok();
+    for name in ["more-1", "more-2"] {
+        text += &format!("[[tenants.schedules]]\nname = \"{name}\"\nat = [\"03:00\"]\n");
+    }
+    env.file("fleet.toml", &text, 0o600)
 }
 
 impl Place {

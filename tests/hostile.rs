@@ -159,6 +159,8 @@ fn names_give_no_orders_in_any_output_of_any_command() {
             tame(&stage.env, &words(&["backups", "log", "--", name]));
         }
     }
+    let exported = stage.env.run(&["fleet", "export"]).ok();
+    stage.env.file(commands::FLEET_FILE, &exported, 0o600);
     for call in commands::all() {
         let line = call.line();
         for more in [
@@ -283,6 +285,8 @@ fn place() -> Stage {
         let args = ["backups", "export", "1", "--to", to];
         stage.env.run(&args).warned();
     }
+    let exported = stage.env.run(&["fleet", "export"]).ok();
+    stage.env.file(commands::FLEET_FILE, &exported, 0o600);
     stage
 }
 

@@ -125,6 +125,7 @@ fn dependencies_point_one_way() {
         "program.rs",
         "progress.rs",
         "export",
+        "fleet",
     ] {
         never_in(lower, "crate::cli");
         never_in(lower, "crate::ui");
@@ -149,6 +150,7 @@ fn dependencies_point_one_way() {
         "retry.rs",
         "role.rs",
         "retention.rs",
+        "fleet",
         "graph/throttle",
     ] {
         never_in(pure, "crate::store::Store");

@@ -115,6 +115,8 @@ fn by_role() -> [(&'static str, Vec<Vec<&'static str>>); 4] {
                 "audit list",
                 "audit verify",
                 "roles list",
+                "fleet export",
+                "fleet apply /nowhere.toml --dry-run",
                 "db info",
                 "db check",
             ]),
@@ -139,6 +141,7 @@ fn by_role() -> [(&'static str, Vec<Vec<&'static str>>); 4] {
                 "schedules remove 99 --yes",
                 "schedules restore 1",
                 "retention",
+                "fleet apply /nowhere.toml --yes",
                 "retention --set-default --keep-last 30",
                 "backups import /nowhere --tenant contoso",
                 "backups acknowledge 99",
@@ -282,9 +285,6 @@ fn somebody_with_a_role_in_one_tenant_sees_nothing_of_the_others() {
 #[test]
 fn of_several_nothing_is_done_where_one_is_denied() {
     let mut stage = stage();
-    grant(&stage.env, "cleo", "owner", Some("contoso"));
-    grant(&stage.env, "cleo", "readonly", Some("fabrikam"));
-    act_as(&mut stage.env, "cleo");
     for tenant in ["contoso", "fabrikam"] {
         let label = ["tenants", "edit", tenant, "--label", "of=both"];
         stage.env.run(&label).ok();
@@ -294,6 +294,9 @@ fn of_several_nothing_is_done_where_one_is_denied() {
         .unprotected()
         .execute_batch("UPDATE runs SET status = 'failed', error_code = 'NETWORK'")
         .unwrap();
+    grant(&stage.env, "cleo", "owner", Some("contoso"));
+    grant(&stage.env, "cleo", "readonly", Some("fabrikam"));
+    act_as(&mut stage.env, "cleo");
     for command in [
         &["run", "contoso/nightly", "fabrikam/nightly"][..],
         &["run", "--all"],
@@ -312,14 +315,14 @@ fn of_several_nothing_is_done_where_one_is_denied() {
             "--yes",
         ],
         &["retention", "contoso/nightly", "fabrikam/nightly"],
-    ] {
-        let before = contents(&stage.env);
-        let denied = events(&stage.env, "denied").len();
         &["run", "--label", "of=both"],
         &["retry", "--failed", "--label", "of=both"],
         &["schedules", "enable", "--all"],
         &["schedules", "disable", "--label", "of=both"],
         &["schedules", "remove", "--all", "--yes"],
+    ] {
+        let before = contents(&stage.env);
+        let denied = events(&stage.env, "denied").len();
         let code = stage.env.run(command).code;
         assert_eq!(code, Some(20), "{command:?}");
         assert_eq!(contents(&stage.env), before, "{command:?}");

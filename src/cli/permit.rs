@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::audit::{Event, Outcome};
 use crate::context::{Context, Deed, Denial};
 use crate::error::Result;
+use crate::fleet::plan::{Deed as Planned, Plan};
 use crate::role::{Action, Readable};
 use crate::store::{self, Store};
 use crate::tenant::TenantId;
@@ -67,6 +68,10 @@ const ACTIONS: &[(&str, Option<&str>, Action)] = &[
     ("roles grant", None, Action::Grant),
     ("roles revoke", None, Action::Grant),
     ("roles list", None, Action::Read),
+    ("fleet apply", Some("dry_run"), Action::Read),
+    // That a schedule may be changed somewhere; what each step needs is asked by `steps`.
+    ("fleet apply", None, Action::Schedule),
+    ("fleet export", None, Action::Read),
     ("policy-types list", None, Action::Nothing),
     ("policy-types show", None, Action::Nothing),
     ("db backup", None, Action::Copy),
@@ -103,6 +108,28 @@ pub(super) fn deed(matches: &ArgMatches) -> Deed {
 pub fn actions(command: &str) -> Vec<Action> {
     let rows = ACTIONS.iter().filter(|(name, ..)| *name == command);
     rows.map(|(_, _, action)| *action).collect()
+}
+
+/// That the actor may take each step of a plan: an owner adds, changes and removes tenants, a manager
+/// those of a tenant its schedules.
+pub(super) fn steps(ctx: &Context, plan: &Plan) -> Result<()> {
+    for step in &plan.steps {
+        let object = step.object();
+        let action = match &step.deed {
+            Planned::AddTenant(_) => Action::AddTenant,
+            Planned::ChangeTenant(..) | Planned::RemoveTenant(_) => Action::Tenant,
+            Planned::AddSchedule(_)
+            | Planned::ChangeSchedule(..)
+            | Planned::RestoreSchedule(..)
+            | Planned::ArchiveSchedule(_) => Action::Schedule,
+        };
+        match step.tenant_id {
+            Some(tenant) => ctx.permit_to(action, tenant, &step.tenant, object)?,
+            // A schedule of a tenant that is not there yet goes with adding that.
+            None => ctx.permit_everywhere_to(Action::AddTenant, object)?,
+        }
+    }
+    Ok(())
 }
 
 /// Records that somebody was kept from something. Where that cannot be written it is said: they were

@@ -71,6 +71,25 @@ pub fn ascii_controls(json: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
+/// A TOML text with hidden characters written as escapes: the same document, safe to print. It has to
+/// have them nowhere but inside strings between double quotes; its own line breaks stay.
+pub fn toml_controls(toml: &str) -> Cow<'_, str> {
+    let hidden = |c: char| c != '\n' && is_hidden(c);
+    if !toml.contains(hidden) && !toml.contains("##") {
+        return Cow::Borrowed(toml);
+    }
+    let mut safe = String::with_capacity(toml.len() + 16);
+    for (at, c) in toml.char_indices() {
+        if hidden(c) || is_order(toml.get(at..).unwrap_or_default()) {
+            // Writing to a String cannot fail.
+            let _ = write!(safe, "\\U{:08X}", u32::from(c));
+        } else {
+            safe.push(c);
+        }
+    }
+    Cow::Owned(safe)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

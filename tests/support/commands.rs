@@ -13,6 +13,9 @@ use tenantpilot::cli::Cli;
 use crate::env::CLIENT_ID;
 use crate::sandbox::server::DIRECTORY;
 
+/// A fleet file as `fleet apply` is called with it; `fleet export` writes one.
+pub const FLEET_FILE: &str = "fleet.toml";
+
 /// A command and its arguments.
 #[derive(Debug, Clone)]
 pub struct Call {
@@ -121,6 +124,7 @@ fn known(name: &str) -> Option<Vec<String>> {
         "retry" => &["--failed"],
         "backups diff" => &["1", "2"],
         "backups log" => &["assignmentFilter/1"],
+        "fleet apply" => &[FLEET_FILE],
         "policy-types show" => &["assignmentFilter"],
         "complete" => &["fish", "--", "run", ""],
         "roles grant" => &["anna", "readonly", "--tenant", "1"],
