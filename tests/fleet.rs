@@ -433,7 +433,10 @@ fn tenants_that_the_file_does_not_name_stay_and_are_pruned_where_nothing_hangs_o
         "{stderr}"
     );
     assert!(
-        stderr.contains("hint: if it was renamed, first: tenantpilot tenants edit 3 --name new\n"),
+        stderr.contains(
+            "warning: tenant new is new and has nothing of tenant renamed\n\
+             hint: if it was renamed, type first: tenantpilot tenants edit 3 --name new\n"
+        ),
         "{stderr}"
     );
     let stderr = env.run(&[&apply[..], &["--prune"]].concat()).ends(2).1;

@@ -52,8 +52,8 @@ pub(super) const SCHEDULE_KEYS: &[(&str, &str)] = &[
     ("keep_yearly", "a whole number, 0 for no such rule"),
     ("keep_within", "a duration, e.g. \"14d\""),
     ("grace", "a duration, e.g. \"30m\""),
-    ("max_runtime", "a duration, e.g. \"90m\""),
-    ("spread", "a duration, e.g. \"30m\""),
+    ("max_runtime", "a duration of at least 1s, e.g. \"90m\""),
+    ("spread", "a duration of at most 24h, e.g. \"30m\""),
     ("labels", "a table of texts"),
     ("enabled", "true or false"),
 ];

@@ -110,8 +110,19 @@ pub struct Plan {
     pub unchanged: usize,
     /// What the file does not name and that stays.
     pub stays: Vec<Stays>,
-    /// What looks as if a rename was meant: what to type first, so that history goes along.
-    pub renames: Vec<String>,
+    /// What looks as if a rename was meant.
+    pub renames: Vec<Rename>,
+}
+
+/// Something new that differs from what goes, or stays unnamed, in nothing but the name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rename {
+    /// What is there.
+    pub from: String,
+    /// What the file names.
+    pub to: String,
+    /// What to type before the file is applied, so that history goes along.
+    pub command: String,
 }
 
 impl Plan {
@@ -206,11 +217,15 @@ fn plan_tenant(plan: &mut Plan, there: Option<&Present>, entry: &Entry) {
             called(schedules, &wanted.name).is_none() && renamed == schedule.settings
         });
         if let Some(same) = same {
-            plan.renames.push(format!(
-                "tenantpilot schedules edit {} --name {}",
-                schedule.id.0,
-                shell_words::quote(&same.name)
-            ));
+            plan.renames.push(Rename {
+                from: format!("schedule {tenant}/{}", schedule.name()),
+                to: format!("schedule {tenant}/{}", same.name),
+                command: format!(
+                    "tenantpilot schedules edit {} --name {}",
+                    schedule.id.0,
+                    shell_words::quote(&same.name)
+                ),
+            });
         }
     }
 }
@@ -266,11 +281,15 @@ fn plan_unnamed(plan: &mut Plan, there: &Present, fleet: &Fleet, present: &[Pres
         is_new(&new.name) && old.directory == new.directory && old.cloud == new.cloud
     });
     if let Some(same) = same {
-        plan.renames.push(format!(
-            "tenantpilot tenants edit {} --name {}",
-            tenant.id.0,
-            shell_words::quote(&same.tenant.name)
-        ));
+        plan.renames.push(Rename {
+            from: format!("tenant {}", tenant.name()),
+            to: format!("tenant {}", same.tenant.name),
+            command: format!(
+                "tenantpilot tenants edit {} --name {}",
+                tenant.id.0,
+                shell_words::quote(&same.tenant.name)
+            ),
+        });
     }
 }
 
@@ -305,6 +324,10 @@ pub fn json(plan: &Plan, applied: bool) -> Value {
         .map(|action| ((*action).to_owned(), json!(plan.count(action))))
         .collect();
     counts.insert("unchanged".to_owned(), json!(plan.unchanged));
+    let renames = plan
+        .renames
+        .iter()
+        .map(|rename| json!({ "from": rename.from, "to": rename.to, "command": rename.command }));
     let stays = plan.stays.iter();
     let stays = stays.map(|one| json!({ "tenant": one.tenant, "reason": one.reason }));
     json!({
@@ -313,7 +336,7 @@ pub fn json(plan: &Plan, applied: bool) -> Value {
         "changes": changes.collect::<Vec<_>>(),
         "counts": counts,
         "not_in_file": stays.collect::<Vec<_>>(),
-        "renames": plan.renames,
+        "renames": renames.collect::<Vec<_>>(),
     })
 }
 

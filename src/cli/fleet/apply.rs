@@ -19,7 +19,7 @@ use crate::cli::{permit, require_yes, schedules, tenants};
 use crate::context::Context;
 use crate::disk::file_error;
 use crate::error::{Error, ExitCode, Kind, Result};
-use crate::fleet::plan::{self, ACTIONS, Deed, Plan, Step};
+use crate::fleet::plan::{self, ACTIONS, Deed, Plan, Rename, Step};
 use crate::fleet::{self, Fleet, Format, MAX_BYTES};
 use crate::schedule::Schedule;
 use crate::store::{self, Store};
@@ -194,11 +194,11 @@ fn show(ctx: &Context, plan: &Plan) -> Result<()> {
         ctx.ui.note(format_args!("tenant {tenant} stays: {reason}"));
     }
     for rename in &plan.renames {
-        ctx.ui.warn(
-            "something with another name is taken for another thing, and starts without history",
-        );
+        let Rename { from, to, command } = rename;
         ctx.ui
-            .hint(format_args!("if it was renamed, first: {rename}"));
+            .warn(format_args!("{to} is new and has nothing of {from}"));
+        ctx.ui
+            .hint(format_args!("if it was renamed, type first: {command}"));
     }
     Ok(())
 }

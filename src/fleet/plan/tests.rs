@@ -126,7 +126,12 @@ fn each_thing_is_added_changed_brought_back_or_archived() {
         Deed::RestoreSchedule(ScheduleId(4), settings("back"))
     );
     // What differs in nothing but the name was renamed, perhaps.
-    assert_eq!(plan.renames, ["tenantpilot schedules edit 1 --name other"]);
+    let [rename] = plan.renames.as_slice() else {
+        panic!("{:?}", plan.renames);
+    };
+    assert_eq!(rename.from, "schedule contoso/gone");
+    assert_eq!(rename.to, "schedule contoso/other");
+    assert_eq!(rename.command, "tenantpilot schedules edit 1 --name other");
     let json = json(&plan, false);
     assert_eq!(json["counts"]["add"], 3);
     assert_eq!(json["changes"][2]["fields"][0]["field"], "grace");
@@ -163,7 +168,7 @@ fn a_tenant_that_is_not_named_stays_unless_it_is_pruned_and_nothing_hangs_on_it(
     let renamed = plan(&there, &fleet(&[entry(renamed, &[])]), false);
     assert_eq!(told(&renamed), ["add tenant contoso two"]);
     assert_eq!(
-        renamed.renames,
-        ["tenantpilot tenants edit 1 --name 'contoso two'"]
+        renamed.renames[0].command,
+        "tenantpilot tenants edit 1 --name 'contoso two'"
     );
 }
