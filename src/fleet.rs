@@ -11,7 +11,8 @@
 //! means the same wherever it is applied, and applying it twice changes nothing the second time.
 //!
 //! - Secrets are never in it, only where they are: `credential` has a `kind` and a `reference`. Paths
-//!   are absolute, because what a file means must not depend on where it lies.
+//!   are absolute, because what a file means must not depend on where it lies. A ping URL is as good as
+//!   a secret and is in no file either: a schedule keeps the one that `schedules edit` gave it.
 //! - Tenants are known by their names, schedules by theirs within a tenant; there are no ids, which
 //!   differ from one database to the next. Another name is another thing: whoever renames one does
 //!   that first (`tenants edit --name`, `schedules edit --name`), then in the file.

@@ -187,14 +187,15 @@ fn plan_tenant(plan: &mut Plan, there: Option<&Present>, entry: &Entry) {
             plan.steps.push(step(deed, name, Vec::new()));
             continue;
         };
-        let changes = differing(&of_schedule(&known.settings), &of_schedule(wanted));
+        let wanted = with_what_no_file_says(wanted, &known.settings);
+        let changes = differing(&of_schedule(&known.settings), &of_schedule(&wanted));
         let deed = match known.archived_at {
-            Some(_) => Deed::RestoreSchedule(known.id, wanted.clone()),
-            None if known.settings == *wanted => {
+            Some(_) => Deed::RestoreSchedule(known.id, wanted),
+            None if known.settings == wanted => {
                 plan.unchanged += 1;
                 continue;
             }
-            None => Deed::ChangeSchedule(known.id, wanted.clone()),
+            None => Deed::ChangeSchedule(known.id, wanted),
         };
         plan.steps.push(step(deed, name, changes));
     }
@@ -212,7 +213,7 @@ fn plan_tenant(plan: &mut Plan, there: Option<&Present>, entry: &Entry) {
         let same = entry.schedules.iter().find(|wanted| {
             let renamed = schedule::Settings {
                 name: schedule.name().to_owned(),
-                ..(*wanted).clone()
+                ..with_what_no_file_says(wanted, &schedule.settings)
             };
             called(schedules, &wanted.name).is_none() && renamed == schedule.settings
         });
@@ -227,6 +228,17 @@ fn plan_tenant(plan: &mut Plan, there: Option<&Present>, entry: &Entry) {
                 ),
             });
         }
+    }
+}
+
+/// What a file wants of a schedule that is there: what is in no file stays as it is.
+fn with_what_no_file_says(
+    wanted: &schedule::Settings,
+    known: &schedule::Settings,
+) -> schedule::Settings {
+    schedule::Settings {
+        ping_url: known.ping_url.clone(),
+        ..wanted.clone()
     }
 }
 

@@ -293,6 +293,7 @@ impl Reader<'_> {
             spread: spread.unwrap_or(default.spread),
             labels,
             enabled: enabled.unwrap_or(default.enabled),
+            ping_url: default.ping_url,
             name: default.name,
             recurrence: default.recurrence,
         };

@@ -36,7 +36,7 @@ const FAULTS_TOLD: usize = 20;
 /// tenant or schedule is what these commands take by default. A schedule that the file does not name
 /// is archived where the file names its tenant; one that was archived comes back when the file names
 /// it again. A tenant that the file does not name stays, unless --prune is given. Backup sets and
-/// history always stay.
+/// history always stay, and so do ping URLs, which are in no file.
 ///
 /// Tenants and schedules go by their names. To rename one, rename it here first (`tenants edit --name`,
 /// `schedules edit --name`), then in the file: else the file means another one.

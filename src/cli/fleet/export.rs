@@ -11,8 +11,8 @@ use crate::ui::text::toml_controls;
 /// Print tenants and schedules as a file that `fleet apply` takes: TOML, with --json JSON
 ///
 /// Sorted by name, and the same bytes as long as nothing changes. Archived schedules, history, roles
-/// and backup sets are not in it, and no secret, only where it is. Comments of a file that was applied
-/// are not kept anywhere.
+/// and backup sets are not in it, and no secret, only where it is; no ping URL either. Comments of a
+/// file that was applied are not kept anywhere.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   tenantpilot fleet export > fleet.toml

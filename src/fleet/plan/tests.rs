@@ -6,6 +6,7 @@ use chrono::DateTime;
 
 use super::*;
 use crate::graph::cloud::Cloud;
+use crate::http::address::Address;
 use crate::recurrence::tests::daily;
 use crate::retention::rules::Rules;
 use crate::slot::Slot;
@@ -72,6 +73,24 @@ fn told(plan: &Plan) -> Vec<String> {
         format!("{} {} {}", step.action(), step.object(), fields.join(","))
     });
     told.map(|line| line.trim().to_owned()).collect()
+}
+
+#[test]
+fn a_ping_url_is_in_no_file_and_stays() {
+    let mut pinged = settings("nightly");
+    pinged.ping_url = Address::parse("https://hc.example.com/1").ok();
+    let there = [present(1, "contoso", &[(1, pinged.clone(), None)])];
+    let same = fleet(&[entry(tenant("contoso"), &[settings("nightly")])]);
+    assert_eq!(plan(&there, &same, false).steps, []);
+    let mut wanted = settings("nightly");
+    wanted.timezone = "Europe/Oslo".to_owned();
+    let other = fleet(&[entry(tenant("contoso"), &[wanted])]);
+    let plan = plan(&there, &other, false);
+    assert_eq!(told(&plan), ["change schedule contoso/nightly timezone"]);
+    let Deed::ChangeSchedule(_, settings) = &plan.steps[0].deed else {
+        panic!("{plan:?}");
+    };
+    assert_eq!(settings.ping_url, pinged.ping_url);
 }
 
 #[test]

@@ -103,6 +103,7 @@ fn schedule() -> impl Strategy<Value = schedule::Settings> {
         grace: when.2,
         max_runtime: when.3,
         spread: when.4,
+        ping_url: None,
     })
 }
 
