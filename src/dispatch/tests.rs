@@ -364,7 +364,7 @@ fn three_hundred_schedules_of_one_minute_all_run_each_at_its_offset() {
     let clock = Arc::new(FixedClock::new(slot().instant()));
     place.means.clock = clock.clone();
     // One at a time: a run that waited in the place of another would have it start late.
-    let report = dispatch(&place.means, slot(), 1).unwrap();
+    let report = dispatch(&place.means, slot(), 1, |_| ()).unwrap();
     assert_eq!(report.executed.len(), 300);
     let latest = (1..=300)
         .map(|id| spread_offset(ScheduleId(id), spread))
