@@ -175,7 +175,7 @@ fn info_says_what_is_there_and_what_sharing_saves() {
             &info["journal_mode"],
             &info["gives_room_back"]
         ),
-        (&3.into(), &"wal".into(), &true.into())
+        (&4.into(), &"wal".into(), &true.into())
     );
     let size = fs::metadata(stage.env.database()).unwrap().len();
     assert_eq!(info["bytes"], size);

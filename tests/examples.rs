@@ -2,7 +2,11 @@
 //! each format is read by a parser of it, and what matters in it is there. Tools that judge better than
 //! a parser (shellcheck, systemd-analyze, visudo, restic) are asked where they are installed.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by it; what could not be asked is said"
+)]
 
 #[path = "support/env.rs"]
 mod env;

@@ -94,10 +94,10 @@ fn tame(env: &Env, args: &[&OsStr]) -> (i32, String) {
     let is_answer = args.first().is_some_and(|word| *word == "complete");
     if is_answer {
         let mut answer = stdout.lines().skip(1);
-        assert!(answer.all(|line| line.matches('	').count() == 1));
+        assert!(answer.all(|line| line.matches('\t').count() == 1));
     }
     let told = if is_answer || args.contains(&OsStr::new("--plain")) {
-        stdout.replace('	', " ")
+        stdout.replace('\t', " ")
     } else {
         stdout.clone()
     };

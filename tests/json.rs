@@ -97,8 +97,9 @@ fn documents(stage: &Stage) -> BTreeMap<String, (Value, String)> {
             _ => format!("exit code {}\n", run.code.unwrap()),
         };
         let error = error_object(&run.stderr);
-        for (value, is_error) in [(document.clone(), false), (error, true)] {
-            if !value.is_null() && !(is_error && name == "doctor") {
+        let error = Some(error).filter(|_| name != "doctor");
+        for value in [Some(document.clone()), error].into_iter().flatten() {
+            if !value.is_null() {
                 let value = lasting(stage, "", value);
                 kept.push_str(&serde_json::to_string_pretty(&value).unwrap());
                 kept.push('\n');

@@ -7,7 +7,7 @@
 //!
 //! - bash: `complete bash -- LINE WORD`: the line up to the cursor, as typed, and the word that bash
 //!   is about to replace, which begins after the last quote, `=` or `:`. bash takes a line apart
-//!   only roughly, and inserts what it gets as it is; so the line is read here ([`mod@line`]), and what
+//!   only roughly, and inserts what it gets as it is; so the line is read here (`line`), and what
 //!   goes back is quoted as the rest of that word has to be.
 //! - zsh, fish: `complete SHELL -- WORD…`: the words without their quotes, the program's name not
 //!   among them, the one at the cursor last. Both quote what they insert themselves.

@@ -363,7 +363,10 @@ fn take(
             if found.source == Source::IntuneCd {
                 restored = intunecd::restore(policy.row, &id, &mut object, ids, assigned);
                 text = object.to_string();
-            } else if text.contains(rewrite::REFERENCE) {
+            } else if [rewrite::REFERENCE, intunemanagement::LINK]
+                .iter()
+                .any(|sign| text.contains(sign))
+            {
                 restored.unknown = intunemanagement::restore(policy.row, &mut object, ids);
                 text = object.to_string();
             }

@@ -108,7 +108,8 @@ pub(super) fn restore(
     done
 }
 
-fn elements<'a>(
+/// The objects in an array.
+pub(super) fn elements<'a>(
     members: &'a mut Map<String, Value>,
     property: &str,
 ) -> impl Iterator<Item = &'a mut Map<String, Value>> {

@@ -1,13 +1,17 @@
 //! What IntuneManagement wrote, as Graph has it.
 //!
 //! Pure. It keeps ids; only what a profile refers to by a navigation property it writes as the name and
-//! the type, under a name of its own. These lead back to ids as those of IntuneCD do.
+//! the type, under a name of its own. These lead back to ids as those of IntuneCD do. Administrative
+//! templates are bound to definitions by links, which end in their ids.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::intunecd::Ids;
+use super::intunecd::{Ids, elements};
 use crate::export::layout::rewrite::{PART, REFERENCE};
 use crate::policy::catalogue::PolicyType;
+
+/// How the name of a property ends that holds a link to an object.
+pub(super) const LINK: &str = "@odata.bind";
 
 /// The policy types that profiles refer to.
 pub(super) const REFERRED: [&str; 2] = ["deviceConfiguration", "derivedCredential"];
@@ -18,6 +22,12 @@ pub(super) fn restore(row: &PolicyType, document: &mut Value, ids: &Ids) -> usiz
     let Value::Object(members) = document else {
         return 0;
     };
+    for value in elements(members, "definitionValues") {
+        unbind(value, "definition");
+        for presentation in elements(value, "presentationValues") {
+            unbind(presentation, "presentation");
+        }
+    }
     let mut unknown = 0;
     let names: Vec<String> = members
         .keys()
@@ -52,10 +62,44 @@ pub(super) fn restore(row: &PolicyType, document: &mut Value, ids: &Ids) -> usiz
     unknown
 }
 
+/// The object that a link leads to, with the id that is in quotes at the link's end.
+fn unbind(members: &mut Map<String, Value>, property: &str) {
+    let link = members.remove(&format!("{property}{LINK}"));
+    let link = link.as_ref().and_then(Value::as_str).unwrap_or_default();
+    let id = link
+        .strip_suffix("')")
+        .and_then(|link| link.rsplit_once("('"))
+        .map(|(_, id)| id);
+    if let Some(id) = id {
+        members
+            .entry(property)
+            .or_insert_with(|| json!({ "id": id }));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::policy::catalogue;
+
+    #[test]
+    fn templates_are_of_the_definitions_that_their_links_lead_to() {
+        let row = catalogue::find("groupPolicyConfiguration").unwrap();
+        let place = "https://g/beta/deviceManagement/groupPolicyDefinitions('d')";
+        let mut document = json!({"definitionValues": [{
+            "enabled": true, "definition@odata.bind": place,
+            "presentationValues": [{"value": "7",
+                "presentation@odata.bind": format!("{place}/presentations('p')")}],
+        }, {"definition@odata.bind": "nonsense"}]});
+        assert_eq!(restore(row, &mut document, &Ids::default()), 0);
+        assert_eq!(
+            document,
+            json!({"definitionValues": [{
+                "enabled": true, "definition": {"id": "d"},
+                "presentationValues": [{"value": "7", "presentation": {"id": "p"}}],
+            }, {}]})
+        );
+    }
 
     #[test]
     fn names_of_certificates_lead_back_to_them() {

@@ -3,7 +3,7 @@
 //!
 //! Pure. Such a date changes with each renewal and is no drift, so it does not count when documents
 //! are compared; but somebody has to renew in time. Which rows have one, the catalogue says
-//! ([`Expiring`](super::catalogue::Expiring)).
+//! ([`Expiring`]).
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
