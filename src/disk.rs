@@ -3,38 +3,54 @@
 use std::io;
 use std::path::Path;
 
-use rustix::fs::StatVfsMountFlags;
+use rustix::fs::{StatVfs, StatVfsMountFlags, statvfs};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
 use crate::error::{Error, Kind};
 
-/// How many bytes can be written on the disk of the file at `path`, which need not be there yet;
-/// none where the system does not say.
-pub fn free(path: &Path) -> Option<u64> {
+/// The room on a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes that we may still write.
+    pub bytes: u64,
+    /// Files that may still be made; none where there is no limit.
+    pub files: Option<u64>,
+}
+
+/// The room for the file at `path`, which need not be there yet; none where the system does not
+/// say.
+pub fn room(path: &Path) -> Option<Room> {
     let disk = of(path)?;
-    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    Some(Room {
+        bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
+        files: (disk.f_files > 0).then_some(disk.f_favail),
+    })
 }
 
 /// Why nothing more can be written to `path`: `disk full, 0 bytes free`.
 pub fn full(path: &Path) -> String {
-    let Some(disk) = of(path) else {
-        return "disk full".to_owned();
-    };
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    // A disk can have room and still take no file more.
-    if disk.f_files > 0 && disk.f_favail == 0 {
-        return format!("disk full, no inode free, {free} bytes free");
+    match room(path) {
+        None => "disk full".to_owned(),
+        // A disk can have room and still take no file more.
+        Some(Room {
+            bytes,
+            files: Some(0),
+        }) => format!("disk full, no inode free, {bytes} bytes free"),
+        Some(Room { bytes, .. }) => format!("disk full, {bytes} bytes free"),
     }
-    format!("disk full, {free} bytes free")
 }
 
-fn of(path: &Path) -> Option<rustix::fs::StatVfs> {
-    let mut above = path.ancestors().map(|above| match above.as_os_str() {
+fn of(path: &Path) -> Option<StatVfs> {
+    place(path).find_map(|above| statvfs(above).ok())
+}
+
+/// Where the file at `path` is or would be, and what is above, from the nearest on.
+pub fn place(path: &Path) -> impl Iterator<Item = &Path> {
+    path.ancestors().map(|above| match above.as_os_str() {
         name if name.is_empty() => Path::new("."),
         _ => above,
-    });
-    above.find_map(|above| rustix::fs::statvfs(above).ok())
+    })
 }
 
 /// What keeps any process, or this one, from writing to the disk that `path` is on, if anything
@@ -43,9 +59,17 @@ pub fn obstacle(path: &Path) -> Option<&'static str> {
     if of(path).is_some_and(|disk| disk.f_flag.contains(StatVfsMountFlags::RDONLY)) {
         return Some(WRITABLE);
     }
+    handles_are_short().then_some(MORE_FILES)
+}
+
+/// Whether this process has about as many files open as it may. For failures that do not tell why:
+/// a name that is not known because the file with the name servers could not be opened.
+pub fn handles_are_short() -> bool {
     // What was open when it failed is closed by now, so that a few handles may be free again.
-    let (open, most) = (open_files()?, getrlimit(Resource::Nofile).current?);
-    (open + 6 >= most).then_some(MORE_FILES)
+    match (open_files(), getrlimit(Resource::Nofile).current) {
+        (Some(open), Some(most)) => open + 6 >= most,
+        _ => false,
+    }
 }
 
 /// How many files this process has open: as many as may be where they cannot even be counted.
@@ -56,7 +80,8 @@ fn open_files() -> Option<u64> {
     }
 }
 
-fn is_of_handles(error: &io::Error) -> bool {
+/// Whether it is that this process, or the machine, may open no more files.
+pub fn is_of_handles(error: &io::Error) -> bool {
     matches!(
         Errno::from_io_error(error),
         Some(Errno::MFILE | Errno::NFILE)
@@ -138,7 +163,7 @@ mod tests {
             assert!(error.message().contains(cause), "{error}");
             assert!(error.hint_text().unwrap().contains(hint), "{error:?}");
         }
-        assert!(free(&path).unwrap() > 0);
+        assert!(room(&path).unwrap().bytes > 0);
         let free = full(&path);
         assert!(free.ends_with(" bytes free"), "{free}");
     }

@@ -5,7 +5,8 @@ use std::fs;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Surroundings, found};
-use crate::error::Result;
+use crate::disk;
+use crate::error::{Error, Kind, Result};
 use crate::finding::Finding;
 use crate::store::volume::{MOVE, Nature, Volume};
 use crate::store::{Store, space};
@@ -27,8 +28,7 @@ const MAKE_ROOM: &str =
 /// The room, and what is known of what takes it.
 #[derive(Debug, Clone, Copy)]
 struct Room {
-    free_bytes: u64,
-    free_files: Option<u64>,
+    free: disk::Room,
     database_bytes: u64,
     /// Per day, where there is enough history to tell.
     growth_bytes: Option<u64>,
@@ -44,9 +44,14 @@ pub(super) fn examine(around: &Surroundings, store: Option<&Store>) -> Vec<Findi
         .filter_map(|path| Volume::of(path).ok())
         .find(|volume| volume.nature == Nature::Network);
     let mut findings = vec![file_system(place.as_ref().unwrap_or(&volume))];
-    let room = growth(around.now, store).map(|growth_bytes| Room {
-        free_bytes: volume.free_bytes,
-        free_files: volume.free_files,
+    let free = disk::room(&around.database)
+        .ok_or_else(|| Error::new(Kind::Storage, "the system does not say what room is left"));
+    let room = free.and_then(|free| {
+        let growth_bytes = growth(around.now, store)?;
+        Ok((free, growth_bytes))
+    });
+    let room = room.map(|(free, growth_bytes)| Room {
+        free,
         database_bytes: fs::metadata(&around.database).map_or(0, |file| file.len()),
         growth_bytes,
     });
@@ -100,10 +105,10 @@ fn growth(now: DateTime<Utc>, store: Option<&Store>) -> Result<Option<u64>> {
 
 fn judge(room: Room) -> Finding {
     let check = "disk_space";
-    let free = bytes(room.free_bytes);
+    let free = bytes(room.free.bytes);
     let days = room
         .growth_bytes
-        .map(|growth| room.free_bytes / growth.max(1));
+        .map(|growth| room.free.bytes / growth.max(1));
     let mut text = format!(
         "{free} free, the database has {}",
         bytes(room.database_bytes)
@@ -121,17 +126,17 @@ fn judge(room: Room) -> Finding {
         }
         _ => text.push_str("; too little history to tell how it grows"),
     }
-    if room.free_files == Some(0) {
+    if room.free.files == Some(0) {
         return Finding::fail(
             check,
             "no file can be made: the disk has no free inode",
             "df -i",
         );
     }
-    if room.free_bytes < LEAST_BYTES || days.is_some_and(|days| days < SCARCE_DAYS) {
+    if room.free.bytes < LEAST_BYTES || days.is_some_and(|days| days < SCARCE_DAYS) {
         return Finding::fail(check, text, MAKE_ROOM);
     }
-    if room.free_bytes < room.database_bytes {
+    if room.free.bytes < room.database_bytes {
         text.push_str("; a migration and db compact need room for a copy of it");
         return Finding::warn(check, text, MAKE_ROOM);
     }
@@ -161,8 +166,10 @@ mod tests {
 
     fn level(free_bytes: u64, growth_bytes: Option<u64>) -> Level {
         let room = Room {
-            free_bytes,
-            free_files: None,
+            free: disk::Room {
+                bytes: free_bytes,
+                files: None,
+            },
             database_bytes: GIB,
             growth_bytes,
         };
@@ -179,8 +186,10 @@ mod tests {
         assert_eq!(level(GIB / 2, None), Level::Warn, "no room for a copy");
         assert_eq!(level(1 << 20, None), Level::Fail);
         let full = Room {
-            free_bytes: GIB,
-            free_files: Some(0),
+            free: disk::Room {
+                bytes: GIB,
+                files: Some(0),
+            },
             database_bytes: 0,
             growth_bytes: None,
         };
@@ -195,8 +204,6 @@ mod tests {
             let volume = Volume {
                 name: "x".to_owned(),
                 nature,
-                free_bytes: GIB,
-                free_files: None,
             };
             file_system(&volume).level
         };

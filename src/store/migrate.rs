@@ -170,7 +170,8 @@ fn event<'a>(actor: &'a str, at: DateTime<Utc>, old: i64, copy: &Path) -> Event<
 fn copy(tx: &Transaction<'_>, path: &Path, version: i64) -> Result<PathBuf> {
     // A link is followed: the copy lies beside the file, as SQLite's own do.
     let path = &fs::canonicalize(path).map_err(|error| file_error("find", path, &error))?;
-    require_room(disk::free(path), needed(tx)?, path)?;
+    let free = disk::room(path).map(|room| room.bytes);
+    require_room(free, needed(tx)?, path)?;
     let target = copy::before_migration(path, version);
     copy::make(path, &target, Taken::Replace, |_| Ok(()))
         .map_err(|error| error.during("cannot copy it before migrating it"))?;

@@ -1,4 +1,4 @@
-//! What a database lies on: the kind of file system, and the room that is left.
+//! What kind of file system a database lies on.
 //!
 //! WAL needs memory that all processes on one machine share, and locks that the kernel frees when a
 //! process dies. No network file system gives both, and what breaks there breaks silently: so a
@@ -10,8 +10,9 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use rustix::fs::{major, minor, statfs, statvfs};
+use rustix::fs::{major, minor, statfs};
 
+use crate::disk;
 use crate::error::{Error, Kind, Result};
 
 /// What a file or folder lies on.
@@ -21,10 +22,6 @@ pub struct Volume {
     pub name: String,
     /// What that means for a database.
     pub nature: Nature,
-    /// Bytes that we may still write.
-    pub free_bytes: u64,
-    /// Files that may still be made; none where there is no limit.
-    pub free_files: Option<u64>,
 }
 
 /// What a file system means for a database.
@@ -93,23 +90,15 @@ impl Volume {
     /// # Errors
     /// The kernel does not say.
     pub fn of(path: &Path) -> Result<Self> {
-        let there = path.ancestors().find(|above| above.exists());
-        let there = there
-            .filter(|above| !above.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
+        let there = disk::place(path).find(|above| above.exists());
+        let there = there.unwrap_or(Path::new("."));
         let failed = |error: rustix::io::Errno| {
             let what = format!("cannot look at the file system of {}", there.display());
             Error::new(Kind::Storage, format!("{what}: {error}"))
         };
-        let room = statvfs(there).map_err(failed)?;
         let number = magic(statfs(there).map_err(failed)?.f_type);
         let (name, nature) = judge(number, || mounted_as(there));
-        Ok(Self {
-            name,
-            nature,
-            free_bytes: room.f_bavail.saturating_mul(room.f_frsize),
-            free_files: (room.f_files > 0).then_some(room.f_favail),
-        })
+        Ok(Self { name, nature })
     }
 }
 
@@ -225,8 +214,6 @@ mod tests {
         let volume = |nature| Volume {
             name: "x".to_owned(),
             nature,
-            free_bytes: 1,
-            free_files: None,
         };
         let path = Path::new("/x/tp.db");
         let error = refuse_network(path, &volume(Nature::Network)).unwrap_err();
@@ -252,7 +239,6 @@ mod tests {
         let here = Volume::of(folder.path()).unwrap();
         let later = Volume::of(&folder.path().join("a/b/tp.db")).unwrap();
         assert_eq!((here.name, here.nature), (later.name, later.nature));
-        assert!(here.free_bytes > 0);
         assert!(!Volume::of(Path::new("tp.db")).unwrap().name.is_empty());
     }
 }

@@ -21,10 +21,13 @@ pub struct Args {}
 pub(super) fn run(ctx: &Context) -> Result<ExitCode> {
     let store = ctx.store()?;
     let before = size(space::pages(store.read())?);
-    if let Some(free) = disk::free(store.path())
-        && free < before
+    if let Some(free) = disk::room(store.path())
+        && free.bytes < before
     {
-        let what = format!("rewriting it takes {before} bytes beside it, and {free} are free");
+        let what = format!(
+            "rewriting it takes {before} bytes beside it, and {} are free",
+            free.bytes
+        );
         return Err(
             Error::new(Kind::StorageFull, what).hint("make room on the disk of the database")
         );
