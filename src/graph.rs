@@ -110,6 +110,8 @@ pub enum Fault {
     BadResponse,
     /// No answer after all tries: DNS, connection, TLS, timeout, reset.
     Network,
+    /// This process may open no more files, and a connection is one.
+    NoHandle,
     /// A next link that leads elsewhere, loops, or never ends.
     Paging,
     /// The run's max runtime is over.
@@ -130,6 +132,7 @@ impl Fault {
             Self::Unavailable => Kind::Unavailable,
             Self::NotFound | Self::Refused | Self::BadResponse | Self::Paging => Kind::BadResponse,
             Self::Network => Kind::Network,
+            Self::NoHandle => Kind::Storage,
             Self::TimedOut => Kind::TimedOut,
             Self::Canceled => Kind::Canceled,
         }
@@ -139,7 +142,7 @@ impl Fault {
     pub fn ends_run(self) -> bool {
         matches!(
             self,
-            Self::Auth | Self::Credential | Self::TimedOut | Self::Canceled
+            Self::Auth | Self::Credential | Self::NoHandle | Self::TimedOut | Self::Canceled
         )
     }
 }

@@ -22,7 +22,7 @@ use secrecy::SecretString;
 
 use self::certificate::Certificate;
 use crate::clock::Clock;
-use crate::disk::file_error;
+use crate::disk::{self, file_error};
 use crate::error::{Error, Kind, Result};
 use crate::program::{Program, Unfinished};
 use crate::stop::Stop;
@@ -55,13 +55,15 @@ pub fn is_set(variable: &str) -> bool {
 }
 
 /// The content of a file that only its owner can read, at most 64 KiB. One that group or others
-/// can read is refused.
+/// can read is refused. Where no file can be opened at all, that is no fault of this one: the
+/// class is `Storage`.
 pub fn private_file(path: &Path) -> Result<Vec<u8>> {
     let unusable = |error: &std::io::Error| {
-        Error::new(
-            Kind::CredentialUnusable,
-            file_error("read", path, error).message(),
-        )
+        let failed = file_error("read", path, error);
+        if disk::is_of_handles(error) {
+            return failed;
+        }
+        Error::new(Kind::CredentialUnusable, failed.message())
     };
     // Opening a pipe would wait for its writer, so the kind is looked at before.
     let kind = fs::metadata(path).map_err(|e| unusable(&e))?;
@@ -176,8 +178,7 @@ pub fn from_command(command: &str, clock: &dyn Clock, stop: &Stop) -> Result<Sec
     };
     let answered = program.answer(COMMAND_LIMIT, MAX_BYTES, clock, stop);
     let (status, printed) = answered.map_err(|why| match why {
-        Unfinished::NotStarted(error) => unusable(&format_args!("cannot start: {error}"))
-            .hint("name the program by its whole path: cron searches few directories"),
+        Unfinished::NotStarted(error) => cannot_start(&origin, &error),
         Unfinished::Stopped => Error::new(Kind::Canceled, format!("{origin}: stopped")),
         Unfinished::TooLong(limit) => {
             unusable(&format_args!("not done after {} s", limit.as_secs()))
@@ -190,6 +191,15 @@ pub fn from_command(command: &str, clock: &dyn Clock, stop: &Stop) -> Result<Sec
             .hint("run the command by hand; it has to print the secret as its first line"));
     }
     secret_of(&origin, printed, |text| text.lines().next().unwrap_or(""))
+}
+
+fn cannot_start(origin: &str, error: &std::io::Error) -> Error {
+    let what = format!("{origin}: cannot start: {error}");
+    if disk::is_of_handles(error) {
+        return Error::new(Kind::Storage, what).hint(disk::MORE_FILES);
+    }
+    Error::new(Kind::CredentialUnusable, what)
+        .hint("name the program by its whole path: cron searches few directories")
 }
 
 fn secret_of(

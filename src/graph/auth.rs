@@ -165,6 +165,7 @@ impl SignIn {
     fn unusable(&self, error: &crate::error::Error) -> Error {
         let fault = match error.kind() {
             Kind::Canceled => Fault::Canceled,
+            Kind::Storage => Fault::NoHandle,
             _ => Fault::Credential,
         };
         Error {

@@ -2,8 +2,8 @@
 //! far and a random number come in, a [`Decision`] goes out.
 //!
 //! Rules:
-//! - A request has at most 5 tries; 2 if what fails is an unexplained 500, 3 if it is the network
-//!   or a body that is not JSON. 4xx other than 401, 408 and 429 is final at once.
+//! - A request has at most 5 tries; 2 if what fails is an unexplained 500, 3 if it is the network,
+//!   a body that is not JSON, or that no file handle is left, since others give theirs back. 4xx other than 401, 408 and 429 is final at once.
 //! - The server's `Retry-After` is honoured up to 300 s; what asks for more is given up. Without
 //!   one the wait is random between nothing and 2 s, doubled per try, at most 60 s ("full jitter").
 //! - A 503 and a broken connection are tried again on a new connection. A 429 pauses the tenant.
@@ -42,6 +42,8 @@ pub(super) enum Cause {
     TooLarge,
     /// No whole answer: DNS, connection, TLS, timeout, reset, truncated.
     Network,
+    /// This process may open no more files.
+    NoHandle,
 }
 
 /// Where a request stands when a try has failed.
@@ -130,7 +132,7 @@ pub(super) fn decide(cause: Cause, standing: &Standing) -> Decision {
 /// How many tries may fail alike; `None` where the first is final.
 fn max_alike(cause: Cause, standing: &Standing) -> Option<u32> {
     match cause {
-        Cause::BadBody | Cause::Network => Some(MAX_TRIES_BROKEN),
+        Cause::BadBody | Cause::Network | Cause::NoHandle => Some(MAX_TRIES_BROKEN),
         Cause::Status(408 | 429 | 502 | 503 | 504 | 509) => Some(MAX_TRIES),
         Cause::Status(501 | 505 | 507) => None,
         Cause::Status(500..=599) if standing.retry_after.is_some() => Some(MAX_TRIES),
@@ -148,6 +150,7 @@ fn transient_fault(cause: Cause) -> Fault {
     match cause {
         Cause::BadBody | Cause::TooLarge => Fault::BadResponse,
         Cause::Network => Fault::Network,
+        Cause::NoHandle => Fault::NoHandle,
         Cause::Status(_) if is_throttling(cause) => Fault::Throttled,
         Cause::Status(_) => Fault::Unavailable,
     }
@@ -161,6 +164,7 @@ fn final_answer(cause: Cause, standing: &Standing) -> Decision {
         Cause::Status(404 | 410) => Fault::NotFound,
         Cause::Status(400..=499) => Fault::Refused,
         Cause::Status(500..=599) => Fault::Unavailable,
+        Cause::NoHandle => Fault::NoHandle,
         Cause::Status(_) | Cause::BadBody | Cause::TooLarge | Cause::Network => Fault::BadResponse,
     };
     Decision::GiveUp {

@@ -122,6 +122,8 @@ pub(super) enum Lost {
         /// The caller's time was over first.
         out_of_time: bool,
     },
+    /// This process may open no more files; why, in words.
+    NoHandle(String),
     /// The body has more than the limit.
     TooLarge(u64),
     /// The body cannot be decompressed.
@@ -334,8 +336,43 @@ fn network(why: impl Into<String>) -> Lost {
     }
 }
 
-/// The library's error in our words, with what to look at.
+/// What was lost, once it is known whether it is this machine that lacks something. What looks for a
+/// name or for trust roots in files that it cannot open says that there are none.
 fn lost(error: &ureq::Error, root: &Root, cut_short: bool) -> Lost {
+    match (error, told(error, root, cut_short)) {
+        (ureq::Error::Io(io), _) if disk::is_of_handles(io) => {
+            Lost::NoHandle(format!("no connection to {}: {io}", root.host()))
+        }
+        (error, Lost::Network { why, .. }) if is_opaque(error) && disk::handles_are_short() => {
+            Lost::NoHandle(format!("{why}; this process may open no more files"))
+        }
+        (_, lost) => lost,
+    }
+}
+
+/// Whether a file that could not be opened can be behind it.
+fn is_opaque(error: &ureq::Error) -> bool {
+    use std::io::ErrorKind;
+
+    match error {
+        ureq::Error::Io(io) => !matches!(
+            io.kind(),
+            ErrorKind::UnexpectedEof
+                | ErrorKind::ConnectionRefused
+                | ErrorKind::ConnectionReset
+                | ErrorKind::ConnectionAborted
+                | ErrorKind::BrokenPipe
+        ),
+        ureq::Error::Timeout(_)
+        | ureq::Error::Protocol(_)
+        | ureq::Error::LargeResponseHeader(..)
+        | ureq::Error::InvalidProxyUrl => false,
+        _ => true,
+    }
+}
+
+/// The library's error in our words, with what to look at.
+fn told(error: &ureq::Error, root: &Root, cut_short: bool) -> Lost {
     use std::io::ErrorKind;
 
     let why = http::why(error, root.host());

@@ -6,6 +6,7 @@ use super::super::throttle::{self, Cause, Decision, Standing};
 use super::super::wire::Lost;
 use super::super::{Error, Fault};
 use super::{Means, SignIn};
+use crate::disk;
 
 /// One failed try.
 pub(super) struct Failure {
@@ -39,6 +40,10 @@ impl Failure {
                 let error = sign_in.error(Fault::Network, &format!("{what}{why}"));
                 let hint = hint.map(str::to_owned);
                 Self::transient(Cause::Network, Error { hint, ..error })
+            }
+            Lost::NoHandle(why) => {
+                let error = sign_in.error(Fault::NoHandle, &format!("{what}{why}"));
+                Self::transient(Cause::NoHandle, error.hint(disk::MORE_FILES))
             }
             Lost::TooLarge(_) | Lost::Garbled => Self::bad_body(sign_in, what),
         }

@@ -12,7 +12,7 @@ use super::super::throttle::{self, Cause};
 use super::super::token::Token;
 use super::super::wire::{Answer, Lost};
 use super::super::{Error, Fault, Request};
-use crate::json;
+use crate::{disk, json};
 
 /// Graph's code for an object that is not there.
 const RESOURCE_NOT_FOUND: &str = "ResourceNotFound";
@@ -62,6 +62,7 @@ impl Failure {
                 hint,
                 out_of_time,
             } => (Cause::Network, why, hint, out_of_time),
+            Lost::NoHandle(why) => (Cause::NoHandle, why, Some(disk::MORE_FILES), false),
             Lost::Garbled => (
                 Cause::BadBody,
                 "the body cannot be decompressed".to_owned(),
@@ -75,10 +76,10 @@ impl Failure {
                 false,
             ),
         };
-        let fault = if cause == Cause::Network {
-            Fault::Network
-        } else {
-            Fault::BadResponse
+        let fault = match cause {
+            Cause::Network => Fault::Network,
+            Cause::NoHandle => Fault::NoHandle,
+            _ => Fault::BadResponse,
         };
         let mut error = Error::new(fault, format!("{path}: {why}"));
         error.hint = hint.map(str::to_owned);
@@ -88,7 +89,7 @@ impl Failure {
             retry_after: None,
             claims: None,
             out_of_time,
-            retriable_elsewhere: cause != Cause::TooLarge,
+            retriable_elsewhere: !matches!(cause, Cause::TooLarge | Cause::NoHandle),
         }
     }
 

@@ -9,6 +9,7 @@ use super::super::root::Root;
 use super::super::wire::{Lost, Outgoing, Payload};
 use super::super::{Error, Fault};
 use super::Connector;
+use crate::disk;
 use crate::graph::cloud::Cloud;
 use crate::tenant::{Credential, Settings};
 
@@ -115,6 +116,9 @@ impl Connector {
                     Some(hint) => error.hint(hint),
                     None => error,
                 })
+            }
+            Err(Lost::NoHandle(why)) => {
+                Err(Error::new(Fault::NoHandle, why).hint(disk::MORE_FILES))
             }
             // It answered, whatever it was.
             Err(Lost::TooLarge(_) | Lost::Garbled) => Ok(Reached {

@@ -92,7 +92,7 @@ fn log_try(
                 .as_deref()
                 .unwrap_or("no diagnostic"),
         ),
-        Err(Lost::Network { why, .. }) => {
+        Err(Lost::Network { why, .. } | Lost::NoHandle(why)) => {
             log::debug!("{verb} {url}: {why} after {took} ms, client-request-id {request_id}");
         }
         Err(lost) => {

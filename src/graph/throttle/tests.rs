@@ -62,7 +62,7 @@ fn each_status_has_its_number_of_tries() {
     for status in [500, 506, 599] {
         assert_eq!(tries(Cause::Status(status)), 2, "{status}");
     }
-    for cause in [Cause::Network, Cause::BadBody] {
+    for cause in [Cause::Network, Cause::BadBody, Cause::NoHandle] {
         assert_eq!(tries(cause), 3);
     }
     for status in [

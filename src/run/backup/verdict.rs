@@ -52,6 +52,12 @@ pub(super) fn judge(
                 message,
             ));
         }
+        Some((Fault::NoHandle, message)) => {
+            return Verdict::NoSet(Ending {
+                hint: ended.and_then(|error| error.hint.clone()),
+                ..Ending::because(Status::Failed, ErrorCode::StorageError, message)
+            });
+        }
         Some((Fault::Canceled, message)) => {
             return Verdict::NoSet(Ending::because(
                 Status::Canceled,

@@ -17,6 +17,7 @@ use super::super::super::{Error, Fault};
 use super::super::tries::{Failure, Patience, Try, until_answered};
 use super::super::{Means, SignIn};
 use super::{Question, WAITS, endpoint, options};
+use crate::disk;
 
 const ENDPOINT: &str = "http://localhost:40342/metadata/identity/oauth2/token";
 const VERSION: &str = "2020-06-01";
@@ -73,7 +74,13 @@ pub(super) fn fetch_with_keys_in(
         }
         let named = challenge.headers.challenge.as_deref().unwrap_or_default();
         let path = key_file(named, folder).map_err(|why| failed(&why))?;
-        let key = read_key(&path).map_err(|why| failed(&why))?;
+        let key = read_key(&path).map_err(|unread| match unread {
+            Unread::NoHandle(why) => {
+                let error = sign_in.error(Fault::NoHandle, &format!("Azure Arc agent: {why}"));
+                Failure::permanent(error.hint(disk::MORE_FILES))
+            }
+            Unread::Unusable(why) => failed(&why),
+        })?;
         let basic = SecretString::from(format!("Basic {}", key.expose_secret()));
         let second = Question {
             headers: &[metadata(), ("authorization", basic)],
@@ -104,22 +111,38 @@ fn key_file(challenge: &str, folder: &Path) -> Result<PathBuf, String> {
     Ok(path)
 }
 
-fn read_key(path: &Path) -> Result<SecretString, String> {
-    let failed = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
+/// Why there is no key.
+#[derive(Debug)]
+enum Unread {
+    /// This process may open no more files.
+    NoHandle(String),
+    Unusable(String),
+}
+
+fn read_key(path: &Path) -> Result<SecretString, Unread> {
+    let failed = |error: std::io::Error| {
+        let why = format!("cannot read {}: {error}", path.display());
+        if disk::is_of_handles(&error) {
+            Unread::NoHandle(why)
+        } else {
+            Unread::Unusable(why)
+        }
+    };
+    let unusable = |why| Err(Unread::Unusable(format!("{} {why}", path.display())));
     let metadata = fs::symlink_metadata(path).map_err(failed)?;
     if !metadata.is_file() {
-        return Err(format!("{} is not a regular file", path.display()));
+        return unusable("is not a regular file".to_owned());
     }
     let mut key = Zeroizing::new(String::new());
     fs::File::open(path)
         .and_then(|file| file.take(MAX_KEY + 1).read_to_string(&mut key))
         .map_err(failed)?;
     if key.len() as u64 > MAX_KEY {
-        return Err(format!("{} has more than {MAX_KEY} bytes", path.display()));
+        return unusable(format!("has more than {MAX_KEY} bytes"));
     }
     let key = key.trim_end();
     if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(format!("{} holds no key", path.display()));
+        return unusable("holds no key".to_owned());
     }
     Ok(SecretString::from(key))
 }
