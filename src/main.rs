@@ -2,6 +2,7 @@
 //! is in the library. Nothing but this file leaves the process.
 
 use std::io::Write as _;
+use std::panic::catch_unwind;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,14 +18,18 @@ use tenantpilot::error::{self, Kind};
 use tenantpilot::secret::memory;
 use tenantpilot::stop::{Reason, Stop};
 use tenantpilot::ui::Ui;
+use tenantpilot::ui::panic::tell_no_contents;
 use tenantpilot::ui::text::visible;
 
 fn main() -> ExitCode {
-    ExitCode::from(run().number())
+    let unsealed = memory::seal().err().map(|error| error.to_string());
+    tell_no_contents();
+    let code = catch_unwind(|| run(unsealed)).unwrap_or(error::ExitCode::Failed);
+    ExitCode::from(code.number())
 }
 
-fn run() -> error::ExitCode {
-    let sealed = memory::seal();
+/// `unsealed` is what kept the memory from being sealed.
+fn run(unsealed: Option<String>) -> error::ExitCode {
     let (command, deed, config) = match cli::parse(std::env::args_os()) {
         Parsed::Command {
             command,
@@ -36,7 +41,7 @@ fn run() -> error::ExitCode {
     let stop = Stop::default();
     let context = Context::new(config, stop.clone());
     start_log(&context);
-    if let Err(error) = sealed {
+    if let Some(error) = unsealed {
         log::warn!("a crash could leave secrets in a core file: {error}");
     }
     log::info!(

@@ -7,6 +7,7 @@
 //!
 //! It knows no command, no store and no domain type.
 
+pub mod panic;
 mod progress;
 pub mod table;
 pub mod text;

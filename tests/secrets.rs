@@ -496,3 +496,49 @@ fn a_running_process_shows_no_secret() {
     stage.sandbox.release();
     assert!(running.wait().unwrap().success());
 }
+
+/// A panic whose words hold the value that was in hand: a text cut in the middle of a character.
+fn cut_a_secret() {
+    let secret = format!("{SECRET}\u{e9}");
+    let end = std::hint::black_box(secret.len() - 1);
+    std::hint::black_box(&secret[..end]);
+}
+
+#[test]
+#[ignore = "started by the test of panics"]
+fn a_panic_as_the_program_tells_it() {
+    tenantpilot::ui::panic::tell_no_contents();
+    cut_a_secret();
+}
+
+#[test]
+#[ignore = "started by the test of panics"]
+fn a_panic_as_it_would_be_told() {
+    cut_a_secret();
+}
+
+#[test]
+fn a_panic_tells_where_it_is_and_nothing_of_what_was_in_hand() {
+    let told = |test: &str| {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", test, "--ignored", "--nocapture"]);
+        let output = command.env("RUST_BACKTRACE", "1").output().unwrap();
+        assert!(!output.status.success(), "{output:?}");
+        output.stderr
+    };
+    assert!(
+        holds(&told("a_panic_as_it_would_be_told"), SECRET),
+        "nothing is proved"
+    );
+    let told = told("a_panic_as_the_program_tells_it");
+    none_in(&told, "a panic");
+    let told = String::from_utf8(told).unwrap();
+    assert!(
+        told.contains("error: tenantpilot panicked at tests/secrets.rs:"),
+        "{told}"
+    );
+    assert!(
+        told.contains("cut_a_secret"),
+        "the stack says from where: {told}"
+    );
+}
