@@ -1,0 +1,156 @@
+//! What starts dispatches, and with what.
+
+use super::*;
+
+#[test]
+fn nobody_dispatches() {
+    let mut stage = well();
+    let look = |stage: &Stage, code| doctor(&stage.env, &["--offline"], code);
+    says(&look(&stage, 0), "dispatch", "ok", "ago", "");
+    dispatched(&stage.env, now() - Duration::from_secs(3600));
+    let document = look(&stage, 19);
+    says(&document, "dispatch", "fail", "1h ago", "systemctl");
+    crontab(&mut stage.env, "* * * * * /usr/bin/true\n");
+    let document = look(&stage, 19);
+    says(
+        &document,
+        "cron",
+        "warn",
+        "no line that starts dispatch",
+        "tenantpilot cron print",
+    );
+    says(
+        &document,
+        "dispatch",
+        "fail",
+        "1 schedule waits",
+        "tenantpilot cron print",
+    );
+    stage.env.unset("PATH").set("PATH", "/nowhere");
+    says(
+        &look(&stage, 19),
+        "cron",
+        "warn",
+        "no line that starts dispatch",
+        "cron print",
+    );
+    stage.env.run(&["schedules", "disable", "nightly"]).ok();
+    says(
+        &look(&stage, 0),
+        "dispatch",
+        "ok",
+        "no enabled schedule",
+        "",
+    );
+}
+
+#[test]
+fn a_crontab_line_that_will_not_do_is_told() {
+    let mut stage = well();
+    let mut look = |table: &str, code| {
+        crontab(&mut stage.env, table);
+        doctor(&stage.env, &["--offline"], code)
+    };
+    says(
+        &look(&line(""), 0),
+        "cron",
+        "ok",
+        "this user's crontab: * * * * *",
+        "",
+    );
+    let gone = "* * * * * /nowhere/tenantpilot --db DATABASE dispatch\n";
+    says(
+        &look(gone, 19),
+        "cron",
+        "fail",
+        "no program",
+        "tenantpilot cron print",
+    );
+    let elsewhere = "* * * * * tenantpilot --db /other.db dispatch\n";
+    says(
+        &look(elsewhere, 0),
+        "cron",
+        "warn",
+        "another database, /other.db",
+        "--db /other.db doctor",
+    );
+    let relative = "* * * * * tenantpilot --db tp.db dispatch\n";
+    says(
+        &look(relative, 19),
+        "cron",
+        "fail",
+        "names no database",
+        "cron print",
+    );
+    let silent = line(" >/dev/null 2>&1");
+    says(&look(&silent, 0), "cron", "warn", "nobody hears", "MAILTO");
+    let seldom = line("").replace("* * * * *", "0 2 * * *");
+    says(
+        &look(&seldom, 0),
+        "cron",
+        "warn",
+        "are missed",
+        "cron print",
+    );
+}
+
+#[test]
+fn as_cron_looks_with_what_cron_gives() {
+    let mut stage = well();
+    stage.env.set("TP_SECRET", "only-here");
+    let url = stage.sandbox.url().to_owned();
+    stage.add_tenant_by("variable", &["--secret-env", "TP_SECRET"], &url);
+    doctor(&stage.env, &["--offline"], 0);
+    let document = doctor(&stage.env, &["--offline", "--as-cron"], 19);
+    says(
+        &document,
+        "database",
+        "ok",
+        stage.env.database().to_str().unwrap(),
+        "",
+    );
+    says(
+        &document,
+        "as_cron",
+        "fail",
+        "credentials: here ok",
+        "crontab -e",
+    );
+    says(&document, "credentials", "fail", "TP_SECRET is not set", "");
+
+    // What the crontab sets above its line is there.
+    crontab(&mut stage.env, &format!("TP_SECRET=x\n{}", line("")));
+    let document = doctor(&stage.env, &["--offline", "--as-cron"], 0);
+    assert!(
+        !document.to_string().contains("credentials: here"),
+        "{document}"
+    );
+
+    // Without a line that names it, cron's process has another database.
+    crontab(&mut stage.env, "");
+    let document = doctor(&stage.env, &["--offline", "--as-cron"], 19);
+    says(
+        &document,
+        "as_cron",
+        "fail",
+        "database: here ok",
+        "cron print",
+    );
+    let text = stage
+        .env
+        .run(&["doctor", "--as-cron", "--offline"])
+        .ends(19)
+        .0;
+    assert!(text.contains("fail  as cron "), "{text}");
+}
+
+#[test]
+fn nothing_is_needed_of_the_environment() {
+    let stage = well();
+    let line = format!(
+        "env -i \"$0\" --db {} doctor --offline",
+        stage.env.database().display()
+    );
+    let (text, stderr) = stage.env.shell(&line).ends(0);
+    assert!(text.contains("0 failed"), "{text}{stderr}");
+}
