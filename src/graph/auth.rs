@@ -208,5 +208,11 @@ fn blotted<'a>(text: &str, secrets: impl IntoIterator<Item = &'a SecretString>) 
     })
 }
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod probes {
+    pub(crate) use super::managed_identity::{probe as platform_answer, probe_key_file};
+    pub(crate) use super::token_request::probe as sign_in_answer;
+}
+
 #[cfg(test)]
 mod tests;

@@ -38,6 +38,8 @@ use crate::secret::platform::Platform;
 use crate::stop::Stop;
 use crate::tenant::{Tenant, TenantId};
 use failure::Failure;
+#[cfg(any(test, fuzzing))]
+pub(crate) use failure::probe as probe_challenge;
 use together::Together;
 use tries::{Tried, Tries};
 

@@ -292,5 +292,26 @@ fn endless(request: &Request, why: &str) -> Error {
     )
 }
 
+/// What holds whatever a page is: each of its items is an object, or broken and told why.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn probe(body: &[u8]) {
+    let _ = nested_next_link(body, "settings");
+    let Ok(page) = page_of(body) else {
+        return;
+    };
+    for item in &page.items {
+        match item {
+            Item::Whole(bytes) => {
+                assert!(json::read::<Value>(bytes).is_ok_and(|value| value.is_object()));
+            }
+            Item::Broken(broken) => {
+                assert!(!broken.reason().is_empty());
+                let _ = (broken.id(), broken.name());
+            }
+        }
+    }
+    assert!(page.next_link.is_none_or(|link| !link.is_empty()));
+}
+
 #[cfg(test)]
 mod tests;

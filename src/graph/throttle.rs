@@ -233,5 +233,28 @@ fn http_date(text: &str) -> Option<DateTime<Utc>> {
         .map(|naive| naive.and_utc())
 }
 
+/// What holds whatever `Retry-After` and, after a line end, `Date` say: there is a wait of no more
+/// than is honoured, or none.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn probe(text: &str) {
+    let (value, date) = text.split_once('\n').unwrap_or((text, ""));
+    let asked = retry_after(&[value.to_owned()], Some(date));
+    assert!(asked.is_none_or(|wait| !wait.is_zero()), "{asked:?}");
+    let standing = Standing {
+        tries: 1,
+        alike: 1,
+        retry_after: asked,
+        token_refreshed: false,
+        failing_for: Duration::ZERO,
+        first_wait: true,
+        waited: Duration::ZERO,
+        left: Duration::MAX,
+        jitter: 1.0,
+    };
+    if let Decision::Retry { after, .. } = decide(Cause::Status(429), &standing) {
+        assert!(after <= MAX_RETRY_AFTER, "{after:?}");
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -411,3 +411,47 @@ fn trust(why: &str) -> Option<&'static str> {
         "certificates are checked against this system's trust store (Debian: ca-certificates)",
     )
 }
+
+/// What holds whatever a next link says, as this library reads it: the request goes to the tenant's
+/// Graph and no other, or nowhere.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn probe(link: &str) {
+    use ureq::http::Uri;
+
+    use super::{Request, ServiceGroup, Version};
+
+    let request = Request {
+        version: Version::Beta,
+        path: "things/x".to_owned(),
+        query: vec![("$top".to_owned(), "5".to_owned())],
+        group: ServiceGroup::Devices,
+        endpoint: "x",
+    };
+    for graph in ["https://graph.microsoft.com", "http://127.0.0.1:8080/below"] {
+        let Ok(root) = Root::parse(graph) else {
+            continue;
+        };
+        let Ok(url) = root.url_of_link(&request, link) else {
+            continue;
+        };
+        assert!(url.starts_with(&format!("{graph}/beta/")), "{url}");
+        assert!(url.bytes().all(|byte| byte.is_ascii_graphic()), "{url}");
+        assert!(!url.contains(['\\', '#']), "{url}");
+        let path = url.split('?').next().unwrap_or_default();
+        let dots = path
+            .split('/')
+            .any(|part| matches!(part.to_lowercase().replace("%2e", ".").as_str(), "." | ".."));
+        assert!(!dots, "{url}");
+        let read: Result<Uri, _> = url.parse();
+        assert!(
+            read.is_ok_and(|uri| uri.host() == Some(root.host())),
+            "{url}"
+        );
+    }
+    // What somebody configures, or an environment.
+    if let Ok(root) = Root::parse(link) {
+        let url = root.below("x");
+        let read: Result<Uri, _> = url.parse();
+        assert!(read.is_ok_and(|uri| uri.host().is_some()), "{url}");
+    }
+}

@@ -470,6 +470,22 @@ fn with_id(text: &str, id: &str) -> String {
     format!("{{\"id\":{}{comma}{rest}", Value::from(id))
 }
 
+/// What holds whatever is in a file of another tool: it is a policy with an id, or it is said why
+/// not.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn probe(bytes: &[u8]) {
+    let rows: Vec<_> = catalogue::all().take(6).collect();
+    if let Ok(policy) = policy(Ok(bytes.to_vec()), &rows, "Folder/a.json") {
+        let (id, text) = identify(&policy, None, &mut Identity::default());
+        assert!(!id.is_empty());
+        let object = json::read::<Value>(text.as_bytes());
+        assert!(object.as_ref().is_ok_and(Value::is_object));
+        let mut object = object.unwrap_or_default();
+        intunecd::restore(policy.row, &id, &mut object, &Ids::default(), true);
+        assert!(object.is_object());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -485,14 +501,7 @@ mod tests {
                 b"\xef\xbb\xbf{}".to_vec(),
             ]),
         ) {
-            let rows: Vec<_> = catalogue::all().take(6).collect();
-            if let Ok(policy) = policy(Ok(bytes), &rows, "Folder/a.json") {
-                let (id, text) = identify(&policy, None, &mut Identity::default());
-                proptest::prop_assert!(!id.is_empty());
-                let mut object = json::read::<Value>(text.as_bytes()).unwrap();
-                intunecd::restore(policy.row, &id, &mut object, &Ids::default(), true);
-                proptest::prop_assert!(object.is_object());
-            }
+            probe(&bytes);
         }
     }
 }

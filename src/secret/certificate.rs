@@ -305,5 +305,31 @@ fn facts(parsed: &Parsed, der: &[u8]) -> Option<Facts> {
     })
 }
 
+/// What holds whatever is in a file: it is a key with its certificate, or it is said why not.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn probe(content: &[u8]) {
+    let path = Path::new("app.pem");
+    if let Some(flaw) = unreadable(content) {
+        assert!(flaw.error(path).hint_text().is_some());
+        return;
+    }
+    match key_of(content) {
+        Ok(key) => {
+            let _ = facts_of(content, key.public_key().as_ref());
+        }
+        Err(flaw) => assert!(flaw.error(path).hint_text().is_some()),
+    }
+}
+
+/// What holds whatever is called a certificate: its facts can be told, or it is damaged.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn probe_der(der: &[u8]) {
+    if let Ok(parsed) = Parsed::from_der(der)
+        && let Some(facts) = facts(&parsed, der)
+    {
+        let _ = (day(facts.not_before), day(facts.not_after));
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod tests;

@@ -457,5 +457,8 @@ fn damaged(hash: &ContentHash, reason: &str) -> Error {
     )
 }
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use frame::probe as probe_frame;
+
 #[cfg(test)]
 mod tests;

@@ -34,7 +34,7 @@ pub(super) fn read(root: &Path, name: &str) -> Option<Rules> {
 }
 
 impl Rules {
-    fn parse(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let tz = TimeZone::from_tz_data(bytes).ok()?;
         let parts = tz.as_ref();
         let types = parts.local_time_types();

@@ -255,5 +255,18 @@ impl TokenAnswer {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use arc::probe as probe_key_file;
+
+/// What holds whatever a platform says.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn probe(body: &[u8]) {
+    let shown = answer::one_line(&complaint(body));
+    assert!(!shown.contains(char::is_control), "{shown:?}");
+    if let Ok(token) = json::read::<TokenAnswer>(body) {
+        let _ = token.lifetime(&crate::clock::SystemClock);
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -266,6 +266,21 @@ fn encode_form(form: &mut String, text: &str) {
     }
 }
 
+/// What holds whatever the service says.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn probe(body: &[u8]) {
+    let said = Refusal::of(body);
+    for code in said.error_codes {
+        let hint = hint::of(code, "contoso").unwrap_or_default();
+        assert!(!hint.contains(char::is_control), "{hint:?}");
+    }
+    let shown = answer::one_line(&said.error_description);
+    assert!(!shown.contains(char::is_control), "{shown:?}");
+    if let Ok(token) = json::read::<TokenAnswer>(body) {
+        let _ = whole_number(token.expires_in.as_ref());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,16 +295,7 @@ mod tests {
                 br#"{"access_token":"x","expires_in":"3599","token_type":"Bearer"}"#.to_vec(),
             ]),
         ) {
-            let said = Refusal::of(&body);
-            for code in said.error_codes {
-                let hint = hint::of(code, "contoso").unwrap_or_default();
-                proptest::prop_assert!(!hint.contains(char::is_control));
-            }
-            let shown = answer::one_line(&said.error_description);
-            proptest::prop_assert!(!shown.contains(char::is_control));
-            if let Ok(token) = json::read::<TokenAnswer>(&body) {
-                let _ = whole_number(token.expires_in.as_ref());
-            }
+            probe(&body);
         }
     }
 }

@@ -321,7 +321,6 @@ proptest! {
         ]),
         date in crate::mutation::mutated_text(&["Sun, 06 Nov 1994 08:49:37 GMT"]),
     ) {
-        let wait = retry_after(&[value], Some(&date));
-        prop_assert!(wait.is_none_or(|wait| !wait.is_zero()));
+        probe(&format!("{value}\n{date}"));
     }
 }

@@ -147,5 +147,14 @@ fn read_key(path: &Path) -> Result<SecretString, Unread> {
     Ok(SecretString::from(key))
 }
 
+/// What holds whatever a challenge names: a key file right in the folder, or none.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn probe(challenge: &str) {
+    if let Ok(path) = key_file(challenge, Path::new(KEYS)) {
+        assert_eq!(path.parent(), Some(Path::new(KEYS)));
+        assert!(path.extension().is_some_and(|end| end == "key"), "{path:?}");
+    }
+}
+
 #[cfg(test)]
 mod tests;

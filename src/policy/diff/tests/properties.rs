@@ -9,12 +9,7 @@ use super::{changes, documents};
 use crate::policy::canonical::canonical;
 use crate::policy::catalogue;
 use crate::policy::diff::lines::{Limits, lines};
-use crate::policy::diff::outline::outline;
 use crate::policy::diff::{Changes, Names, View, diff, diff_whole, row_of, same};
-use crate::policy::document::finish;
-use crate::policy::document::redaction::RedactionKey;
-use crate::policy::document::sealed::Unsealed;
-use crate::policy::scripts::scripts;
 
 /// Paths of all leaves, in the form that `Value::pointer` takes.
 fn leaves(value: &Value, at: &str, found: &mut Vec<String>) {
@@ -325,20 +320,6 @@ proptest! {
         bytes in crate::mutation::mutated(as_bytes()),
         good in prop::sample::select(as_bytes()),
     ) {
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        let key = RedactionKey::new([3; 32]);
-        let names = Names::default();
-        let view = View { before: &names, after: &names, across: false, one_key: true };
-        if let Ok(document) = finish(row, text, &Unsealed::default(), Vec::new(), &key) {
-            let form = canonical(row, &document.bytes).unwrap();
-            prop_assert_eq!(canonical(row, &form).unwrap(), form);
-            let value: Value = serde_json::from_slice(&document.bytes).unwrap();
-            let _ = scripts(row.key, &value);
-            let _ = outline(row, &document.bytes, &names).unwrap();
-            let found = diff(row, &good, &document.bytes, &view).unwrap();
-            let _ = lines(&found, Limits::SHORT);
-        }
-        // What a damaged store might give back.
-        let _ = diff(row, &bytes, &good, &view);
+        crate::probe::document(row, &bytes, &good);
     }
 }
