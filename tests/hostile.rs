@@ -187,6 +187,23 @@ fn names_give_no_orders_in_any_output_of_any_command() {
     assert_sound(&stage.env);
 }
 
+/// A place where everything is known to be there.
+fn place() -> Stage {
+    let stage = Stage::of(&[FILTERS]);
+    stage.success();
+    stage.success();
+    for to in ["exported", "exported.tar.zst"] {
+        let args = ["backups", "export", "1", "--to", to];
+        stage.env.run(&args).warned();
+    }
+    // One request in 20 seconds may well be typed, and is soon over all the same.
+    let soon = ["schedules", "edit", "nightly", "--max-runtime", "2s"];
+    stage.env.run(&soon).ok();
+    let exported = stage.env.run(&["fleet", "export"]).ok();
+    stage.env.file(commands::FLEET_FILE, &exported, 0o600);
+    stage
+}
+
 /// Nothing is missing, and everything can be read.
 fn assert_sound(env: &Env) {
     let sql = env.sql();
