@@ -50,7 +50,8 @@ pub fn visible_lines(text: &str) -> String {
 }
 
 /// A JSON text with hidden characters written as `\u` escapes: the same document, safe to print.
-/// JSON has them nowhere but inside strings; its own line breaks stay.
+/// JSON has them nowhere but inside strings, except for tabs and carriage returns, which it has
+/// between its parts alone: they become blanks. Its own line breaks stay.
 pub fn ascii_controls(json: &str) -> Cow<'_, str> {
     let hidden = |c: char| c != '\n' && is_hidden(c);
     if !json.contains(hidden) && !json.contains("##") {
@@ -59,7 +60,9 @@ pub fn ascii_controls(json: &str) -> Cow<'_, str> {
     let mut safe = String::with_capacity(json.len() + 16);
     let mut units = [0; 2];
     for (at, c) in json.char_indices() {
-        if hidden(c) || is_order(json.get(at..).unwrap_or_default()) {
+        if matches!(c, '\t' | '\r') {
+            safe.push(' ');
+        } else if hidden(c) || is_order(json.get(at..).unwrap_or_default()) {
             for unit in c.encode_utf16(&mut units) {
                 // Writing to a String cannot fail.
                 let _ = write!(safe, "\\u{unit:04x}");
@@ -116,5 +119,12 @@ mod tests {
         assert!(!safe.contains("##"));
         let back: serde_json::Value = serde_json::from_str(&safe).unwrap();
         assert_eq!(back["name"], name);
+    }
+
+    #[test]
+    fn json_of_another_hand_stays_json() {
+        // A document is kept as it was received, white space and all.
+        let received = "{\"a\":\t[1,\r\n\"\u{7f}\"]}";
+        assert_eq!(ascii_controls(received), "{\"a\": [1, \n\"\\u007f\"]}");
     }
 }
