@@ -46,7 +46,14 @@ fn cleaned(name: &str, substitute: char, keeps: impl Fn(char) -> bool) -> String
     let text = text.trim_matches([' ', '.', '-', substitute]);
     match text {
         "" => "unnamed".to_owned(),
-        text if is_device(text) => format!("_{text}"),
+        text if is_device(text) => {
+            let mut text = format!("_{text}");
+            if text.len() > LONGEST {
+                text.pop();
+            }
+            text.trim_end_matches([' ', '.', '-', substitute])
+                .to_owned()
+        }
         text => text.to_owned(),
     }
 }
@@ -169,6 +176,7 @@ mod tests {
         assert_eq!(plain("Wi-Fi / guests"), "Wi-Fi _ guests");
         assert_eq!(slug("東京 basis"), "東京-basis");
         assert_eq!(slug("con.fig"), "_con.fig");
+        assert_eq!(slug(&format!("con.{}", "x".repeat(300))).len(), LONGEST);
         assert_eq!(slug("console"), "console");
     }
 
