@@ -17,7 +17,7 @@ use crate::policy::canonical::canonical;
 use crate::policy::catalogue::{self, PolicyType};
 use crate::policy::diff::lines::{Limits, lines};
 use crate::policy::diff::outline::outline;
-use crate::policy::diff::{Names, View, diff};
+use crate::policy::diff::{Names, View, diff, probe_excerpts};
 use crate::policy::document::finish;
 use crate::policy::document::redaction::RedactionKey;
 use crate::policy::document::sealed::Unsealed;
@@ -247,11 +247,12 @@ pub(crate) fn document(row: &'static PolicyType, object: &[u8], other: &[u8]) {
         if let Ok(found) = diff(row, other, &document.bytes, &view) {
             let _ = lines(&found, Limits::SHORT);
         }
+        probe_excerpts(row, other, &document.bytes, &view);
         let same = diff(row, &document.bytes, &document.bytes, &view);
         assert!(same.is_ok_and(|changes| changes.is_empty()));
     }
     // What a damaged store might give back.
-    let _ = diff(row, object, other, &view);
+    probe_excerpts(row, object, other, &view);
 }
 
 #[cfg(test)]

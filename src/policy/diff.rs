@@ -35,6 +35,8 @@ use super::catalogue::{self, PolicyType};
 use super::document::Flaw;
 
 pub use assignment::{Assignment, Assignments};
+#[cfg(any(test, fuzzing))]
+pub(crate) use excerpt::probe as probe_excerpts;
 pub use names::Names;
 
 /// What stands on one side of a field.

@@ -128,6 +128,14 @@ impl Excerpt {
     }
 }
 
+/// What holds whatever two documents hold: nothing was left out that would have been told.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn probe(row: &PolicyType, before: &[u8], after: &[u8], view: &super::View<'_>) {
+    if let Ok(whole) = super::diff_whole(row, before, after, view) {
+        assert_eq!(super::diff(row, before, after, view), Ok(whole));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
