@@ -265,6 +265,10 @@ fn a_newer_database_is_refused_by_every_command_and_left_alone() {
 /// Migrates each database of an older program on a disk that goes wrong at each `stride`-th call,
 /// until none is left to go wrong. It is old or new then, whole, and the next command migrates it.
 /// How often it went wrong.
+#[expect(
+    clippy::print_stderr,
+    reason = "how far it is, for whoever waits for all"
+)]
 fn migrate_at_each(stride: usize) -> usize {
     let mut struck = 0;
     for (number, (database, sets)) in DATABASES.into_iter().enumerate() {
@@ -273,6 +277,7 @@ fn migrate_at_each(stride: usize) -> usize {
         disk::put_back(&folder, &kept);
         let old = i64::try_from(number + 1).unwrap();
         for (number, fault) in faults().into_iter().enumerate() {
+            let before = struck;
             for at in (1 + number * 7 % stride..).step_by(stride) {
                 disk::put_back(&kept, &folder);
                 let (run, calls) = disk::run_on(&folder, &env, &["tenants", "list"], fault.at(at));
@@ -308,6 +313,7 @@ fn migrate_at_each(stride: usize) -> usize {
                 }
                 struck += 1;
             }
+            eprintln!("schema {old}, {fault:?}: struck {} times", struck - before);
         }
     }
     struck
