@@ -9,7 +9,7 @@ use crate::exits;
 
 /// The flags of every command, which have their place in tenantpilot(1).
 const GLOBAL: &str = "The options of every command\n(\\fB\\-\\-db\\fR \\fIFILE\\fR, \\fB\\-\\-json\\fR, \
-    \\fB\\-q\\fR, \\fB\\-v\\fR, \\fB\\-\\-color\\fR \\fIWHEN\\fR, \\fB\\-\\-log\\-format\\fR \\fIFORMAT\\fR)\nare in \
+    \\fB\\-\\-plain\\fR, \\fB\\-q\\fR, \\fB\\-v\\fR, \\fB\\-\\-color\\fR \\fIWHEN\\fR, \\fB\\-\\-log\\-format\\fR \\fIFORMAT\\fR)\nare in \
     \\fBtenantpilot\\fR(1).\n";
 
 const DESCRIPTION: &str = "\
@@ -50,6 +50,14 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     (
         "CI",
         "Set to anything but 0 or false: nobody is asked, and there is no progress.",
+    ),
+    (
+        "JOURNAL_STREAM",
+        "Where systemd sets it for stderr: each line there begins with its priority.",
+    ),
+    (
+        "TENANTPILOT_PING_URL, TENANTPILOT_WEBHOOK, TENANTPILOT_HOOK, TENANTPILOT_METRICS",
+        "Whom dispatch tells how it went; \\fBtenantpilot\\-dispatch\\fR(1) says how.",
     ),
     (
         "SUDO_USER",
