@@ -126,8 +126,9 @@ fn as_cron_looks_with_what_cron_gives() {
         "{document}"
     );
 
-    // Without a line that names it, cron's process has another database.
-    crontab(&mut stage.env, "");
+    // Where its line does not name it, cron's process has another database.
+    let another = format!("TENANTPILOT_DB=DATABASE-of-others\n* * * * * {PROGRAM} dispatch\n");
+    crontab(&mut stage.env, &another);
     let document = doctor(&stage.env, &["--offline", "--as-cron"], 19);
     says(
         &document,
