@@ -237,8 +237,10 @@ pub(crate) fn document(row: &'static PolicyType, object: &[u8], other: &[u8]) {
     };
     let text = text(object).into_owned();
     if let Ok(document) = finish(row, text, &Unsealed::default(), Vec::new(), &key) {
-        let Ok(form) = canonical(row, &document.bytes) else {
-            panic!("what is kept has no canonical form");
+        let form = match canonical(row, &document.bytes) {
+            Ok(form) => form,
+            // Such a document is kept, and compared by its bytes.
+            Err(flaw) => return assert!(flaw.0.contains("out of range"), "{flaw}"),
         };
         assert_eq!(canonical(row, &form), Ok(form));
         let value = serde_json::from_slice::<Value>(&document.bytes);

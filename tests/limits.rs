@@ -16,6 +16,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use fleet::{Fleet, outcome};
+use sandbox::server::DIRECTORY;
 use sandbox::server::faults::{Fault, Kind};
 
 const HOLD: &str = "BEGIN IMMEDIATE; UPDATE schedules SET grace_s = grace_s";
@@ -118,19 +119,31 @@ fn with_too_few_file_handles_a_dispatch_fails_and_says_so() {
     }
 }
 
-/// Types are read side by side, through a connection each.
+/// The connection that there is breaks when no other can be had any more.
 #[test]
 fn a_connection_without_a_file_handle_is_no_fault_of_the_network() {
-    let fleet = Fleet::new();
-    let types = "namedLocation,deviceManagementScript,deviceCompliancePolicy,mobileApp";
-    fleet.add("nightly", "contoso", &["--types", types]);
-    // None is free again before the next is wanted.
-    fleet.sandbox.set_latency(Duration::from_millis(300));
-    let said = with_ever_more_file_handles(&fleet, 0, 3);
+    let fleet = Fleet::nightly();
+    let slot = fleet.slots(1, 1).remove(0);
+    fleet.hang(DIRECTORY);
+    let running = fleet.start(&slot, &[]);
+    fleet.await_hanging(1);
+    let none = format!("--nofile=3:3 --pid {}", running.id());
+    let limit = std::process::Command::new("prlimit")
+        .args(none.split(' '))
+        .status();
+    assert!(limit.unwrap().success());
+    fleet.answer();
+    let stderr = running.end().fails(16);
     assert!(
-        said.contains("no connection to 127.0.0.1: Too many open files"),
-        "{said}"
+        stderr.contains("no connection to 127.0.0.1: Too many open files"),
+        "{stderr}"
     );
+    assert!(
+        stderr.contains("\nhint: let the process open more files"),
+        "{stderr}"
+    );
+    assert_eq!(fleet.outcomes(), [outcome(1, "failed", "STORAGE_ERROR")]);
+    fleet.assert_sound();
 }
 
 #[test]
