@@ -385,7 +385,7 @@ fn told(error: &ureq::Error, root: &Root, cut_short: bool) -> Lost {
         ureq::Error::Io(io) => match io.kind() {
             ErrorKind::UnexpectedEof => (None, false),
             ErrorKind::ConnectionRefused => (Some(WAY_OUT), false),
-            _ => (trust(&why).or_else(|| disk::way_out(io)), false),
+            _ => (trust(&why), false),
         },
         ureq::Error::Rustls(_) => (trust(&why), false),
         _ => (None, false),
