@@ -50,7 +50,7 @@ pub struct Flags {
     /// where it fails, three tries. What it prints is logged with -v.
     #[arg(
         long,
-        value_name = "COMMAND",
+        value_name = "CMD",
         env = "TENANTPILOT_HOOK",
         hide_env_values = true,
         allow_hyphen_values = true
