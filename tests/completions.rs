@@ -14,6 +14,7 @@ use std::time::Duration;
 use env::Env;
 use rusqlite::params;
 use stage::{FILTERS, Stage};
+use tenantpilot::store::SCHEMA_VERSION;
 
 /// What `complete` says for a line whose words a shell took apart: the kind, then each candidate
 /// with what it is.
@@ -230,15 +231,20 @@ fn a_keystroke_makes_migrates_and_waits_for_nothing() {
     nothing(&env);
     assert!(!env.path("state").exists());
     env.add_tenant("contoso");
-    env.sql().pragma_update(None, "user_version", 2).unwrap();
+    let older = SCHEMA_VERSION - 1;
+    env.sql()
+        .pragma_update(None, "user_version", older)
+        .unwrap();
     nothing(&env);
     let version = |env: &Env| -> i64 {
         let sql = env.sql();
         sql.pragma_query_value(None, "user_version", |row| row.get(0))
             .unwrap()
     };
-    assert_eq!(version(&env), 2);
-    env.sql().pragma_update(None, "user_version", 3).unwrap();
+    assert_eq!(version(&env), older);
+    env.sql()
+        .pragma_update(None, "user_version", SCHEMA_VERSION)
+        .unwrap();
     // Nobody gets in; a command would wait for ten seconds.
     let sql = env.sql();
     sql.pragma_update(None, "locking_mode", "EXCLUSIVE")

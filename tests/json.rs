@@ -28,7 +28,7 @@ use tenantpilot::actor::Actor;
 /// How many of a list are kept.
 const KEPT: usize = 2;
 /// Commands whose output is no document: what a shell reads.
-const NO_DOCUMENT: [&str; 1] = ["completions"];
+const NO_DOCUMENT: [&str; 2] = ["complete", "completions"];
 /// Numbers that differ from one time to the next.
 const MEASURED: [&str; 16] = [
     "age_s",
