@@ -5,7 +5,7 @@
 //!   which links lead there), `answer` (what an answer means), `throttle` (whether to try again),
 //!   `breaker` (when an endpoint is given up), `pace` (how fast a tenant may be asked), `token` and
 //!   `auth` (signing in). `gather` decides which reads share a round trip, `batch` is its form.
-//!   `page` reads lists over the trait, `json` finds values in bytes.
+//!   `page` reads lists over the trait.
 //! - No endpoint is written here or below; they are in `policy/catalogue.rs` alone.
 //! - Nothing here knows the store.
 

@@ -165,8 +165,7 @@ fn names_give_no_orders_in_any_output_of_any_command() {
             tame(&stage.env, &words(&["backups", "log", "--", name]));
         }
     }
-    let exported = stage.env.run(&["fleet", "export"]).ok();
-    stage.env.file(commands::FLEET_FILE, &exported, 0o600);
+    commands::make_fleet_file(&stage.env);
     for call in commands::all() {
         let line = call.line();
         for more in [
@@ -199,8 +198,7 @@ fn place() -> Stage {
     // One request in 20 seconds may well be typed, and is soon over all the same.
     let soon = ["schedules", "edit", "nightly", "--max-runtime", "2s"];
     stage.env.run(&soon).ok();
-    let exported = stage.env.run(&["fleet", "export"]).ok();
-    stage.env.file(commands::FLEET_FILE, &exported, 0o600);
+    commands::make_fleet_file(&stage.env);
     stage
 }
 

@@ -65,6 +65,7 @@ fn stage() -> Stage {
     stage.env.run(&role).warned();
     let export = ["backups", "export", "1", "--to", "exported", "--quiet"];
     stage.env.run(&export).warned();
+    commands::make_fleet_file(&stage.env);
     stage.env.shell("cp -a state kept").ok();
     stage
 }

@@ -359,8 +359,7 @@ fn every_command(stage: &Stage) {
         .env
         .run(&["db", "backup", "copy", "--with-key"])
         .warned();
-    let exported = stage.env.run(&["fleet", "export"]).ok();
-    stage.env.file(commands::FLEET_FILE, &exported, 0o600);
+    commands::make_fleet_file(&stage.env);
     for call in commands::all() {
         run(stage, &call.line());
     }

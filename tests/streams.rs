@@ -23,6 +23,7 @@ fn stage() -> Stage {
     stage.success();
     let export = ["backups", "export", "1", "--to", "exported", "--quiet"];
     stage.env.run(&export).warned();
+    commands::make_fleet_file(&stage.env);
     stage
 }
 

@@ -10,11 +10,17 @@
 use clap::CommandFactory as _;
 use tenantpilot::cli::Cli;
 
-use crate::env::CLIENT_ID;
+use crate::env::{CLIENT_ID, Env};
 use crate::sandbox::server::DIRECTORY;
 
-/// A fleet file as `fleet apply` is called with it; `fleet export` writes one.
-pub const FLEET_FILE: &str = "fleet.toml";
+/// What `fleet apply` is called with.
+const FLEET_FILE: &str = "fleet.toml";
+
+/// Makes the file that `fleet apply` is called with: what is there already.
+pub fn make_fleet_file(env: &Env) {
+    let exported = env.run(&["fleet", "export"]).ok();
+    env.file(FLEET_FILE, &exported, 0o600);
+}
 
 /// A command and its arguments.
 #[derive(Debug, Clone)]
@@ -120,6 +126,9 @@ fn known(name: &str) -> Option<Vec<String>> {
             "assignmentFilter",
         ],
         "schedules edit" => &["1", "--grace", "1m"],
+        "schedules enable" | "schedules disable" | "schedules remove" | "schedules restore" => {
+            &["1"]
+        }
         "run" => &["--all"],
         "retry" => &["--failed"],
         "backups diff" => &["1", "2"],

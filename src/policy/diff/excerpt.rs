@@ -17,6 +17,10 @@ use crate::policy::catalogue::PolicyType;
 
 use super::secrets;
 
+/// A document with more members than this is compared as a whole. Graph's have some hundred at the
+/// most; looking for the counterpart of each takes time by the square of them.
+const MOST_MEMBERS: usize = 1_000;
+
 /// The set whose elements hold names of what others may refer to.
 const NAMING: &str = "definitionValues";
 
@@ -52,6 +56,9 @@ pub(super) fn of_both(row: &PolicyType, before: &[u8], after: &[u8]) -> Option<(
 /// names, and unequal ones unequal.
 fn members(document: &[u8]) -> Option<Vec<Member<'_>>> {
     let members = json::members(document).ok()?;
+    if members.len() > MOST_MEMBERS {
+        return None;
+    }
     let mut names: Vec<&[u8]> = members.iter().map(|(name, _)| *name).collect();
     names.sort_unstable();
     let plain = |name: &&[u8]| !name.contains(&b'\\') && !secrets::means_more_alone(name);
@@ -218,6 +225,12 @@ mod tests {
             assert_eq!(excerpts(odd, plain), None, "{odd}");
             assert_eq!(excerpts(plain, odd), None, "{odd}");
         }
+        let members = |count| {
+            let members = (0..count).map(|number| format!("\"{number}\":1"));
+            format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+        };
+        assert!(excerpts(plain, &members(MOST_MEMBERS)).is_some());
+        assert_eq!(excerpts(plain, &members(MOST_MEMBERS + 1)), None);
         assert_eq!(excerpts("{}", r#"{"a":{}}"#), told("{}", r#"{"a":{}}"#));
     }
 }

@@ -60,10 +60,8 @@ fn records(diff: &Diff) -> Table {
         row("unread", key, id, &unread.name, &unread.reason);
     }
     for change in &diff.changes {
-        let before = change.former.as_ref();
-        let before = before.map(|former| label(&former.name, &former.policy_id));
         let (key, id) = (&change.policy_type, &change.policy_id);
-        let note = before.unwrap_or_default();
+        let note = before(change).unwrap_or_default();
         row(change.kind.as_str(), key, id, &change.name, &note);
     }
     table
@@ -105,19 +103,21 @@ fn headline(change: &Change) -> (Shade, String) {
         change.kind.as_str(),
         change.policy_type
     );
-    if let Some(former) = &change.former {
-        let before = match change.kind {
-            ChangeKind::Moved => format!(
-                "{} {}",
-                former.policy_type,
-                label(&former.name, &former.policy_id)
-            ),
-            _ if former.policy_id == change.policy_id => former.name.clone(),
-            _ => label(&former.name, &former.policy_id),
-        };
+    if let Some(before) = before(change) {
         line.push_str(&format!(", before: {before}"));
     }
     (shade, line)
+}
+
+/// What a policy was before, as far as that differs.
+fn before(change: &Change) -> Option<String> {
+    let former = change.former.as_ref()?;
+    let labelled = || label(&former.name, &former.policy_id);
+    Some(match change.kind {
+        ChangeKind::Moved => format!("{} {}", former.policy_type, labelled()),
+        _ if former.policy_id == change.policy_id => former.name.clone(),
+        _ => labelled(),
+    })
 }
 
 fn label(name: &str, id: &str) -> String {
