@@ -668,6 +668,120 @@ fn what_means_the_same_keeps_its_bytes_in_every_layout() {
 }
 
 #[test]
+fn a_template_of_another_definition_is_another_file_in_every_layout() {
+    const TEMPLATES: &str = "deviceManagement/groupPolicyConfigurations";
+    let stage = Stage::of(&[("groupPolicyConfiguration", TEMPLATES)]);
+    stage.success();
+    for layout in LAYOUTS {
+        export_as(&stage, "1", layout);
+    }
+    // The same values, of another definition; and the same, of other presentations.
+    let mut changed = Vec::new();
+    for (policy, property) in ["definition", "presentation"].into_iter().enumerate() {
+        let ids = stage.sandbox.ids(TEMPLATES);
+        let replaced = ids.iter().filter(|id| !changed.contains(*id)).find(|id| {
+            let mut found = false;
+            let values = "definitionValues";
+            stage.sandbox.update_below(TEMPLATES, id, values, |values| {
+                let holder = match property {
+                    "definition" => values.first_mut(),
+                    _ => values
+                        .iter_mut()
+                        .find_map(|value| value.below_mut("presentationValues").first_mut()),
+                };
+                if let Some(referred) =
+                    holder.and_then(|holder| holder.below_mut(property).first_mut())
+                {
+                    let other = format!("0b000000-0000-4000-8000-00000000000{policy}");
+                    referred.text = referred.text.replace(&referred.id, &other);
+                    referred.id = other;
+                    found = true;
+                }
+            });
+            found
+        });
+        changed.push(replaced.unwrap().clone());
+    }
+    stage.success();
+    for layout in LAYOUTS {
+        let (target, report) = export_as(&stage, "2", layout);
+        assert_eq!(report["written"], 2, "{layout}: {report}");
+        for (number, id) in changed.iter().enumerate() {
+            let manifest = manifest(&target);
+            let lines = manifest["files"].as_array().unwrap();
+            let line = lines.iter().find(|line| line["policy_id"] == **id).unwrap();
+            let text = fs::read_to_string(target.join(line["path"].as_str().unwrap())).unwrap();
+            let other = format!("0b000000-0000-4000-8000-00000000000{number}");
+            assert!(text.contains(&other), "{layout}: {text}");
+        }
+        let (_, again) = export_as(&stage, "2", layout);
+        assert_eq!(again["written"], 0, "{layout}: {again}");
+    }
+}
+
+#[test]
+fn a_renewed_token_is_another_file() {
+    const TOKENS: &str = "deviceAppManagement/vppTokens";
+    let stage = Stage::of(&[("vppToken", TOKENS)]);
+    stage.success();
+    export(&stage, "1", &[]);
+    let ids = stage.sandbox.ids(TOKENS);
+    let change = |id: &str, property: &str, to: &str| {
+        assert!(stage.sandbox.update(TOKENS, id, |text| {
+            let mut token: Value = serde_json::from_str(text).unwrap();
+            token[property] = to.into();
+            token.to_string()
+        }));
+    };
+    change(&ids[0], "expirationDateTime", "2098-01-02T03:04:05Z");
+    // What changes each day and is nobody's deed.
+    change(&ids[1], "lastSyncDateTime", "2026-11-29T00:00:00Z");
+    stage.success();
+    let (target, report) = export(&stage, "2", &[]);
+    assert_eq!(report["written"], 1, "{report}");
+    let text = |id: &str| {
+        let manifest = manifest(&target);
+        let lines = manifest["files"].as_array().unwrap();
+        let line = lines.iter().find(|line| line["policy_id"] == *id).unwrap();
+        fs::read_to_string(target.join(line["path"].as_str().unwrap())).unwrap()
+    };
+    assert!(text(&ids[0]).contains("2098-01-02T03:04:05Z"));
+    assert!(!text(&ids[1]).contains("2026-11-29T00:00:00Z"));
+}
+
+#[test]
+fn a_file_stays_only_where_a_document_that_it_stands_for_is_kept() {
+    let stage = Stage::of(&[CATALOG]);
+    stage.success();
+    export(&stage, "1", &[]);
+    stage.sandbox.reorder();
+    stage.success();
+    let (target, report) = export(&stage, "2", &[]);
+    assert_eq!(report["written"], 0, "{report}");
+    let forget = |known: fn(&mut Value) -> &mut Value| {
+        let mut manifest = manifest(&target);
+        let lines = manifest["files"].as_array_mut().unwrap();
+        let moved = lines
+            .iter_mut()
+            .filter(|line| line.get("same_as").is_some());
+        let moved = moved.map(|line| *known(line) = "0".repeat(64).into());
+        let count = moved.count();
+        fs::write(target.join(MANIFEST), manifest.to_string()).unwrap();
+        count
+    };
+    // The set that the files were made of is gone, the one that meant the same is there.
+    assert!(forget(|line| &mut line["hash"]) > 0);
+    let (_, report) = export(&stage, "2", &[]);
+    assert_eq!(report["written"], 0, "{report}");
+    // Both are gone.
+    let moved = forget(|line| &mut line["same_as"]["hash"]);
+    let (_, report) = export(&stage, "2", &[]);
+    assert_eq!(report["written"], moved, "{report}");
+    let lines = manifest(&target)["files"].to_string();
+    assert!(!lines.contains("same_as"), "{lines}");
+}
+
+#[test]
 fn intunecd_gets_names_payloads_and_nothing_it_would_spoil() {
     const PROFILES: &str = "deviceManagement/deviceConfigurations";
     let types = [
