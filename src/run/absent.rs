@@ -5,7 +5,10 @@
 //! - What it still gives was left out by the list, and what it gives no answer about may have been.
 //!   Either is unread, and its type incomplete.
 //! - Of some policies Graph goes on giving the deleted ones ([`PolicyType::outlives_deletion`]); there
-//!   the list is asked a second time, and what neither list names is gone.
+//!   the list is asked a second time, as it was the first, and what neither names is gone. No more can
+//!   be had: the answer by id is the same before and after, nothing in it that is documented tells a
+//!   deletion, and no other list has these policies. So one that the list leaves out twice is taken
+//!   for gone though it may be there, and that is always told as a warning.
 //! - A policy that another type of the same list holds now is not absent.
 //! - The same goes for a single object that Graph may rightly not have.
 //! - Everything is asked for, however much it is: else a tenant that was cleaned up would never be
@@ -15,14 +18,13 @@
 //!
 //! Decisions are pure; [`probe`] and what it calls ask Graph.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::read::{Reading, is_gone, parent_ids, unusable};
+use super::read::{Reading, is_gone, listed_ids, parent_ids, unusable};
 use crate::backup_set::{ListEntry, UnreadPolicy};
-use crate::graph::page::{self, Item};
 use crate::graph::{Content, Error, Fault, Graph, Request};
 use crate::policy::Outcome;
 use crate::policy::catalogue::{Members, PolicyType, Shape};
@@ -65,6 +67,8 @@ pub(crate) struct Absent {
 pub(crate) enum Found {
     /// It does not find it.
     Gone,
+    /// It gives it, as it does with deleted ones of the type, and no list names it.
+    Unlisted,
     /// It is there.
     There,
     /// It is there, of another type or nobody's policy any more.
@@ -77,7 +81,7 @@ pub(crate) enum Found {
 
 impl Found {
     fn is_doubtful(&self) -> bool {
-        !matches!(self, Self::Gone | Self::Moved)
+        !matches!(self, Self::Gone | Self::Unlisted | Self::Moved)
     }
 }
 
@@ -141,18 +145,24 @@ struct Search {
     doubtful: BTreeMap<&'static str, usize>,
     /// By policy type, the ids of the objects below which its lists are.
     parents: HashMap<&'static str, Result<Vec<String>, Error>>,
+    lists: Lists,
     ended: Option<Error>,
 }
+
+/// By policy type that outlives deletion, the ids that its list names when it is asked once more.
+type Lists = HashMap<&'static str, Result<HashSet<String>, Error>>;
 
 impl Search {
     /// Asks for these, in any order; what came of them is in theirs.
     fn ask(&mut self, graph: &dyn Graph, at_once: usize, absent: &[Absent]) -> Vec<Found> {
         for one in absent {
             self.learn_parents(graph, one);
+            self.learn_list(graph, one.row);
         }
         let round = Round {
             absent,
             parents: &self.parents,
+            lists: &self.lists,
             next: AtomicUsize::new(0),
             found: Mutex::new(vec![None; absent.len()]),
             ended: Mutex::new(self.ended.take()),
@@ -188,19 +198,32 @@ impl Search {
             return;
         };
         let ids = parent_ids(graph, &parents);
-        self.ended = ids
-            .as_ref()
-            .err()
-            .filter(|error| error.fault.ends_run())
-            .cloned();
+        self.ended = ending(&ids);
         self.parents.insert(key, ids);
     }
+
+    /// Where only the list tells, what it names now.
+    fn learn_list(&mut self, graph: &dyn Graph, row: &'static PolicyType) {
+        if self.ended.is_some() || !row.outlives_deletion || self.lists.contains_key(row.key) {
+            return;
+        }
+        let ids = listed_ids(graph, row);
+        self.ended = ending(&ids);
+        self.lists.insert(row.key, ids);
+    }
+}
+
+/// The error of an answer, where it ends the reading.
+fn ending<T>(answer: &Result<T, Error>) -> Option<Error> {
+    let error = answer.as_ref().err();
+    error.filter(|error| error.fault.ends_run()).cloned()
 }
 
 /// Policies that are asked for side by side.
 struct Round<'a> {
     absent: &'a [Absent],
     parents: &'a HashMap<&'static str, Result<Vec<String>, Error>>,
+    lists: &'a Lists,
     next: AtomicUsize,
     found: Mutex<Vec<Option<Found>>>,
     ended: Mutex<Option<Error>>,
@@ -237,7 +260,11 @@ impl Round<'_> {
             Some(Ok(parents)) => look_below(graph, one.row, parents, &one.id),
             Some(Err(error)) => Err(error.clone()),
         };
-        found.unwrap_or_else(Found::Unclear)
+        match (found, self.lists.get(one.row.key)) {
+            (Ok(Found::There), Some(Err(error))) => Found::Unclear(error.clone()),
+            (Ok(Found::There), Some(Ok(ids))) if !has_id(ids, &one.id) => Found::Unlisted,
+            (found, _) => found.unwrap_or_else(Found::Unclear),
+        }
     }
 }
 
@@ -296,29 +323,14 @@ fn look_at(
     };
     Ok(match body {
         None => Found::Gone,
-        Some(_) if row.outlives_deletion && !is_listed(graph, row, id)? => Found::Gone,
         Some(body) if is_of(row, &body) => Found::There,
         Some(_) => Found::Moved,
     })
 }
 
-/// Whether the list, asked once more, names it. What names nothing for sure may be it.
-fn is_listed(graph: &dyn Graph, row: &PolicyType, id: &str) -> Result<bool, Error> {
-    let Some(request) = row.labels() else {
-        return Ok(true);
-    };
-    let mut listed = false;
-    page::read_all(graph, &request, |items| {
-        listed |= items.iter().any(|item| match item {
-            Item::Whole(bytes) => std::str::from_utf8(bytes)
-                .ok()
-                .and_then(|text| Object::parse(text).ok()?.id().ok())
-                .is_none_or(|other| other.eq_ignore_ascii_case(id)),
-            Item::Broken(_) => true,
-        });
-        Ok(())
-    })?;
-    Ok(listed)
+/// Whether a list that names these ids names that one, in whatever case.
+fn has_id(ids: &HashSet<String>, id: &str) -> bool {
+    ids.iter().any(|other| other.eq_ignore_ascii_case(id))
 }
 
 /// Whether an object is of the type; one that tells nothing to the contrary is.
@@ -355,6 +367,7 @@ pub(crate) fn believe(
             .iter()
             .filter(|(one, found)| one.row.key == key && found.is_doubtful())
             .collect();
+        warn_of_unlisted(reading, answers);
         if doubtful.is_empty() {
             warn_of_loss(reading, answers);
             continue;
@@ -387,6 +400,21 @@ fn warn_of_loss(reading: &mut Reading, answers: &[(Absent, Found)]) {
     }
 }
 
+/// That a policy is gone is here what the list says alone.
+fn warn_of_unlisted(reading: &mut Reading, answers: &[(Absent, Found)]) {
+    let key = reading.policy_type.key;
+    let unlisted = answers
+        .iter()
+        .filter(|(one, found)| one.row.key == key && *found == Found::Unlisted);
+    reading.warnings.extend(unlisted.map(|(one, _)| {
+        format!(
+            "{} is taken for removed: Graph's list, asked twice, does not name it; Graph still gives it \
+             by its id, as it does with deleted ones of this type",
+            labeled(one)
+        )
+    }));
+}
+
 fn unread_policy((one, found): &(Absent, Found)) -> UnreadPolicy {
     let reason = match found {
         Found::Unclear(error) => {
@@ -395,7 +423,7 @@ fn unread_policy((one, found): &(Absent, Found)) -> UnreadPolicy {
         Found::NotAsked => format!(
             "it is not listed any more and was not asked for: {MOST_DOUBTFUL} others may still be there"
         ),
-        Found::There | Found::Gone | Found::Moved => {
+        Found::There | Found::Gone | Found::Unlisted | Found::Moved => {
             "Graph's list left it out, and it is still there".to_owned()
         }
     };

@@ -39,7 +39,7 @@ use crate::policy::document::redaction::RedactionKey;
 use crate::policy::{Document, Outcome, Unread};
 use crate::progress::Gauge;
 
-pub(super) use collection::parent_ids;
+pub(super) use collection::{listed_ids, parent_ids};
 pub use counted::Extra;
 pub(super) use object::is_gone;
 pub(super) use parts::unusable;

@@ -278,21 +278,53 @@ fn a_deleted_policy_may_be_answered_by_a_400_that_says_so() {
 #[test]
 fn where_deleted_ones_are_given_the_list_is_asked_again() {
     let row = find("hardwareConfiguration").unwrap();
-    let place = format!("beta/{}", row.path);
-    let list = format!("{place}?$select=id,displayName");
+    let list = format!("beta/{}", row.path);
     let given = |id: &str| format!(r#"{{"id":"{id}","displayName":"BIOS"}}"#);
     let ask = |graph: Script| {
-        let graph = graph.on(&format!("{place}/one"), given("one"));
-        let (answers, _) = probe(&graph, 1, vec![one(row, "one", "BIOS")]);
-        counts(&answers)
+        let graph = graph.on(&format!("{list}/one"), given("one"));
+        let (mut answers, _) = probe(&graph, 1, vec![one(row, "one", "BIOS")]);
+        let mut readings = [complete(row)];
+        believe(&mut readings, &answers);
+        let [reading] = readings;
+        (answers.remove(0).1, reading.outcome, reading.warnings)
     };
     let other = given("other");
-    let gone = ask(Script::default().list(&list, &[&other]));
-    assert_eq!(gone, [1, 0, 0, 0]);
-    let there = ask(Script::default().list(&list, &[&other, &given("ONE")]));
-    assert_eq!(there, [0, 1, 0, 0]);
-    let unsure = ask(Script::default().list(&list, &[r#"{"id":7}"#]));
-    assert_eq!(unsure, [0, 1, 0, 0], "it may be this one");
-    let broken = ask(Script::default().fails(&list, Fault::Unavailable));
-    assert_eq!(broken, [0, 0, 1, 0]);
+    let (found, outcome, warnings) = ask(Script::default().list(&list, &[&other]));
+    assert_eq!((found, outcome), (Found::Unlisted, Outcome::Complete));
+    assert_eq!(warnings.len(), 1);
+    assert!(
+        warnings[0].starts_with("BIOS (one) is taken for removed: Graph's list, asked twice, "),
+        "{warnings:?}"
+    );
+    let (found, outcome, warnings) = ask(Script::default().list(&list, &[&other, &given("ONE")]));
+    assert_eq!((found, outcome), (Found::There, Outcome::Incomplete));
+    assert_eq!(warnings, [""; 0]);
+    for unsure in [
+        Script::default().list(&list, &[r#"{"id":7}"#]),
+        Script::default().fails(&list, Fault::Unavailable),
+    ] {
+        let (found, outcome, warnings) = ask(unsure);
+        assert!(matches!(found, Found::Unclear(_)), "{found:?}");
+        assert_eq!(outcome, Outcome::Incomplete);
+        assert_eq!(warnings, [""; 0]);
+    }
+}
+
+#[test]
+fn the_list_is_asked_again_once_for_all_that_it_names_no_more() {
+    let row = find("hardwareConfiguration").unwrap();
+    let list = format!("beta/{}", row.path);
+    let count = 2 * MOST_DOUBTFUL;
+    let graph = (1..count).fold(Script::default().list(&list, &[]), |graph, number| {
+        let body = format!(r#"{{"id":"{number}"}}"#);
+        graph.on(&format!("{list}/{number}"), body)
+    });
+    let graph = graph.fails(&format!("{list}/0"), Fault::NotFound);
+    let (answers, ended) = probe(&graph, 4, numbered(row, count));
+    assert_eq!((counts(&answers), ended), ([1, 0, 0, 0], None));
+    assert_eq!(graph.times(&list), 1);
+    let mut readings = [complete(row)];
+    assert!(believe(&mut readings, &answers).is_empty());
+    // What Graph does not find needs no word.
+    assert_eq!(readings[0].warnings.len(), count - 1);
 }

@@ -360,6 +360,18 @@ impl Listing<'_, '_> {
     }
 }
 
+/// The ids that the list of a type names, asked for as when it is read.
+pub(in crate::run) fn listed_ids(
+    graph: &dyn Graph,
+    row: &'static PolicyType,
+) -> Result<HashSet<String>, Error> {
+    let collection = Collection {
+        place: 0,
+        rows: vec![row],
+    };
+    collection.ids(graph)
+}
+
 /// The ids of the objects below which lists are, in order and each once.
 pub(in crate::run) fn parent_ids(
     graph: &dyn Graph,
