@@ -420,7 +420,7 @@ fn what_intunecd_names_leads_back_to_what_the_tenant_has() {
     let lacks = done["lacks"].to_string();
     assert!(lacks.contains("Assignment Report: 1 files"), "{done}");
     assert!(!lacks.contains("names of groups"), "{done}");
-    assert!(!lacks.contains("they stay names"), "{done}");
+    assert!(!lacks.contains("they stay as they are"), "{done}");
     let held = |set: i64, key: &str| stage.set(&set.into())["types"][key]["count"].clone();
     assert_eq!(held(2, "mobileApp"), 1);
     for (key, _) in types {

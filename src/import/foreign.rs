@@ -37,7 +37,7 @@ struct Identity {
     of_file: usize,
     of_name: usize,
     made: usize,
-    /// Names that lead to no id, or to several.
+    /// Names and links that lead to no id, or to several.
     unknown: usize,
     /// Groups whose names led to an id: id and name.
     groups: BTreeMap<String, String>,
@@ -125,7 +125,7 @@ pub(super) fn gather(
     let identity = take(&mut found, policies, purpose, reader, ids)?;
     if identity.unknown > 0 {
         found.lacks.push(format!(
-            "ids: {} mentions of groups, filters, scope tags, apps or certificates are by a name that no backup set of the tenant, or more than one thing in it, has; they stay names",
+            "ids: {} mentions of groups, filters, scope tags, apps or certificates are by a name that no backup set of the tenant, or more than one thing in it, has, or of definitions by a link without an id; they stay as they are",
             identity.unknown
         ));
     }

@@ -16,19 +16,19 @@ pub(super) const LINK: &str = "@odata.bind";
 /// The policy types that profiles refer to.
 pub(super) const REFERRED: [&str; 2] = ["deviceConfiguration", "derivedCredential"];
 
-/// Puts references in the place of names in a document of `row`. How many names lead to no id, or to
-/// several.
+/// Puts references in the place of names and links in a document of `row`. How many lead to no id, or
+/// to several; these stay.
 pub(super) fn restore(row: &PolicyType, document: &mut Value, ids: &Ids) -> usize {
     let Value::Object(members) = document else {
         return 0;
     };
+    let mut unknown = 0;
     for value in elements(members, "definitionValues") {
-        unbind(value, "definition");
+        unknown += usize::from(!unbind(value, "definition"));
         for presentation in elements(value, "presentationValues") {
-            unbind(presentation, "presentation");
+            unknown += usize::from(!unbind(presentation, "presentation"));
         }
     }
-    let mut unknown = 0;
     let names: Vec<String> = members
         .keys()
         .filter(|name| name.starts_with(REFERENCE))
@@ -62,19 +62,26 @@ pub(super) fn restore(row: &PolicyType, document: &mut Value, ids: &Ids) -> usiz
     unknown
 }
 
-/// The object that a link leads to, with the id that is in quotes at the link's end.
-fn unbind(members: &mut Map<String, Value>, property: &str) {
-    let link = members.remove(&format!("{property}{LINK}"));
-    let link = link.as_ref().and_then(Value::as_str).unwrap_or_default();
+/// Puts the object that a link leads to in its place, with the id that is in quotes at the link's end.
+/// Whether no link is left: one without an id there stays as it is.
+fn unbind(members: &mut Map<String, Value>, property: &str) -> bool {
+    let name = format!("{property}{LINK}");
+    let Some(link) = members.get(&name) else {
+        return true;
+    };
     let id = link
-        .strip_suffix("')")
-        .and_then(|link| link.rsplit_once("('"))
-        .map(|(_, id)| id);
-    if let Some(id) = id {
-        members
-            .entry(property)
-            .or_insert_with(|| json!({ "id": id }));
-    }
+        .as_str()
+        .and_then(|link| link.strip_suffix("')")?.rsplit_once("('"))
+        .map(|(_, id)| id.to_owned())
+        .filter(|id| !id.is_empty());
+    let Some(id) = id else {
+        return false;
+    };
+    members.remove(&name);
+    members
+        .entry(property)
+        .or_insert_with(|| json!({ "id": id }));
+    true
 }
 
 #[cfg(test)]
@@ -90,15 +97,30 @@ mod tests {
             "enabled": true, "definition@odata.bind": place,
             "presentationValues": [{"value": "7",
                 "presentation@odata.bind": format!("{place}/presentations('p')")}],
-        }, {"definition@odata.bind": "nonsense"}]});
+        }]});
         assert_eq!(restore(row, &mut document, &Ids::default()), 0);
         assert_eq!(
             document,
             json!({"definitionValues": [{
                 "enabled": true, "definition": {"id": "d"},
                 "presentationValues": [{"value": "7", "presentation": {"id": "p"}}],
-            }, {}]})
+            }]})
         );
+    }
+
+    #[test]
+    fn a_link_that_leads_to_no_id_stays_and_is_counted() {
+        let row = catalogue::find("groupPolicyConfiguration").unwrap();
+        let given = json!({"definitionValues": [
+            {"definition@odata.bind": "nonsense"},
+            {"definition@odata.bind": "https://g/beta/groupPolicyDefinitions('')"},
+            {"definition@odata.bind": 7, "presentationValues": [
+                {"value": "7", "presentation@odata.bind": "https://g/beta/presentations/p"}]},
+            {"enabled": true},
+        ]});
+        let mut document = given.clone();
+        assert_eq!(restore(row, &mut document, &Ids::default()), 4);
+        assert_eq!(document, given);
     }
 
     #[test]
