@@ -16,6 +16,7 @@ use super::name;
 use super::{Options, Source};
 use crate::backup_set::{ContentHash, ListEntry};
 use crate::error::{Error, Kind, Result};
+use crate::json;
 use crate::policy::document::{Flaw, spacing};
 use crate::policy::references;
 use crate::policy::scripts::{Script, scripts};
@@ -48,7 +49,7 @@ impl Planned {
     }
 
     fn parse(&self, text: &str) -> Result<Value> {
-        serde_json::from_str(text).map_err(|error| self.unusable(&error.to_string()))
+        json::read(text.as_bytes()).map_err(|error| self.unusable(&error.to_string()))
     }
 
     fn unusable(&self, reason: &str) -> Error {
@@ -292,7 +293,7 @@ impl Tree {
         let mut groups = Groups::new();
         for planned in &self.policies {
             let bytes = reader.read(&planned.entry.hash)?;
-            let document: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+            let document: Value = json::read(&bytes).unwrap_or_default();
             for referred in references::find(&planned.policy_type, &document) {
                 let id = referred.id.to_lowercase();
                 let key = (referred.kind.to_owned(), id.clone());

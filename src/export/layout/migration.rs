@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::json;
+
 /// The name of the file.
 pub const NAME: &str = "MigrationTable.json";
 
@@ -34,7 +36,7 @@ pub fn encode(directory: &str, organization: &str, groups: &Groups) -> Vec<u8> {
 
 /// The groups of a table; none where it is no table.
 pub fn groups(table: &[u8]) -> Groups {
-    let table: Value = serde_json::from_slice(table).unwrap_or_default();
+    let table: Value = json::read(table).unwrap_or_default();
     let objects = table.get("Objects").and_then(Value::as_array);
     let group = |object: &Value| {
         let text = |name: &str| Some(object.get(name)?.as_str()?.to_owned());
@@ -58,7 +60,14 @@ mod tests {
         let known = groups_of(&[("0a11", "Pilot"), ("0b22", "All \"laptops\"")]);
         let table = encode("contoso.com", "contoso", &known);
         assert_eq!(groups(&table), known);
-        for other in ["", "[]", "{\"Objects\":[{\"Id\":1},{\"Type\":\"User\"},7]}"] {
+        let reserved = r#"{"Objects":[{"Id":"0a11","DisplayName":"Pilot","Type":"Group",
+            "x":{"$serde_json::private::Number":"1"}}]}"#;
+        for other in [
+            "",
+            "[]",
+            "{\"Objects\":[{\"Id\":1},{\"Type\":\"User\"},7]}",
+            reserved,
+        ] {
             assert_eq!(groups(other.as_bytes()), Groups::new(), "{other}");
         }
     }
