@@ -78,7 +78,8 @@ use std::time::Duration;
 use crate::clock;
 use crate::error::Result;
 use crate::lock::Owner;
-use crate::run::{Ending, ErrorCode, Means, Status};
+use crate::monitoring::ping;
+use crate::run::Means;
 use crate::slot::Slot;
 use crate::store::{self, Store};
 
@@ -127,12 +128,10 @@ pub fn dispatch(
 /// Pings the checks of schedules that have no run which could: its process is gone, or there never was
 /// one.
 fn ping_checks(means: &Means, decision: &Decision) {
-    for run in &decision.interrupted {
-        let ending = Ending::because(Status::Failed, ErrorCode::Interrupted, "");
-        let pings = means.pings.of_run(&run.schedule, &run.owner, run.run_id);
-        pings.end(run.run_id, &ending);
-    }
-    for lost in &decision.missed {
+    let interrupted = decision.interrupted.iter();
+    let interrupted =
+        interrupted.map(|run| ping::Lost::interrupted(&run.schedule, &run.owner, run.run_id));
+    let missed = decision.missed.iter().map(|lost| {
         let slots = match lost.missed.count {
             1 => "1 slot was".to_owned(),
             count => format!("{count} slots were"),
@@ -141,8 +140,9 @@ fn ping_checks(means: &Means, decision: &Decision) {
             "did not run: {slots} missed, the newest {}",
             lost.missed.newest
         );
-        means.pings.missed(&lost.schedule, line);
-    }
+        ping::Lost::missed(&lost.schedule, line)
+    });
+    means.pings.lost(interrupted.chain(missed));
 }
 
 /// What [`dispatch`] would decide in the minute `now`; nothing changes.

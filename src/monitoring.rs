@@ -8,8 +8,9 @@
 //!   would mail each of 1,440 lines a day.
 //! - **No run takes longer.** What is told at the start of a run goes out of a thread of its own. The
 //!   rest is told when the run has ended and its lock is given up. A try takes at most
-//!   [`ping::TRY`], there are at most [`ping::TRIES`], and a dispatch spends at most
-//!   [`delivery::BUDGET`] on what waits.
+//!   [`ping::TRY`], there are at most [`ping::TRIES`]; a hook has 20 seconds. A dispatch begins to tell
+//!   webhook and hook nothing more after [`delivery::BUDGET`] with each, so that what waits takes that
+//!   and one message more.
 //! - **Nothing leaks.** A message holds names of tenants and schedules, ids, times, a status and an error
 //!   code; no name of a policy, no text of Graph, no secret. URLs are told with their host only.
 //!
@@ -34,17 +35,26 @@
 //!    decides, so that what it finds missed is told). Where there never was one, no row appears: the
 //!    table stays empty, and a webhook that is configured later begins without a past.
 //! 2. **Deliver.** A dispatch that has the webhook takes its delivery lock, and tells what waits for it,
-//!    oldest first. It removes each row once it was told. At the first that cannot be told it stops, and
-//!    the next dispatch goes on there: changes of a schedule come in their order.
+//!    oldest first. It counts the try in the row *before* it tells, and tells nothing where that cannot
+//!    be written: on a full disk nobody hears the same each minute. It removes each row once it was told.
+//!    Where one cannot be told, the others of its schedule wait behind it, so that changes of a schedule
+//!    come in their order; those of other schedules are told. Where nobody answers, or with 429 or 5xx,
+//!    or the hook cannot be started, it leaves all to the next dispatch. A try that a request to stop
+//!    ends is not counted.
 //! 3. **Give up.** What waits for longer than a day, or was tried too often ([`Monitor::tries`]), is
-//!    removed and counted. The same happens when a new row appears, so that a webhook that was taken
-//!    away leaves no more than a day of changes behind.
+//!    removed and counted. A dispatch that has the monitor also forgets how the schedule stands, where
+//!    nothing else of it waits: it counts as well, so that one that goes on failing is told after its
+//!    next run. Who was told already hears that again, under another id. What is too old is removed as
+//!    well when a new row appears, so that a webhook that was taken away leaves no more than a day of
+//!    changes behind; nothing is forgotten by that, or the hook that is left would hear each night.
 //!
 //! # The windows
 //!
 //! - *Dies before the run's transaction commits.* Neither the end of the run nor the change was written.
 //!   The next dispatch closes the run as interrupted, and notes that.
 //! - *Dies between commit and delivery.* The row is there; the next dispatch tells it.
+//! - *Dies between the count and delivery.* It is told by the next, with a try less; of a hook's last it
+//!   is given up.
 //! - *Dies between delivery and removal.* It is told again. Whoever is told has an id to know that by, the
 //!   same each time and for webhook and hook.
 //! - *Two dispatches at once.* The delivery lock is the kernel's: the second finds it held, and leaves
@@ -58,13 +68,16 @@ pub mod change;
 pub mod delivery;
 pub mod hook;
 pub mod metrics;
+mod outcome;
 pub mod ping;
+
+pub use outcome::{Outcome, record};
 
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::http::address::Address;
 use crate::program::Program;
 use crate::run;
@@ -133,6 +146,10 @@ impl Monitor {
             Self::Hook => 3,
             _ => 1440,
         }
+    }
+
+    fn is_told_each_minute(self) -> bool {
+        matches!(self, Self::DispatchPing | Self::Metrics)
     }
 
     /// How many failures in a row are said aloud: one, but of what happens each minute five.
@@ -208,15 +225,6 @@ impl Subject {
     }
 }
 
-/// How telling went.
-#[derive(Debug, Clone)]
-pub struct Outcome {
-    /// Who was told.
-    pub subject: Subject,
-    /// Why they were not, if they were not: without a secret.
-    pub result: std::result::Result<(), String>,
-}
-
 /// How it goes with a monitor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
@@ -234,16 +242,17 @@ pub struct Condition {
     pub given_up: u64,
 }
 
-/// How long after its last failure a monitor of dispatch still counts: one that was taken away is tried
-/// no more, and nobody says so.
+/// How long after its last failure a monitor that is tried each minute still counts: one that was taken
+/// away is tried no more, and nobody says so. The others are tried when there is something to tell, and
+/// count until they work.
 const REMEMBERED: chrono::TimeDelta = chrono::TimeDelta::seconds(24 * 3600);
 
 impl Condition {
     /// Whether somebody has to look at it.
     pub fn is_failing(&self, now: DateTime<Utc>) -> bool {
-        let of_schedule = self.subject.schedule().is_some();
+        let each_minute = self.subject.monitor().is_told_each_minute();
         self.failed_at
-            .is_some_and(|at| of_schedule || now - at < REMEMBERED)
+            .is_some_and(|at| !each_minute || now - at < REMEMBERED)
     }
 
     /// What there is to say of one that fails.
@@ -283,15 +292,22 @@ impl Monitors {
             && self.metrics.is_none()
     }
 
-    /// Sees to it that changes of state wait for webhook and hook from now on.
-    pub fn register(&self, store: &Store) -> Result<()> {
+    /// Sees to it that changes of state wait for webhook and hook from now on, and gives up what waited
+    /// too long for them before this dispatch adds to it.
+    ///
+    /// # Errors
+    /// The database cannot be read or written.
+    pub fn register(&self, store: &Store, at: DateTime<Utc>) -> Result<()> {
         let mut missing = vec![];
         let known = store::monitors::told(store.read())?;
         for (given, monitor) in [
             (self.webhook.is_some(), Monitor::Webhook),
             (self.hook.is_some(), Monitor::Hook),
         ] {
-            if given && !known.contains(&monitor) {
+            if given && known.contains(&monitor) {
+                // By age only: another process may be at the last try of one.
+                delivery::give_up(store, monitor, u32::MAX, at)?;
+            } else if given {
                 missing.push(monitor);
             }
         }
@@ -356,42 +372,6 @@ fn settled(monitor: Monitor, told: Result<Option<Outcome>>) -> Option<Outcome> {
     })
 }
 
-/// Keeps how telling went, and gives what has to be said aloud: each failure when it begins, and its
-/// end.
-pub fn record(store: &Store, outcomes: &[Outcome], at: DateTime<Utc>) -> Vec<Error> {
-    let mut aloud = Vec::new();
-    for Outcome { subject, result } in outcomes {
-        let result = match result {
-            Ok(()) => Ok(()),
-            Err(reason) => Err(reason.as_str()),
-        };
-        match result {
-            Ok(()) => log::debug!("{}: told", subject.described()),
-            Err(reason) => log::info!("{} fails: {reason}", subject.described()),
-        }
-        let turn = match (result, store::monitors::failures(store.read(), subject)) {
-            (Ok(()), Ok(0)) => Ok(Turn::None),
-            _ => store.write(|tx| store::monitors::record(tx, subject, result, at)),
-        };
-        match (turn, result) {
-            (Ok(Turn::Fails), Err(reason)) => aloud.push(
-                Error::new(
-                    Kind::Attention,
-                    format!("{} fails, runs do not: {reason}", subject.described()),
-                )
-                .hint("said once; until it works again: tenantpilot doctor"),
-            ),
-            (Ok(Turn::Works), _) => aloud.push(Error::new(
-                Kind::Attention,
-                format!("{} works again", subject.described()),
-            )),
-            (Ok(_), _) => {}
-            (Err(error), _) => log::info!("{}: {error}", subject.described()),
-        }
-    }
-    aloud
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -410,10 +390,10 @@ mod tests {
     }
 
     #[test]
-    fn a_monitor_that_was_taken_away_is_forgotten_and_a_schedules_is_not() {
+    fn what_is_tried_each_minute_is_forgotten_when_it_was_taken_away_and_others_are_not() {
         let at = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let mut condition = Condition {
-            subject: Subject::Dispatch(Monitor::Webhook),
+            subject: Subject::Dispatch(Monitor::DispatchPing),
             failing_from: Some(at),
             failed_at: Some(at),
             failures: 7,
@@ -422,6 +402,12 @@ mod tests {
         };
         let later = at + chrono::TimeDelta::seconds(3 * 24 * 3600);
         assert!(condition.is_failing(at) && !condition.is_failing(later));
+        condition.subject = Subject::Dispatch(Monitor::Metrics);
+        assert!(condition.is_failing(at) && !condition.is_failing(later));
+        condition.subject = Subject::Dispatch(Monitor::Hook);
+        assert!(condition.is_failing(later));
+        condition.subject = Subject::Dispatch(Monitor::Webhook);
+        assert!(condition.is_failing(later));
         assert_eq!(
             condition.text(),
             "the webhook fails since 2027-01-15T08:00:00Z, 7 times in a row: h.example answers 500"

@@ -256,7 +256,7 @@ fn a_webhook_that_fails_changes_no_exit_code_and_is_said_once() {
         .sql()
         .query_row(tries, [], |row| row.get(0))
         .unwrap();
-    assert_eq!(tries, "3,2", "each since it waits");
+    assert_eq!(tries, "3,0", "what was tried, and not what waits behind it");
     let (doctor, _) = fleet.env.run(&["doctor", "--offline"]).ends(19);
     assert!(
         doctor.contains("2 changes of state wait to be told"),
@@ -294,6 +294,180 @@ fn a_webhook_that_fails_changes_no_exit_code_and_is_said_once() {
     );
     assert!(!stderr.contains("secret"), "{stderr}");
     fleet.assert_sound();
+}
+
+/// What waits is older than a day from now on.
+fn age(fleet: &Fleet) {
+    let age = "UPDATE state_changes SET at = at - 90000";
+    fleet.env.sql().execute_batch(age).unwrap();
+}
+
+fn number(fleet: &Fleet, query: &str) -> i64 {
+    let sql = fleet.env.sql();
+    sql.query_row(query, [], |row| row.get(0)).unwrap()
+}
+
+const GIVEN_UP: &str = "SELECT sum(given_up) FROM monitors";
+
+#[test]
+fn what_was_given_up_is_told_after_the_next_run_that_fails() {
+    let (fleet, listener) = watched();
+    let slots = fleet.slots(1, 3);
+    listener.answers(Answer::status(500));
+    fail(&fleet, true);
+    fleet.dispatch(&slots[0]).fails(12);
+    age(&fleet);
+    fleet.env.run(&["dispatch"]).ok();
+    assert_eq!((waiting(&fleet), number(&fleet, GIVEN_UP)), (0, 1));
+    listener.take();
+    listener.answers(Answer::ok());
+    for (slot, expected) in [(&slots[1], &["failed"][..]), (&slots[2], &[])] {
+        fleet.dispatch(slot).fails(12);
+        assert_eq!(events(&told(&listener)), expected, "{slot}");
+    }
+    fleet.assert_sound();
+}
+
+#[test]
+fn what_a_run_gives_up_of_a_webhook_that_was_taken_away_is_counted_and_nobody_hears_twice() {
+    let (mut fleet, listener) = watched();
+    listener.answers(Answer::status(500));
+    hook(&mut fleet, "exit 0");
+    fleet.add("weekly", "contoso", &[]);
+    fail(&fleet, true);
+    fleet.env.run(&["dispatch"]).ok();
+    fleet.env.run(&["run", "nightly"]).fails(12);
+    fleet.env.run(&["dispatch"]).warned();
+    let calls = || {
+        fs::read_to_string(fleet.env.path("calls"))
+            .unwrap()
+            .lines()
+            .count()
+    };
+    assert_eq!((waiting(&fleet), calls()), (1, 1));
+    age(&fleet);
+    fleet.env.run(&["run", "weekly"]).fails(12);
+    assert_eq!((waiting(&fleet), number(&fleet, GIVEN_UP)), (2, 1));
+    fleet.env.unset("TENANTPILOT_WEBHOOK");
+    fleet.env.run(&["dispatch"]).ok();
+    fleet.env.run(&["run", "nightly"]).fails(12);
+    fleet.env.run(&["dispatch"]).ok();
+    let calls = fs::read_to_string(fleet.env.path("calls")).unwrap();
+    assert_eq!(calls.lines().count(), 2, "one of each schedule");
+}
+
+#[test]
+fn one_change_that_is_refused_holds_up_its_schedule_alone() {
+    let (fleet, listener) = watched();
+    fleet.add("weekly", "contoso", &[]);
+    fleet.env.run(&["dispatch"]).ok();
+    fail(&fleet, true);
+    fleet.env.run(&["run", "nightly"]).fails(12);
+    fleet.env.run(&["run", "weekly"]).fails(12);
+    fail(&fleet, false);
+    fleet.env.run(&["run", "nightly"]).ok();
+    let tries = || {
+        let sql = fleet.env.sql();
+        let tries = "SELECT group_concat(tries) FROM (SELECT tries FROM state_changes ORDER BY id)";
+        sql.query_row(tries, [], |row| row.get::<_, String>(0))
+            .unwrap()
+    };
+    let schedules = || -> Vec<String> {
+        let told = told(&listener);
+        told.iter()
+            .map(|one| one["schedule"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    listener.answers(Answer::status(413));
+    fleet.env.run(&["dispatch"]).warned();
+    assert_eq!(
+        schedules(),
+        ["nightly", "weekly"],
+        "the later of nightly waits behind"
+    );
+    assert_eq!(tries(), "1,1,0");
+    for down in [429, 503] {
+        listener.answers(Answer::status(down));
+        fleet.env.run(&["dispatch"]).ok();
+        assert_eq!(
+            schedules(),
+            ["nightly", "nightly"],
+            "{down}: one, tried twice"
+        );
+    }
+    assert_eq!(tries(), "3,1,0");
+    listener.answers(Answer::ok());
+    fleet.env.run(&["dispatch"]).warned();
+    let told = told(&listener);
+    assert_eq!(events(&told), ["failed", "failed", "recovered"]);
+    fleet.assert_sound();
+}
+
+#[test]
+fn a_hook_that_fails_for_one_schedule_is_called_for_the_others() {
+    let mut fleet = Fleet::nightly();
+    fleet.add("weekly", "contoso", &[]);
+    let last = "echo $TENANTPILOT_SCHEDULE >> names; [ $TENANTPILOT_SCHEDULE != nightly ]";
+    hook(&mut fleet, last);
+    fleet.env.run(&["dispatch"]).ok();
+    fail(&fleet, true);
+    fleet.env.run(&["run", "nightly"]).fails(12);
+    fleet.env.run(&["run", "weekly"]).fails(12);
+    fleet.env.run(&["dispatch"]).warned();
+    let names = fs::read_to_string(fleet.env.path("names")).unwrap();
+    assert_eq!(names, "nightly\nweekly\n");
+    assert_eq!(waiting(&fleet), 1);
+}
+
+#[test]
+fn a_hook_that_ends_with_us_was_not_tried() {
+    let mut fleet = Fleet::nightly();
+    hook(&mut fleet, "echo $$ > id; exec sleep 60");
+    fleet.env.run(&["dispatch"]).ok();
+    fail(&fleet, true);
+    fleet.env.run(&["run", "nightly"]).fails(12);
+    let started = fleet.env.start(&["dispatch"]);
+    let id = fleet.env.path("id");
+    env::until("the hook", Duration::from_secs(60), || {
+        fs::read_to_string(&id).ok().filter(|id| id.ends_with('\n'))
+    });
+    let tries = "SELECT tries FROM state_changes";
+    assert_eq!(number(&fleet, tries), 1, "it counts while it lasts");
+    started.signal("TERM");
+    assert_eq!(started.end().ok(), "");
+    assert_eq!(number(&fleet, tries), 0);
+}
+
+#[test]
+fn where_a_try_cannot_be_written_nothing_is_told_and_that_is_said() {
+    let (fleet, listener) = watched();
+    fleet.env.run(&["dispatch"]).ok();
+    fail(&fleet, true);
+    fleet.env.run(&["run", "nightly"]).fails(12);
+    let refuse = |table: &str, what: &str| {
+        let trigger = format!(
+            "CREATE TRIGGER full_{table} BEFORE UPDATE {what} ON {table}
+             BEGIN SELECT RAISE(ABORT, 'it is full'); END"
+        );
+        fleet.env.sql().execute_batch(&trigger).unwrap();
+    };
+    refuse("state_changes", "OF tries");
+    let stderr = fleet.env.run(&["dispatch"]).warned().1;
+    assert!(
+        stderr.contains("the webhook fails, runs do not: "),
+        "{stderr}"
+    );
+    assert_eq!(told(&listener), [] as [Value; 0]);
+    // What cannot be kept either is said each time.
+    refuse("monitors", "");
+    for _ in 0..2 {
+        let stderr = fleet.env.run(&["dispatch"]).warned().1;
+        assert!(stderr.contains("(this could not be kept: "), "{stderr}");
+    }
+    let mend = "DROP TRIGGER full_state_changes; DROP TRIGGER full_monitors";
+    fleet.env.sql().execute_batch(mend).unwrap();
+    fleet.env.run(&["dispatch"]).warned();
+    assert_eq!(events(&told(&listener)), ["failed"]);
 }
 
 /// A hook that keeps what it is told in a file, `told`, and what it has open in `open`.

@@ -356,3 +356,83 @@ fn a_ping_url_is_shown_to_whoever_may_change_it() {
         assert!(!stderr.contains("secret"), "{stderr}");
     }
 }
+
+#[test]
+fn of_many_that_did_not_run_few_are_pinged_at_once_and_a_host_that_is_down_is_said_once() {
+    let (fleet, listener) = (Fleet::nightly(), Listener::start());
+    ping(&fleet, &listener.url("check"));
+    for number in 2..=12 {
+        let url = listener.url(&format!("check-{number}"));
+        fleet.add(&format!("n{number}"), "contoso", &["--ping-url", &url]);
+    }
+    let late = |day: usize| {
+        let slot = fleet.slots(1, day).remove(day - 1);
+        slot.replace("T02:00", "T02:30")
+    };
+    listener.answers(Answer::Close);
+    let stderr = fleet.dispatch(&late(1)).fails(19);
+    let lines: Vec<&str> = stderr
+        .lines()
+        .filter(|line| line.contains("runs do not"))
+        .collect();
+    assert_eq!(lines.len(), 1, "{stderr}");
+    assert!(
+        lines[0].contains(" and 11 more fail, runs do not: 127.0.0.1 "),
+        "{stderr}"
+    );
+    let tries = listener.take().len();
+    assert!(tries <= 4 * 2, "{tries} of 24");
+    let failing = "SELECT count(*) FROM monitors WHERE failures = 1";
+    let sql = fleet.env.sql();
+    let failing: i64 = sql.query_row(failing, [], |row| row.get(0)).unwrap();
+    drop(sql);
+    assert_eq!(failing, 12);
+    // A server that answers is asked for each.
+    listener.answers(Answer::ok());
+    let stderr = fleet.dispatch(&late(1)).fails(19);
+    assert!(stderr.contains(" and 11 more work again"), "{stderr}");
+    let mut paths: Vec<String> = listener
+        .take()
+        .iter()
+        .map(|one| one.path().to_owned())
+        .collect();
+    paths.sort();
+    paths.dedup();
+    assert_eq!(paths.len(), 12, "{paths:?}");
+    fleet.assert_sound();
+}
+
+#[test]
+fn nobody_waits_for_the_pings_of_a_schedule_that_is_disabled() {
+    let (fleet, listener) = pinged();
+    listener.answers(Answer::status(404));
+    fleet.env.run(&["run", "nightly"]).warned();
+    let failing = || fleet.env.json(&["status"])["failing_monitors"].clone();
+    assert_eq!(failing().as_array().unwrap().len(), 1);
+    fleet.env.run(&["schedules", "disable", "nightly"]).ok();
+    assert_eq!(failing(), json!([]));
+    let (doctor, _) = fleet.env.run(&["doctor", "--offline"]).warned();
+    assert!(doctor.contains("no monitor fails"), "{doctor}");
+    fleet.env.run(&["schedules", "enable", "nightly"]).ok();
+    assert_eq!(failing().as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_ping_url_that_cannot_be_used_any_more_stays_until_there_is_another() {
+    let (fleet, listener) = pinged();
+    let strange = "UPDATE ping_urls SET url = 'http://example.com/check'";
+    fleet.env.sql().execute_batch(strange).unwrap();
+    fleet
+        .env
+        .run(&["schedules", "edit", "nightly", "--keep-last", "5"])
+        .ok();
+    fleet.env.run(&["schedules", "disable", "nightly"]).ok();
+    let kept = || -> String {
+        let sql = fleet.env.sql();
+        sql.query_row("SELECT url FROM ping_urls", [], |row| row.get(0))
+            .unwrap()
+    };
+    assert_eq!(kept(), "http://example.com/check");
+    ping(&fleet, &listener.url("other"));
+    assert_eq!(kept(), listener.url("other"));
+}

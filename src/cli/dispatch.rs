@@ -18,8 +18,6 @@ use crate::store;
 use crate::ui::Ui;
 use crate::ui::table::Table;
 
-pub(crate) use monitors::tell;
-
 /// Start what is due in this minute; cron runs this each minute
 ///
 /// Prints nothing when there is nothing to do or all went well, because cron mails every line. A

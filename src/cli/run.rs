@@ -124,10 +124,9 @@ pub(crate) fn start(
         codes.push(ending_code(&run.ending, ExitCode::Busy));
         codes.extend(run.trouble.iter().map(|error| error.kind().exit_code()));
     }
-    cli::dispatch::tell(
-        ctx,
-        &monitoring::record(store, &means.pings.wait(), ctx.clock.now()),
-    );
+    monitoring::record(store, &means.pings.wait(), ctx.clock.now())
+        .iter()
+        .for_each(|warning| warn(ctx, warning));
     unsaid = unsaid.or(cli::notifications::remind(ctx, store, &ids).err());
     unsaid = unsaid.or(tell_json(ctx, ids).err());
     codes.extend(unsaid.as_ref().map(|error| error.kind().exit_code()));

@@ -37,6 +37,10 @@ fn judge(conditions: &[Condition], waiting: u64, now: DateTime<Utc>) -> Finding 
             "monitoring",
             "no monitor fails, and nothing waits to be told",
         ),
+        (true, false) if given_up > 0 => {
+            let hint = "what was not told is in: tenantpilot history";
+            Finding::warn("monitoring", rest, hint)
+        }
         (true, false) => Finding::ok("monitoring", rest),
         (false, _) => {
             parts.insert(0, told(&failing));
@@ -69,10 +73,15 @@ mod tests {
         assert_eq!(
             (found.level, found.message.as_str()),
             (
-                Level::Ok,
+                Level::Warn,
                 "2 changes of state wait to be told, 4 were never told"
             )
         );
+        let waits = Condition {
+            given_up: 0,
+            ..condition.clone()
+        };
+        assert_eq!(judge(&[waits], 2, now).level, Level::Ok);
         condition.failed_at = Some(now);
         condition.failing_from = Some(now);
         condition.failures = 3;

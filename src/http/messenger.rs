@@ -21,6 +21,26 @@ pub struct Message<'a> {
     pub body: &'a str,
 }
 
+/// Why a message did not arrive. Names the host and nothing else of the URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unsent {
+    /// Nobody answered.
+    Unanswered(String),
+    /// Whoever answered takes no message now: 429 or 5xx.
+    Busy(String),
+    /// Any other answer that does not say that it arrived. Another message may.
+    Refused(String),
+}
+
+impl Unsent {
+    /// Why.
+    pub fn why(&self) -> &str {
+        match self {
+            Self::Unanswered(why) | Self::Busy(why) | Self::Refused(why) => why,
+        }
+    }
+}
+
 impl Messenger {
     /// A messenger that says `user_agent`.
     pub fn new(user_agent: &str) -> Self {
@@ -38,15 +58,14 @@ impl Messenger {
     /// Sends a message to `url`, which is `address` or made of it, within `limit`.
     ///
     /// # Errors
-    /// Why it did not arrive: no answer in time, or one that does not say that it did. Names the host
-    /// and nothing else of the URL.
+    /// Why it did not arrive: no answer in time, or one that does not say that it did.
     pub fn send(
         &self,
         address: &Address,
         url: &str,
         message: Message<'_>,
         limit: Duration,
-    ) -> Result<(), String> {
+    ) -> Result<(), Unsent> {
         let host = address.host();
         let agent = match address.is_loopback() {
             true => &self.ways.direct,
@@ -61,13 +80,15 @@ impl Messenger {
             .header("content-type", message.media_type)
             .header("accept", "*/*")
             .send(message.body);
-        let status = sent.map_err(|error| why(&error, host))?.status().as_u16();
+        let sent = sent.map_err(|error| Unsent::Unanswered(why(&error, host)))?;
+        let status = sent.status().as_u16();
         match status {
             200..=299 => Ok(()),
-            300..=399 => Err(format!(
+            300..=399 => Err(Unsent::Refused(format!(
                 "{host} answers {status} and leads elsewhere, where nothing is sent"
-            )),
-            _ => Err(format!("{host} answers {status}")),
+            ))),
+            429 | 500.. => Err(Unsent::Busy(format!("{host} answers {status}"))),
+            _ => Err(Unsent::Refused(format!("{host} answers {status}"))),
         }
     }
 }

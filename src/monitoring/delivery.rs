@@ -1,6 +1,7 @@
 //! Telling a webhook or a hook what waits for it: step 2 and 3 of the protocol in the head of
 //! [`crate::monitoring`].
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -11,12 +12,12 @@ use super::{Monitor, Outcome, Subject};
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::http::address::Address;
-use crate::http::messenger::{Message, Messenger};
+use crate::http::messenger::{Message, Messenger, Unsent};
 use crate::lock::Locks;
 use crate::stop::Stop;
 use crate::store::{self, Store};
 
-/// How long a dispatch goes on telling one monitor what waits for it.
+/// After how long a dispatch begins to tell one monitor no more of what waits for it.
 pub const BUDGET: Duration = Duration::from_secs(30);
 
 /// What it takes to deliver.
@@ -33,15 +34,27 @@ pub struct Means<'a> {
     pub at: DateTime<Utc>,
 }
 
-/// Tells what waits for `monitor` by `tell`, oldest first, until one cannot be told. How it went; none
-/// where nothing waited, or another process is at it.
+/// Why a change was not told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Untold {
+    /// No other could be told either.
+    All(String),
+    /// Another may be.
+    This(String),
+    /// We were asked to stop.
+    Stopped,
+}
+
+/// Tells what waits for `monitor` by `tell`, oldest first. Where one cannot be told, those of its
+/// schedule wait behind it. How it went: the first failure, if there was one; none where nothing waited,
+/// or another process is at it.
 ///
 /// # Errors
-/// What waits cannot be read, or that it was told not be written.
+/// What waits cannot be read, or that it is told not be written: then it is not told.
 pub fn deliver(
     means: &Means<'_>,
     monitor: Monitor,
-    mut tell: impl FnMut(&Change) -> Result<(), String>,
+    mut tell: impl FnMut(&Change) -> Result<(), Untold>,
 ) -> Result<Option<Outcome>> {
     let store = means.store;
     if store::state_changes::waiting(store.read(), monitor)? == 0 {
@@ -50,43 +63,74 @@ pub fn deliver(
     let Some(_lock) = means.locks.delivery(monitor.as_str())? else {
         return Ok(None);
     };
-    give_up(store, monitor, means.at)?;
+    give_up(store, monitor, monitor.tries(), means.at)?;
     let begun = means.clock.monotonic();
     let mut result = None;
+    let mut after = 0;
+    let mut behind = BTreeSet::new();
     while means.stop.requested().is_none()
         && means.clock.monotonic().saturating_duration_since(begun) < BUDGET
     {
-        let Some(change) = store::state_changes::oldest(store.read(), monitor)? else {
+        let Some(change) = store::state_changes::next(store.read(), monitor, after)? else {
             break;
         };
-        let told = tell(&change);
-        if told.is_err() {
-            result = Some(told);
-            store.write(|tx| store::state_changes::tried(tx, monitor))?;
-            give_up(store, monitor, means.at)?;
-            break;
+        after = change.id;
+        if behind.contains(&change.run.schedule_id) {
+            continue;
         }
-        log::info!("{} told: {}", monitor.as_str(), change.message());
-        store.write(|tx| store::state_changes::told(tx, &change))?;
-        result = Some(told);
+        store.write(|tx| store::state_changes::tries(tx, &change))?;
+        match tell(&change) {
+            Ok(()) => {
+                log::info!("{} told: {}", monitor.as_str(), change.message());
+                store.write(|tx| store::state_changes::told(tx, &change))?;
+                result = result.or(Some(Ok(())));
+            }
+            Err(Untold::This(why)) => {
+                log::info!("{} not told: {}: {why}", monitor.as_str(), change.message());
+                behind.insert(change.run.schedule_id);
+                result = first_failure(result, why);
+            }
+            Err(Untold::All(why)) => {
+                result = first_failure(result, why);
+                break;
+            }
+            Err(Untold::Stopped) => {
+                store.write(|tx| store::state_changes::does_not_count(tx, &change))?;
+                break;
+            }
+        }
     }
+    give_up(store, monitor, monitor.tries(), means.at)?;
     let subject = Subject::Dispatch(monitor);
     Ok(result.map(|result| Outcome { subject, result }))
 }
 
-fn give_up(store: &Store, monitor: Monitor, at: DateTime<Utc>) -> Result<()> {
-    store.write(
-        |tx| match store::state_changes::give_up(tx, monitor, monitor.tries(), at)? {
-            0 => Ok(()),
-            count => {
-                log::warn!(
-                    "{count} changes of state were not told to the {}: given up",
-                    monitor.as_str()
-                );
-                store::monitors::add_given_up(tx, monitor, count)
-            }
-        },
-    )
+type Told = Option<std::result::Result<(), String>>;
+
+fn first_failure(before: Told, why: String) -> Told {
+    match before {
+        Some(Err(first)) => Some(Err(first)),
+        _ => Some(Err(why)),
+    }
+}
+
+/// Gives up what waits for a monitor that this dispatch has since longer than a day, and what was tried
+/// so often.
+pub(super) fn give_up(
+    store: &Store,
+    monitor: Monitor,
+    tries: u32,
+    at: DateTime<Utc>,
+) -> Result<()> {
+    if store::state_changes::waiting(store.read(), monitor)? == 0 {
+        return Ok(());
+    }
+    let count = store.write(|tx| store::state_changes::forget(tx, monitor, tries, at))?;
+    if count > 0 {
+        let monitor = monitor.as_str();
+        log::warn!("{count} changes of state were not told to the {monitor}: given up");
+    }
+    Ok(())
 }
 
 /// Tells a webhook of a change, tried again once where it does not arrive.
@@ -99,7 +143,7 @@ pub fn post(
     change: &Change,
     clock: &dyn Clock,
     stop: &Stop,
-) -> Result<(), String> {
+) -> Result<(), Untold> {
     let body = change.json().to_string();
     let message = Message {
         media_type: "application/json",
@@ -109,9 +153,12 @@ pub fn post(
     loop {
         let sent = messenger.send(address, address.exposed(), message, TRY);
         tries += 1;
-        if sent.is_ok() || tries >= TRIES || stop.requested().is_some() {
-            return sent;
+        match sent {
+            Ok(()) => return Ok(()),
+            Err(Unsent::Refused(why)) => return Err(Untold::This(why)),
+            Err(_) if stop.requested().is_some() => return Err(Untold::Stopped),
+            Err(unsent) if tries >= TRIES => return Err(Untold::All(unsent.why().to_owned())),
+            Err(_) => clock.sleep(PAUSE, stop),
         }
-        clock.sleep(PAUSE, stop);
     }
 }

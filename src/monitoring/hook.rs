@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::change::Change;
-use super::delivery::{self, Means};
+use super::delivery::{self, Means, Untold};
 use super::{Monitor, Outcome};
 use crate::error::Result;
 use crate::program::{Program, Unfinished, Variables};
@@ -37,7 +37,9 @@ pub fn deliver(program: &Program, means: &Means<'_>) -> Result<Option<Outcome>> 
     delivery::deliver(means, Monitor::Hook, |change| {
         let names = match withheld.take() {
             Some(names) => names,
-            None => self::withheld(means).map_err(|error| error.message().to_owned())?,
+            None => {
+                self::withheld(means).map_err(|error| Untold::All(error.message().to_owned()))?
+            }
         };
         let called = call(program, change, &names, means);
         withheld = Some(names);
@@ -66,7 +68,7 @@ fn call(
     change: &Change,
     withheld: &[String],
     means: &Means<'_>,
-) -> Result<(), String> {
+) -> Result<(), Untold> {
     let variables = Variables {
         set: change.variables(),
         unset: withheld.to_vec(),
@@ -75,19 +77,20 @@ fn call(
     let path = program.path();
     let ended = program.tell(&variables, LIMIT, heard, means.clock, means.stop);
     let (status, printed) = ended.map_err(|why| match why {
-        Unfinished::NotStarted(error) => format!("{path} cannot be started: {error}"),
-        Unfinished::Stopped => format!("{path} was ended with us"),
-        Unfinished::TooLong(limit) => {
-            format!("{path} was ended, not done after {} s", limit.as_secs())
-        }
-        Unfinished::TooMuch(_) => format!("{path} printed too much"),
-        Unfinished::Io(error) => format!("{path}: {error}"),
+        Unfinished::NotStarted(error) => Untold::All(format!("{path} cannot be started: {error}")),
+        Unfinished::Stopped => Untold::Stopped,
+        Unfinished::TooLong(limit) => Untold::This(format!(
+            "{path} was ended, not done after {} s",
+            limit.as_secs()
+        )),
+        Unfinished::TooMuch(_) => Untold::This(format!("{path} printed too much")),
+        Unfinished::Io(error) => Untold::This(format!("{path}: {error}")),
     })?;
     for line in String::from_utf8_lossy(&printed).lines() {
         log::info!("hook: {line}");
     }
     match status.success() {
         true => Ok(()),
-        false => Err(format!("{path} failed with {status}")),
+        false => Err(Untold::This(format!("{path} failed with {status}"))),
     }
 }

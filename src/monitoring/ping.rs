@@ -10,19 +10,24 @@
 //! - The body is a line of ids, a status and an error code.
 //!
 //! A run has one thread for its pings. It lives until the last of them is out, which may be some seconds
-//! after the run; [`Pings::wait`] waits for all of them.
+//! after the run; [`Pings::wait`] waits for all of them. What a dispatch tells of runs that are not its
+//! own may be hundreds at once, after a night without cron: a few threads share that. A host that gives
+//! no answer is left alone for the rest, and after [`BUDGET`] none of it is begun any more: it counts as
+//! not told.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 
+use super::delivery::BUDGET;
 use super::{Monitor, Outcome, Subject};
 use crate::clock::Clock;
 use crate::http::address::Address;
-use crate::http::messenger::{Message, Messenger};
+use crate::http::messenger::{Message, Messenger, Unsent};
 use crate::lock::Owner;
 use crate::run::{Ending, ErrorCode, RunId, Status};
 use crate::schedule::Schedule;
@@ -36,6 +41,8 @@ pub const TRIES: usize = 2;
 pub(super) const PAUSE: Duration = Duration::from_secs(1);
 /// How long the only try may take when the process has been asked to stop.
 const LAST_TRY: Duration = Duration::from_secs(2);
+/// How many threads ping the checks of schedules that did not run.
+const AT_ONCE: usize = 4;
 
 /// What a ping says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,8 +82,8 @@ pub struct Pings {
     shared: Arc<Shared>,
 }
 
-/// A ping that is going out, and whose it is.
-type UnderWay = (Subject, JoinHandle<Result<(), String>>);
+/// Pings that are going out, or no thread for them, and whose the first of them is.
+type UnderWay = (Subject, std::io::Result<JoinHandle<Vec<Outcome>>>);
 
 struct Shared {
     /// Made by the first ping: most processes send none.
@@ -109,48 +116,69 @@ impl Pings {
     /// The pings of a run; nothing is sent yet, and nothing ever where its schedule has no URL.
     pub fn of_run(&self, schedule: &Schedule, owner: &Owner, run: RunId) -> RunPings {
         RunPings {
-            check: schedule.settings.ping_url.clone().map(|address| Check {
-                pings: self.clone(),
-                subject: Subject::ping(schedule),
-                address,
-                rid: Some(rid(owner, run)),
-            }),
+            check: self.check(schedule, Some(rid(owner, run))),
             line: OnceLock::new(),
         }
     }
 
-    /// Says that a schedule did not run.
-    pub fn missed(&self, schedule: &Schedule, line: String) {
-        let address = schedule.settings.ping_url.clone();
-        self.one(Subject::ping(schedule), address, Signal::Fail, line);
+    /// Says of schedules that they have no run which could say how it went, and returns at once. There
+    /// may be hundreds, so that a few threads share them.
+    pub fn lost(&self, lost: impl Iterator<Item = Lost>) {
+        let waiting: VecDeque<(Check, String)> = lost
+            .filter_map(|lost| {
+                let check = self.check(&lost.schedule, lost.rid)?;
+                Some((check, lost.line))
+            })
+            .collect();
+        let threads = waiting.len().min(AT_ONCE);
+        let Some((first, _)) = waiting.front() else {
+            return;
+        };
+        let subject = first.subject.clone();
+        let line = Arc::new(Line {
+            begun: self.shared.clock.monotonic(),
+            waiting: Mutex::new(waiting),
+            silent: Mutex::default(),
+        });
+        for _ in 0..threads {
+            let line = Arc::clone(&line);
+            let spawned = std::thread::Builder::new().spawn(move || line.drain());
+            self.shared.under_way().push((subject.clone(), spawned));
+        }
+    }
+
+    fn check(&self, schedule: &Schedule, rid: Option<String>) -> Option<Check> {
+        Some(Check {
+            pings: self.clone(),
+            subject: Subject::ping(schedule),
+            address: schedule.settings.ping_url.clone()?,
+            rid,
+        })
     }
 
     /// Says whether dispatch could do its work.
     pub fn dispatched(&self, address: Address, signal: Signal, line: &str) {
-        let subject = Subject::Dispatch(Monitor::DispatchPing);
-        self.one(subject, Some(address), signal, line.to_owned());
-    }
-
-    fn one(&self, subject: Subject, address: Option<Address>, signal: Signal, line: String) {
-        let check = address.map(|address| Check {
+        let check = Check {
             pings: self.clone(),
-            subject,
+            subject: Subject::Dispatch(Monitor::DispatchPing),
             address,
             rid: None,
-        });
-        if let Some(check) = check {
-            check.aside(move |check| check.send(signal, &line));
-        }
+        };
+        let line = line.to_owned();
+        check.aside(move |check| check.send(signal, &line));
     }
 
     /// Waits until every ping is out or given up, and gives how it went.
     pub fn wait(&self) -> Vec<Outcome> {
         let under_way = std::mem::take(&mut *self.shared.under_way());
-        let ended = under_way.into_iter().map(|(subject, ping)| Outcome {
-            subject,
-            result: ping
-                .join()
-                .unwrap_or_else(|_| Err("it panicked; this is a bug in tenantpilot".to_owned())),
+        let ended = under_way.into_iter().flat_map(|(subject, ping)| {
+            let why = match ping.map(JoinHandle::join) {
+                Ok(Ok(outcomes)) => return outcomes,
+                Ok(Err(_)) => "it panicked; this is a bug in tenantpilot".to_owned(),
+                Err(error) => format!("no thread for it: {error}"),
+            };
+            let result = Err(why);
+            vec![Outcome { subject, result }]
         });
         ended.collect()
     }
@@ -162,11 +190,80 @@ impl Shared {
             .get_or_init(|| Messenger::new(&self.user_agent))
     }
 
-    fn under_way(&self) -> std::sync::MutexGuard<'_, Vec<UnderWay>> {
-        self.under_way
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn under_way(&self) -> MutexGuard<'_, Vec<UnderWay>> {
+        locked(&self.under_way)
     }
+}
+
+/// A schedule that has no run which could say how it went.
+pub struct Lost {
+    schedule: Schedule,
+    rid: Option<String>,
+    line: String,
+}
+
+impl Lost {
+    /// The run's process is gone.
+    pub fn interrupted(schedule: &Schedule, owner: &Owner, run: RunId) -> Self {
+        let code = ErrorCode::Interrupted.as_str();
+        Self {
+            schedule: schedule.clone(),
+            rid: Some(rid(owner, run)),
+            line: format!("run {} {} {code}", run.0, Status::Failed.as_str()),
+        }
+    }
+
+    /// There never was one.
+    pub fn missed(schedule: &Schedule, line: String) -> Self {
+        Self {
+            schedule: schedule.clone(),
+            rid: None,
+            line,
+        }
+    }
+}
+
+/// Checks that some threads ping one after the other.
+struct Line {
+    begun: Instant,
+    waiting: Mutex<VecDeque<(Check, String)>>,
+    /// Hosts that gave no answer, and why: the others there are not tried any more.
+    silent: Mutex<BTreeMap<String, String>>,
+}
+
+impl Line {
+    fn drain(&self) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        while let Some((check, line)) = self.next() {
+            outcomes.push(check.outcome(self.ping(&check, &line)));
+        }
+        outcomes
+    }
+
+    fn next(&self) -> Option<(Check, String)> {
+        locked(&self.waiting).pop_front()
+    }
+
+    fn ping(&self, check: &Check, line: &str) -> Result<(), String> {
+        let host = check.address.host();
+        if let Some(why) = locked(&self.silent).get(host) {
+            return Err(why.clone());
+        }
+        let clock = &check.pings.shared.clock;
+        if clock.monotonic().saturating_duration_since(self.begun) >= BUDGET {
+            return Err("those before it took too long".to_owned());
+        }
+        check.send(Signal::Fail, line).map_err(|unsent| {
+            if let Unsent::Unanswered(why) = &unsent {
+                locked(&self.silent).insert(host.to_owned(), why.clone());
+            }
+            unsent.why().to_owned()
+        })
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One check that is pinged.
@@ -180,18 +277,25 @@ struct Check {
 
 impl Check {
     /// Pings in a thread of its own.
-    fn aside(self, work: impl FnOnce(&Self) -> Result<(), String> + Send + 'static) {
+    fn aside(self, work: impl FnOnce(&Self) -> Result<(), Unsent> + Send + 'static) {
         let shared = Arc::clone(&self.pings.shared);
         let subject = self.subject.clone();
-        let spawned = std::thread::Builder::new().spawn(move || work(&self));
-        match spawned {
-            Ok(ping) => shared.under_way().push((subject, ping)),
-            Err(error) => log::warn!("no thread for {}: {error}", subject.described()),
+        let spawned = std::thread::Builder::new().spawn(move || {
+            let told = work(&self);
+            vec![self.outcome(told.map_err(|unsent| unsent.why().to_owned()))]
+        });
+        shared.under_way().push((subject, spawned));
+    }
+
+    fn outcome(&self, result: Result<(), String>) -> Outcome {
+        Outcome {
+            subject: self.subject.clone(),
+            result,
         }
     }
 
     /// One ping, tried again once where it does not arrive.
-    fn send(&self, signal: Signal, line: &str) -> Result<(), String> {
+    fn send(&self, signal: Signal, line: &str) -> Result<(), Unsent> {
         let shared = &self.pings.shared;
         let rid = self.rid.as_deref().map(|rid| ("rid", rid));
         let url = self.address.with(signal.segment(), rid);
@@ -249,7 +353,7 @@ fn from_start_to_end(
     check: &Check,
     begun: &str,
     told: &Receiver<(Signal, String)>,
-) -> Result<(), String> {
+) -> Result<(), Unsent> {
     let started = check.send(Signal::Start, begun);
     match told.recv() {
         Ok((signal, line)) => check.send(signal, &line).and(started),

@@ -131,10 +131,10 @@ const ALL: &str = "
     FROM monitors m
     LEFT JOIN schedules s ON s.id = m.schedule_id
     LEFT JOIN tenants t ON t.id = m.tenant_id
-    WHERE s.archived_at IS NULL
+    WHERE s.archived_at IS NULL AND coalesce(s.enabled, 1)
     ORDER BY m.monitor, t.name, s.name";
 
-/// All that is known.
+/// All that is known, but of schedules that are disabled or archived: nobody waits for their pings.
 pub fn list(conn: &Connection) -> Result<Vec<Condition>> {
     conn.prepare_cached(ALL)
         .and_then(|mut query| query.query_map([], condition)?.collect())

@@ -195,16 +195,18 @@ pub fn update(tx: &Transaction<'_>, id: ScheduleId, settings: &Settings) -> Resu
     set_ping_url(tx, id, settings)
 }
 
-/// Keeps the ping URL of the schedule `id`, or that it has none.
+/// Keeps the ping URL of the schedule `id`, or that it has none. One that cannot be used any more is not
+/// among the settings that were read, and stays until there is another.
 fn set_ping_url(tx: &Transaction<'_>, id: ScheduleId, settings: &Settings) -> Result<()> {
-    let url = settings.ping_url.as_ref().map(Address::exposed);
     let read = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
     let kept = tx.query_row(PING_URL, [id.0], read).optional();
-    if kept.map_err(failed("read the ping URL"))?.as_deref() == url {
+    let kept = kept.map_err(failed("read the ping URL"))?;
+    let usable = kept.and_then(|url| Address::parse(&url).ok());
+    if usable == settings.ping_url {
         return Ok(());
     }
     super::monitors::forget(tx, id)?;
-    match url {
+    match settings.ping_url.as_ref().map(Address::exposed) {
         Some(url) => tx.execute(SET_PING_URL, params![id.0, url]),
         None => tx.execute(DROP_PING_URL, [id.0]),
     }

@@ -76,19 +76,44 @@ pub fn note(tx: &Transaction<'_>, run: RunId, at: DateTime<Utc>) -> Result<()> {
 /// How long a change of state waits to be told.
 pub const WAITS: TimeDelta = TimeDelta::seconds(24 * 3600);
 
-const GIVE_UP: &str = "
-    DELETE FROM state_changes
-    WHERE monitor = :monitor AND (tries >= :tries OR at < :oldest)";
+const FORGET: &str = "
+    DELETE FROM schedule_states
+    WHERE schedule_id IN (
+          SELECT r.schedule_id FROM state_changes c JOIN runs r ON r.id = c.run_id
+          WHERE c.monitor = :monitor AND (c.tries >= :tries OR c.at < :oldest))
+      AND schedule_id NOT IN (
+          SELECT r.schedule_id FROM state_changes c JOIN runs r ON r.id = c.run_id
+          WHERE c.monitor = :monitor AND c.tries < :tries AND c.at >= :oldest)";
 
-/// Gives up what waits for a monitor since longer than [`WAITS`], and what was tried so often. How many
-/// changes that were.
-pub fn give_up(
+/// The same as [`give_up`], and forgets how those schedules stand of which nothing else waits: the next
+/// run of one that is not well is a change again.
+pub fn forget(
     tx: &Transaction<'_>,
     monitor: Monitor,
     tries: u32,
     at: DateTime<Utc>,
 ) -> Result<usize> {
-    tx.prepare_cached(GIVE_UP)
+    tx.prepare_cached(FORGET)
+        .and_then(|mut forget| {
+            forget.execute(named_params! {
+                ":monitor": monitor.as_str(),
+                ":tries": tries,
+                ":oldest": (at - WAITS).timestamp(),
+            })
+        })
+        .map_err(failed("forget how schedules stand"))?;
+    give_up(tx, monitor, tries, at)
+}
+
+const GIVE_UP: &str = "
+    DELETE FROM state_changes
+    WHERE monitor = :monitor AND (tries >= :tries OR at < :oldest)";
+
+/// Gives up what waits for a monitor since longer than [`WAITS`], and what was tried so often, and counts
+/// it. How many changes that were.
+fn give_up(tx: &Transaction<'_>, monitor: Monitor, tries: u32, at: DateTime<Utc>) -> Result<usize> {
+    let count = tx
+        .prepare_cached(GIVE_UP)
         .and_then(|mut give_up| {
             give_up.execute(named_params! {
                 ":monitor": monitor.as_str(),
@@ -96,7 +121,11 @@ pub fn give_up(
                 ":oldest": (at - WAITS).timestamp(),
             })
         })
-        .map_err(failed("give up changes of state"))
+        .map_err(failed("give up changes of state"))?;
+    if count > 0 {
+        monitors::add_given_up(tx, monitor, count)?;
+    }
+    Ok(count)
 }
 
 const WAITING: &str = "SELECT count(*) FROM state_changes WHERE monitor = :monitor";
@@ -110,12 +139,12 @@ pub fn waiting(conn: &Connection, monitor: Monitor) -> Result<u64> {
         .map_err(failed("count the changes of state that wait"))
 }
 
-const OLDEST: &str = "
+const NEXT: &str = "
     SELECT id, event_id, at, run_id, state, previous FROM state_changes
-    WHERE monitor = :monitor ORDER BY id LIMIT 1";
+    WHERE monitor = :monitor AND id > :after ORDER BY id LIMIT 1";
 
-/// The change that waits longest for a monitor.
-pub fn oldest(conn: &Connection, monitor: Monitor) -> Result<Option<Change>> {
+/// The change that waits longest for a monitor, of those after the one with the id `after`.
+pub fn next(conn: &Connection, monitor: Monitor, after: i64) -> Result<Option<Change>> {
     let read = |row: &Row<'_>| {
         let at: i64 = row.get(2)?;
         Ok((
@@ -129,11 +158,10 @@ pub fn oldest(conn: &Connection, monitor: Monitor) -> Result<Option<Change>> {
         ))
     };
     let found = conn
-        .prepare_cached(OLDEST)
+        .prepare_cached(NEXT)
         .and_then(|mut query| {
-            query
-                .query_row(named_params! { ":monitor": monitor.as_str() }, read)
-                .optional()
+            let named = named_params! { ":monitor": monitor.as_str(), ":after": after };
+            query.query_row(named, read).optional()
         })
         .map_err(failed("read the changes of state"))?;
     let Some((id, event_id, at, run, state, previous)) = found else {
@@ -159,14 +187,23 @@ pub fn told(tx: &Transaction<'_>, change: &Change) -> Result<()> {
         .map_err(failed("note that a change of state was told"))
 }
 
-const TRIED: &str = "UPDATE state_changes SET tries = tries + 1 WHERE monitor = :monitor";
+const TRY: &str = "UPDATE state_changes SET tries = tries + :more WHERE id = :id";
 
-/// Everything that waits for a monitor was tried in vain, since the oldest was.
-pub fn tried(tx: &Transaction<'_>, monitor: Monitor) -> Result<()> {
-    tx.prepare_cached(TRIED)
-        .and_then(|mut tried| tried.execute(named_params! { ":monitor": monitor.as_str() }))
+/// A change is about to be told.
+pub fn tries(tx: &Transaction<'_>, change: &Change) -> Result<()> {
+    add_tries(tx, change, 1)
+}
+
+/// It was not told, and that was neither its fault nor that of whoever is told.
+pub fn does_not_count(tx: &Transaction<'_>, change: &Change) -> Result<()> {
+    add_tries(tx, change, -1)
+}
+
+fn add_tries(tx: &Transaction<'_>, change: &Change, more: i64) -> Result<()> {
+    tx.prepare_cached(TRY)
+        .and_then(|mut add| add.execute(named_params! { ":id": change.id, ":more": more }))
         .map(drop)
-        .map_err(failed("note that a change of state was not told"))
+        .map_err(failed("note that a change of state is told"))
 }
 
 #[cfg(test)]
@@ -180,8 +217,8 @@ mod tests {
         let index = "SEARCH state_changes USING COVERING INDEX state_changes_monitor (monitor=?)";
         fixture.assert_plan(WAITING, index);
         fixture.assert_plan(
-            OLDEST,
-            "SEARCH state_changes USING INDEX state_changes_monitor (monitor=?)",
+            NEXT,
+            "SEARCH state_changes USING INDEX state_changes_monitor (monitor=? AND id>?)",
         );
     }
 }

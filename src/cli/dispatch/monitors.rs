@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::warn;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::http::address::Address;
@@ -30,9 +31,9 @@ pub struct Flags {
 
     /// POST JSON to this URL when a schedule fails, is partial, misses slots, or recovers
     ///
-    /// Once per change, not per run, in the order in which they happened; also of what `run` and `retry`
-    /// did. What cannot be told waits for the next dispatch, for a day at most. It may come twice, with
-    /// the same `id` then. The document has `event` (failed, partial, missed, recovered), `at`, `tenant`,
+    /// Once per change, not per run, those of a schedule in their order; also of what `run` and `retry`
+    /// did. What cannot be told waits for the next dispatch, for a day at most; of a schedule that still
+    /// fails then, the next run is told. It may come twice, with the same `id` then. The document has `event` (failed, partial, missed, recovered), `at`, `tenant`,
     /// `schedule`, `run_id`, `status`, `error_code`, `state`, `previous_state`, `message` and others.
     #[arg(
         long,
@@ -93,9 +94,11 @@ pub(super) fn register(ctx: &Context, monitors: &Monitors) {
     if monitors.webhook.is_none() && monitors.hook.is_none() {
         return;
     }
-    let registered = Store::open(&ctx.config.database).and_then(|store| monitors.register(&store));
+    let registered = Store::open(&ctx.config.database)
+        .and_then(|store| monitors.register(&store, ctx.clock.now()));
     if let Err(error) = registered {
-        log::warn!("changes of state may not be told: {error}");
+        ctx.ui
+            .warn(format!("changes of state may not be told: {error}"));
     }
 }
 
@@ -147,17 +150,7 @@ pub(super) fn conclude(ctx: &Context, means: &Means, monitors: &Monitors) {
         Ok(monitoring::record(&store, &outcomes, means.clock.now()))
     };
     match told() {
-        Ok(aloud) => tell(ctx, &aloud),
-        Err(error) => log::warn!("nobody could be told: {error}"),
-    }
-}
-
-/// Says aloud what has to be said of monitors.
-pub(crate) fn tell(ctx: &Context, aloud: &[Error]) {
-    for warning in aloud {
-        ctx.ui.warn(warning);
-        if let Some(hint) = warning.hint_text() {
-            ctx.ui.hint(hint);
-        }
+        Ok(aloud) => aloud.iter().for_each(|warning| warn(ctx, warning)),
+        Err(error) => ctx.ui.warn(format!("nobody could be told: {error}")),
     }
 }
