@@ -16,8 +16,10 @@ use crate::{cli, duration, retry};
 /// Try runs again that did not succeed
 ///
 /// Each becomes a new run that names the one it retries. With --failed, where nothing failed there is
-/// nothing to do; where no schedule matches --tenant or --label, the command ends with 18. A terminal that is closed meanwhile ends
-/// nothing: how it ended is in `tenantpilot notifications` of the user who typed this.
+/// nothing to do; where no schedule matches --tenant or --label, the command ends with 18.
+///
+/// A terminal that is closed meanwhile ends no run: how it ended is in `tenantpilot notifications` of
+/// the user who typed this.
 #[derive(Debug, ClapArgs)]
 #[command(
     group(clap::ArgGroup::new("which").args(["runs", "failed"]).required(true)),
