@@ -1,7 +1,9 @@
 //! The text of a fleet file as a tree in which everything knows its line.
 //!
 //! TOML and JSON come out alike, so that one reader says what is wrong with either, and where. No
-//! message repeats what stands in the file around a mistake: somebody may have written a secret.
+//! message repeats a value of the file, nor a key that is longer than keys are: somebody may have
+//! pasted a secret in the wrong place, and what is told may end in a log that many read. Only names of
+//! tenants and schedules are told, where they can be names: without them nobody finds the place.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -50,6 +52,17 @@ impl Value {
             Self::Table(_) => "a table",
             Self::Other(word) => word,
         }
+    }
+}
+
+/// No key that somebody could mean is longer; client secrets have 34 characters and more.
+const LONGEST_KEY: usize = 24;
+
+/// A key that somebody wrote, in a message.
+pub(super) fn key_told(key: &str) -> String {
+    match key.chars().count() {
+        0..=LONGEST_KEY => format!("key {key:?}"),
+        length => format!("a key of {length} characters"),
     }
 }
 
@@ -196,7 +209,7 @@ impl JsonText<'_> {
                     let line = self.line_of(key);
                     let name = self.text_of(key)?;
                     if !known.insert(name.clone()) {
-                        let what = format!("key {name:?} is there twice");
+                        let what = format!("{} is there twice", key_told(&name));
                         return Err(Fault::at(line, Error::usage(what)));
                     }
                     let value = self.node(value)?.value;

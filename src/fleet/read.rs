@@ -8,7 +8,7 @@ mod table;
 use std::collections::BTreeMap;
 
 use self::table::{Keys, Reader, Table};
-use super::document::{Node, Value, parse};
+use super::document::{Node, Value, key_told, parse};
 use super::fields::{SCHEDULE_KEYS, TENANT_KEYS};
 use super::{Entry, Fault, Fleet, Format, SCHEMA_VERSION};
 use crate::error::{Error, closest};
@@ -62,22 +62,17 @@ impl Reader<'_> {
             return found;
         };
         for (key, node) in entries {
-            let mut wrong = |error| {
-                self.check::<()>(table, node.line, "labels", Err(error));
+            let mut wrong = |why: &str, hint: &str| {
+                let error = Error::usage(format!("labels: {} {why}", key_told(key)));
+                self.fault(node.line, &table.whose, error.hint(hint));
             };
             match &node.value {
-                Value::Text(value) if value.is_empty() => {
-                    let error = Error::usage(format!("label {key:?} has no value"));
-                    wrong(error.hint("leave it out"));
-                }
+                Value::Text(value) if value.is_empty() => wrong("has no value", "leave it out"),
                 Value::Text(value) => {
-                    labels::check(key, value).unwrap_or_else(wrong);
+                    self.check(table, node.line, "labels", labels::check(key, value));
                     found.insert(key.clone(), value.clone());
                 }
-                other => {
-                    let what = format!("label {key:?} is {}", other.kind());
-                    wrong(Error::usage(what).hint("labels are texts"));
-                }
+                other => wrong(&format!("is {}", other.kind()), "labels are texts"),
             }
         }
         found
@@ -154,7 +149,7 @@ impl Reader<'_> {
         });
         let cloud = self.parsed(table, "cloud", |text| {
             Cloud::parse(text).ok_or_else(|| {
-                Error::usage(format!("no cloud is called {text:?}"))
+                Error::usage("no cloud is called that")
                     .hint("the clouds are global, usgov, usgov-dod and china")
             })
         });
@@ -208,7 +203,7 @@ impl Reader<'_> {
             return None;
         }
         if !Credential::KINDS.contains(&kind) {
-            let error = Error::usage(format!("no kind is called {kind:?}"));
+            let error = Error::usage("no kind is called that");
             let error = match closest(kind, Credential::KINDS) {
                 Some(meant) => error.hint(format!("did you mean {meant}?")),
                 None => error.hint(format!("the kinds are {}", Credential::KINDS.join(", "))),
@@ -333,13 +328,14 @@ impl Reader<'_> {
     }
 }
 
-/// What a message calls a table: by its name where it has one, else by its place in the list.
+/// What a message calls a table: by its name where it has one that can be one, else by its place in
+/// the list.
 fn called(what: &str, node: &Node, number: usize) -> String {
     let Value::Table(entries) = &node.value else {
         return format!("{what} number {}", number + 1);
     };
     let name = entries.iter().find_map(|(key, node)| match &node.value {
-        Value::Text(text) if key == "name" && !text.trim().is_empty() => Some(text),
+        Value::Text(text) if key == "name" && check_name(what, text).is_ok() => Some(text),
         _ => None,
     });
     match name {

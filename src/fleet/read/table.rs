@@ -2,7 +2,7 @@
 
 use crate::error::{Error, closest};
 use crate::fleet::Fault;
-use crate::fleet::document::{Node, Value};
+use crate::fleet::document::{Node, Value, key_told};
 use crate::zone::Source;
 
 /// How many faults are kept: a file can have millions.
@@ -58,7 +58,8 @@ impl Reader<'_> {
         }
     }
 
-    /// What a check says of a value, with its key before it. A hint that speaks of flags is none here.
+    /// What a check says of a value, with its key before it and without the value. A hint that speaks
+    /// of flags is none here.
     pub(super) fn check<T>(
         &mut self,
         table: &Table<'_>,
@@ -71,7 +72,7 @@ impl Reader<'_> {
             Err(error) => {
                 let hint = error.hint_text().filter(|hint| !hint.contains("--"));
                 let hint = hint.map_or_else(|| table.takes(key), str::to_owned);
-                let error = Error::usage(format!("{key}: {}", error.message()));
+                let error = Error::usage(format!("{key}: {}", unquoted(error.message())));
                 self.fault(line, &table.whose, error.hint(hint));
                 None
             }
@@ -94,7 +95,7 @@ impl Reader<'_> {
             if keys.iter().any(|(known, _)| known == key) {
                 continue;
             }
-            let error = Error::usage(format!("key {key:?} is not known"));
+            let error = Error::usage(format!("{} is not known", key_told(key)));
             let names: Vec<&str> = keys.iter().map(|(known, _)| *known).collect();
             let error = match closest(key, names.iter().copied()) {
                 Some(meant) => error.hint(format!("did you mean {meant}?")),
@@ -214,4 +215,21 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// A message without what it quotes, which is what somebody wrote: checks quote as Rust does, with a
+/// backslash before a quote that belongs to the value.
+fn unquoted(message: &str) -> String {
+    let mut told = String::with_capacity(message.len());
+    let (mut inside, mut escaped) = (false, false);
+    for c in message.chars() {
+        if c == '"' && !escaped {
+            told.push_str(if inside { "\"" } else { "\"…" });
+            inside = !inside;
+        } else if !inside {
+            told.push(c);
+        }
+        escaped = inside && c == '\\' && !escaped;
+    }
+    told
 }

@@ -1,5 +1,6 @@
 //! Files that cannot be accepted, and the example.
 
+mod pasted;
 mod properties;
 
 use super::*;
@@ -87,12 +88,12 @@ name = \"17\"
     for (line, what, hint) in [
         (
             3,
-            "tenant contoso: directory: \"contoso\" is neither",
+            "tenant contoso: directory: \"…\" is neither",
             "tenant id",
         ),
         (
             5,
-            "tenant contoso: credential: no kind is called \"secret_file\"",
+            "tenant contoso: credential: no kind is called that",
             "did you mean secret-file?",
         ),
         (
@@ -100,7 +101,7 @@ name = \"17\"
             "tenant contoso: key \"scheduels\" is not known",
             "did you mean schedules?",
         ),
-        (9, "schedule nightly: at: \"25:00\" is not a time", "HH:MM"),
+        (9, "schedule nightly: at: \"…\" is not a time", "HH:MM"),
         (10, "schedule nightly: timezone: ", "Europe/Oslo"),
         (
             11,
@@ -114,7 +115,7 @@ name = \"17\"
         ),
         (
             13,
-            "schedule nightly: labels: label \"env\" is a number",
+            "schedule nightly: labels: key \"env\" is a number",
             "labels are texts",
         ),
         (
@@ -129,11 +130,15 @@ name = \"17\"
         ),
         (
             19,
-            "tenant 17: credential is missing",
+            "tenant number 2: credential is missing",
             "credential takes a table",
         ),
-        (19, "tenant 17: directory is missing", "directory takes"),
-        (20, "tenant 17: name: ", "add a letter"),
+        (
+            19,
+            "tenant number 2: directory is missing",
+            "directory takes",
+        ),
+        (20, "tenant number 2: name: ", "add a letter"),
     ] {
         let begins = format!("f, line {line}: ");
         let is_told =
