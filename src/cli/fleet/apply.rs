@@ -109,7 +109,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let (done, settled) = store.write(|tx| {
         let now = decide(ctx, tx, &fleet, args)?;
         let is_new = |step: &Step| !plan.steps.contains(step);
-        if now.steps != plan.steps && now.steps.iter().any(is_new) {
+        if now.steps.iter().any(is_new) {
             return Err(Error::new(
                 Kind::Busy,
                 "nothing is applied: something else changed tenants or schedules meanwhile",
