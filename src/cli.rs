@@ -33,10 +33,12 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use rusqlite::Transaction;
 
 use crate::config::{Color, Config, Environment, Flags, LogFormat};
 use crate::context::{Context, Deed};
 use crate::error::{Error, ExitCode, Result};
+use crate::store::Store;
 use crate::ui::Ui;
 
 /// Back up Microsoft Intune configuration of many tenants on schedules
@@ -301,6 +303,25 @@ fn carry_out(ctx: &Context, command: Command) -> Result<ExitCode> {
         Command::PolicyTypes(command) => policy_types::run(ctx, &command),
         Command::Completions(args) => completions::run(ctx, &args),
         Command::Complete(args) => complete::run(ctx, &args),
+    }
+}
+
+impl Context {
+    /// Runs `work` in one transaction ([`Store::write`]), and takes the time anew once that has begun:
+    /// before it, somebody may have thought about a question for an hour, and a slot that passed
+    /// meanwhile is none of a schedule that is added now.
+    ///
+    /// # Errors
+    /// Those of `work`; the database is locked for too long or cannot be written.
+    pub(crate) fn write<T>(
+        &self,
+        store: &Store,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T>,
+    ) -> Result<T> {
+        store.write(|tx| {
+            self.begin_to_write();
+            work(tx)
+        })
     }
 }
 

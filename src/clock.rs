@@ -1,6 +1,7 @@
 //! The only place that reads the time.
 //!
-//! "Now" is read once per command and passed down; durations come from the monotonic clock.
+//! "Now" is read once per command, and once more where a command begins to write: before that, it may
+//! have waited for an answer. It is passed down; durations come from the monotonic clock.
 //!
 //! A wall clock may be wrong, and may be put right at any moment. What it says decides about slots and
 //! is recorded; nothing waits by it. A time before this program existed is refused: by a clock that

@@ -6,7 +6,7 @@
 //! command finds out which are meant ([`Context::permit`]). A denial is kept, and whoever carries
 //! out commands records it when the command is over: what was begun is undone by then.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,7 +41,7 @@ pub struct Context {
     pub clock: Box<dyn Clock>,
     /// Who acts.
     pub actor: Actor,
-    now: DateTime<Utc>,
+    now: Cell<DateTime<Utc>>,
     zones: OnceCell<Source>,
     stop: Stop,
     heeds_stop: Arc<AtomicBool>,
@@ -80,7 +80,7 @@ impl Context {
         Self {
             ui: Ui::new(&config),
             actor: Actor::of_process(config.sudo_user.as_deref(), &config.database),
-            now: SystemClock.now(),
+            now: Cell::new(SystemClock.now()),
             clock: Box::new(SystemClock),
             zones: OnceCell::new(),
             config,
@@ -201,9 +201,14 @@ impl Context {
         self.denial.borrow().clone()
     }
 
-    /// The time at which the command began; it does not move.
+    /// The time at which the command began, or last began to write; in between it does not move.
     pub fn now(&self) -> DateTime<Utc> {
-        self.now
+        self.now.get()
+    }
+
+    /// Takes the time anew: from here on that is [`now`](Self::now).
+    pub fn begin_to_write(&self) {
+        self.now.set(self.clock.now());
     }
 
     /// Opens the database that is there; an older one is migrated first.
@@ -213,7 +218,7 @@ impl Context {
     /// actor allows the command.
     pub fn store(&self) -> Result<Store> {
         self.refuse_strange_database()?;
-        let store = Store::open_as(&self.config.database, self.actor.name(), || self.now)?;
+        let store = Store::open_as(&self.config.database, self.actor.name(), || self.now())?;
         self.hold(&store)?;
         let action = self.deed.borrow().action;
         match action.place() {
@@ -353,5 +358,68 @@ impl Context {
     /// Whether the command ends by itself when asked to stop; for the thread that gets signals.
     pub fn heeds_stop(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.heeds_stop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::cli::schedules;
+    use crate::clock::FixedClock;
+    use crate::config::{Environment, Flags};
+    use crate::recurrence::Recurrence;
+    use crate::schedule::Settings;
+    use crate::tenant::{self, Credential};
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_slot_that_passes_before_a_schedule_is_written_is_none_of_its() {
+        let folder = tempfile::tempdir().unwrap();
+        let begun = at("2027-01-01T01:58:30Z");
+        let flags = Flags {
+            database: Some(folder.path().join("tenantpilot.db")),
+            ..Flags::default()
+        };
+        let config = Config::resolve(&flags, &Environment::default());
+        let mut ctx = Context::new(config, Stop::default());
+        ctx.clock = Box::new(FixedClock::new(begun));
+        ctx.now.set(begun);
+        let store = ctx.store_or_new().unwrap();
+        let tenant = tenant::Settings {
+            name: "contoso".to_owned(),
+            directory: "contoso.com".to_owned(),
+            cloud: crate::graph::cloud::Cloud::Global,
+            client_id: None,
+            credential: Credential::ManagedIdentity(None),
+            graph_url: None,
+            authority_url: None,
+            labels: std::collections::BTreeMap::new(),
+        };
+        let daily = Recurrence::cron("0 2 * * *").unwrap();
+        let settings = Settings::new("nightly".to_owned(), daily);
+
+        ctx.clock.sleep(Duration::from_secs(7 * 60), &ctx.stop);
+        assert_eq!(ctx.now(), begun, "a command that only reads has one time");
+        let schedule = ctx
+            .write(&store, |tx| {
+                // While it writes, too, there is one time.
+                ctx.clock.sleep(Duration::from_secs(60), &ctx.stop);
+                let tenant = store::tenants::insert(tx, &tenant, ctx.now())?;
+                let id = schedules::add::insert(&ctx, tx, tenant, &settings)?;
+                store::schedules::get(tx, id)
+            })
+            .unwrap();
+        let written = at("2027-01-01T02:05:30Z");
+        assert_eq!((ctx.now(), schedule.created_at), (written, written));
+        assert_eq!(schedule.slots_from.to_string(), "2027-01-01T02:06:00Z");
+        assert_eq!(
+            schedule.next_slot.unwrap().to_string(),
+            "2027-01-02T02:00:00Z"
+        );
     }
 }

@@ -16,6 +16,7 @@ use std::process::Stdio;
 use env::{PROGRAM, until};
 use fleet::Fleet;
 use sandbox::server::DIRECTORY;
+use tenantpilot::clock::{Clock as _, SystemClock};
 use terminal::{Screen, Terminal};
 use unicode_width::UnicodeWidthStr as _;
 
@@ -338,4 +339,67 @@ fn colour_is_decided_for_each_stream_by_flag_variables_and_terminal() {
     assert_eq!(is_red(&fleet, show), [false, false]);
     fleet.env.unset("NO_COLOR").set("CLICOLOR_FORCE", "1");
     assert_eq!(is_red(&fleet, &to_file), [false, true]);
+}
+
+#[test]
+fn what_is_written_after_a_question_bears_the_time_of_the_answer() {
+    let mut fleet = Fleet::nightly();
+    fleet.env.set("TERM", "xterm");
+    fleet.env.run(&["run", "1", "--quiet"]).ok();
+    fleet.add_tenant("fabrikam", DIRECTORY);
+    fleet.add("weekly", "contoso", &[]);
+    fleet.env.run(&["roles", "grant", "anna", "owner"]).ok();
+    let contoso = fleet.env.run(&["fleet", "export"]).ok();
+    let without_weekly = contoso.split("[[tenants.schedules]]").take(2);
+    let file = without_weekly
+        .collect::<Vec<_>>()
+        .join("[[tenants.schedules]]");
+    let file = fleet.env.file("fleet.toml", &file, 0o600);
+    for (args, written) in [
+        (
+            &["fleet", "apply", &file][..],
+            "SELECT archived_at FROM schedules WHERE name = 'weekly'",
+        ),
+        (
+            &["schedules", "remove", "nightly"],
+            "SELECT archived_at FROM schedules WHERE name = 'nightly'",
+        ),
+        (
+            &["tenants", "remove", "fabrikam"],
+            "SELECT removed_at FROM tenants WHERE name = 'fabrikam'",
+        ),
+        (
+            &["roles", "revoke", "anna"],
+            "SELECT MAX(at) FROM audit_events",
+        ),
+        (
+            &["backups", "delete", "1"],
+            "SELECT MAX(at) FROM audit_events",
+        ),
+    ] {
+        let mut terminal = Terminal::start(&fleet.env, args, 200);
+        terminal.await_text("[y/N]");
+        // Times are kept in seconds: the answer comes in another one than the question.
+        let asked = SystemClock.now().timestamp();
+        let answered = until("the next second", fleet::LONG, || {
+            Some(SystemClock.now().timestamp()).filter(|now| *now > asked)
+        });
+        terminal.type_line("y");
+        let (code, screen, _) = terminal.end();
+        assert_eq!(code, Some(0), "{args:?}: {screen:?}");
+        for query in [
+            written,
+            "SELECT at FROM audit_events ORDER BY id DESC LIMIT 1",
+        ] {
+            let at: i64 = fleet
+                .env
+                .sql()
+                .query_row(query, [], |row| row.get(0))
+                .unwrap();
+            assert!(
+                at >= answered,
+                "{args:?}, {query}: {at}, answered at {answered}"
+            );
+        }
+    }
 }

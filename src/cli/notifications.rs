@@ -75,7 +75,7 @@ fn mark_read(ctx: &Context, store: &Store, notifications: &mut [Notification]) -
     if unread.is_empty() {
         return Ok(());
     }
-    store.write(|tx| {
+    ctx.write(store, |tx| {
         for one in &unread {
             store::notifications::mark_read(tx, one.id, ctx.now())?;
         }

@@ -105,7 +105,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
 
 fn set_default(ctx: &Context, flags: &KeepFlags) -> Result<ExitCode> {
     let store = ctx.store()?;
-    let rules = store.write(|tx| {
+    let rules = ctx.write(&store, |tx| {
         let before = store::retention::defaults(tx)?;
         let after = flags.default_of(before.clone());
         if after != before {

@@ -150,7 +150,7 @@ fn grant(ctx: &Context, args: &GrantArgs) -> Result<()> {
             None
         }
     };
-    let given = Grant {
+    let mut given = Grant {
         user: args.user.clone(),
         role: args.role,
         tenant,
@@ -161,12 +161,13 @@ fn grant(ctx: &Context, args: &GrantArgs) -> Result<()> {
     after.push(given.clone());
     let deed = format!("make {} {}", given.user, whose(&given));
     ask(ctx, args.yes, &deed, &before, &after)?;
-    store.write(|tx| {
+    ctx.write(&store, |tx| {
         require_unchanged(tx, &before)?;
         let tenant = given.tenant.as_ref().map(|(tenant, _)| *tenant);
         store::roles::give(tx, &given.user, given.role, tenant, ctx.now())?;
         store::audit::append(tx, &event(ctx, "role.grant", &given))
     })?;
+    given.granted_at = ctx.now();
     ctx.ui
         .line(format_args!("{} is {}", given.user, whose(&given)))?;
     if before.is_empty() {
@@ -200,7 +201,7 @@ fn revoke(ctx: &Context, args: &RevokeArgs) -> Result<()> {
     let after = without(&before, taken);
     let deed = format!("revoke that {} is {}", taken.user, whose(taken));
     ask(ctx, args.yes, &deed, &before, &after)?;
-    store.write(|tx| {
+    ctx.write(&store, |tx| {
         require_unchanged(tx, &before)?;
         let tenant = taken.tenant.as_ref().map(|(tenant, _)| *tenant);
         store::roles::revoke(tx, &taken.user, tenant)?;

@@ -4,7 +4,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::{Child, Stdio};
@@ -78,7 +78,7 @@ impl Terminal {
 
     /// Takes everything that is written from now on.
     fn read(mut self) -> Self {
-        let mut master = self.master.take().unwrap();
+        let mut master = self.master.as_ref().unwrap().try_clone().unwrap();
         let written = Arc::clone(&self.written);
         self.reader = Some(std::thread::spawn(move || {
             let mut bytes = [0; 4096];
@@ -152,6 +152,11 @@ impl Terminal {
         until(&format!("{text:?} of {}", self.what), LONG, || {
             self.screen().text().contains(text).then_some(())
         });
+    }
+
+    /// Types a line.
+    pub fn type_line(&mut self, line: &str) {
+        writeln!(self.master.as_mut().unwrap(), "{line}").unwrap();
     }
 
     /// Sends a signal by its name: `TERM`, `INT`.

@@ -146,7 +146,8 @@ pub fn delete(ctx: &Context, args: &DeleteArgs) -> Result<ExitCode> {
 fn decider(ctx: &Context) -> Decider<'_> {
     Decider {
         actor: ctx.actor.name(),
-        at: ctx.now(),
+        // Not when the command began: since then somebody may have thought about a question.
+        at: ctx.clock.now(),
         clock: ctx.clock.as_ref(),
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! The plan is made twice: once to be shown, checked and confirmed, and once more in the one IMMEDIATE
 //! transaction that carries it out. What somebody else did in between may have made it shorter, as when
-//! the same file is applied twice at once; a step that was not in the first is not taken.
+//! the same file is applied twice at once; a step that was not in the first is not taken. Slots, and
+//! everything else that bears a time, go by when that transaction began: standard input and an answer
+//! take as long as they take.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -106,7 +108,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         None => ctx.store_or_new()?,
     };
     let digest = audit::hex(&Sha256::digest(&bytes).into());
-    let (done, settled) = store.write(|tx| {
+    let (done, settled) = ctx.write(&store, |tx| {
         let now = decide(ctx, tx, &fleet, args)?;
         let is_new = |step: &Step| !plan.steps.contains(step);
         if now.steps.iter().any(is_new) {

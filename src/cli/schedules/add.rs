@@ -57,7 +57,7 @@ pub(super) fn run(ctx: &Context, args: Args) -> Result<()> {
     };
     let settings = args.options.apply(ctx, settings)?;
     let store = ctx.store()?;
-    let listed = store.write(|tx| {
+    let listed = ctx.write(&store, |tx| {
         let tenant = tenants::find(ctx, tx, &args.tenant)?;
         let id = insert(ctx, tx, tenant.id, &settings)?;
         reread(tx, id)

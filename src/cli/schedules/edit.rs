@@ -54,7 +54,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<()> {
         tenant::check_name("schedule", name)?;
     }
     let store = ctx.store()?;
-    let (before, after, settled) = store.write(|tx| {
+    let (before, after, settled) = ctx.write(&store, |tx| {
         let before = find_active(ctx, tx, &args.schedule)?;
         let mut settings = args.options.apply(ctx, before.settings.clone())?;
         if let Some(name) = &args.name {

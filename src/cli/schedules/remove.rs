@@ -73,7 +73,7 @@ pub(super) fn remove(ctx: &Context, args: &RemoveArgs) -> Result<()> {
     }
     let deed = if args.purge { "delete" } else { "archive" };
     require_yes(ctx, args.yes, &format!("{deed} {}", named(&found)))?;
-    let removed = store.write(|tx| {
+    let removed = ctx.write(&store, |tx| {
         found
             .iter()
             // Between the question and the answer something may have changed.
@@ -161,7 +161,7 @@ fn refuse_purge(conn: &Connection, schedule: &Schedule) -> Result<()> {
 
 pub(super) fn restore(ctx: &Context, args: &RestoreArgs) -> Result<()> {
     let store = ctx.store()?;
-    let restored = store.write(|tx| {
+    let restored = ctx.write(&store, |tx| {
         let find = |given: &str| Ok(find(ctx, tx, given, Prefer::Archived)?.schedule);
         args.which
             .choose(ctx, tx, Pool::Archived, find)?

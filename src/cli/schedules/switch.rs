@@ -62,7 +62,7 @@ struct Switched {
 
 fn switch(ctx: &Context, which: &Which, enabled: bool) -> Result<()> {
     let store = ctx.store()?;
-    let switched = store.write(|tx| {
+    let switched = ctx.write(&store, |tx| {
         which
             .choose(ctx, tx, Pool::Active, |given| find_active(ctx, tx, given))?
             .into_iter()

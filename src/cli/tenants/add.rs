@@ -66,7 +66,7 @@ pub(super) fn run(ctx: &Context, args: Args) -> Result<()> {
     // Everything that can be refused is refused before a database is made.
     let settings = settings(ctx, args)?;
     let store = ctx.store_or_new()?;
-    let id = store.write(|tx| insert(ctx, tx, &settings))?;
+    let id = ctx.write(&store, |tx| insert(ctx, tx, &settings))?;
     let tenant = Tenant {
         id,
         settings,

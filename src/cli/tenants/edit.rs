@@ -62,7 +62,7 @@ pub(super) fn run(ctx: &Context, args: Args) -> Result<()> {
     let store = ctx.store()?;
     let given = args.tenant.clone();
     let change = Change::new(ctx, args)?;
-    let (before, after) = store.write(|tx| {
+    let (before, after) = ctx.write(&store, |tx| {
         let before = find(ctx, tx, &given)?;
         let after = Tenant {
             settings: change.apply(before.settings.clone()),

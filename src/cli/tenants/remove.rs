@@ -29,7 +29,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<()> {
     let tenant = find(ctx, store.read(), &args.tenant)?;
     refuse_in_use(&tenant, &store::tenants::in_use(store.read(), tenant.id)?)?;
     require_yes(ctx, args.yes, &format!("remove {}", described(&tenant)))?;
-    store.write(|tx| {
+    ctx.write(&store, |tx| {
         // Between the question and the answer something may have been added.
         let tenant = find(ctx, tx, &tenant.id.0.to_string())?;
         take_off(ctx, tx, &tenant)
