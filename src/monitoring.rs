@@ -243,16 +243,20 @@ pub struct Condition {
 }
 
 /// How long after its last failure a monitor that is tried each minute still counts: one that was taken
-/// away is tried no more, and nobody says so. The others are tried when there is something to tell, and
-/// count until they work.
+/// away is tried no more, and nobody says so.
 const REMEMBERED: chrono::TimeDelta = chrono::TimeDelta::seconds(24 * 3600);
+/// The same of one that is tried only when there is something to tell, which may be rare.
+const REMEMBERED_LONGER: chrono::TimeDelta = chrono::TimeDelta::seconds(30 * 24 * 3600);
 
 impl Condition {
     /// Whether somebody has to look at it.
     pub fn is_failing(&self, now: DateTime<Utc>) -> bool {
-        let each_minute = self.subject.monitor().is_told_each_minute();
-        self.failed_at
-            .is_some_and(|at| !each_minute || now - at < REMEMBERED)
+        let remembered = if self.subject.monitor().is_told_each_minute() {
+            REMEMBERED
+        } else {
+            REMEMBERED_LONGER
+        };
+        self.failed_at.is_some_and(|at| now - at < remembered)
     }
 
     /// What there is to say of one that fails.

@@ -65,8 +65,10 @@ const FAILED: &str = "
     SET failing_from = coalesce(failing_from, excluded.failing_from),
         failed_at = excluded.failed_at, failures = failures + 1, reason = excluded.reason";
 
+// What was given up is of the time when it failed: whoever is told again is told of what is.
 const WELL: &str = "
-    UPDATE monitors SET failing_from = NULL, failed_at = NULL, failures = 0, reason = NULL
+    UPDATE monitors
+    SET failing_from = NULL, failed_at = NULL, failures = 0, reason = NULL, given_up = 0
     WHERE monitor = :monitor AND coalesce(schedule_id, 0) = :schedule";
 
 /// Notes how telling went. Whether that is something to say aloud.
