@@ -29,6 +29,9 @@ use crate::ui::table::Table;
   tenantpilot dispatch --dry-run --at 2026-12-01T02:00:00Z")]
 pub struct Args {
     /// Decide slots as if it were this time (RFC 3339); recorded times stay the machine's
+    ///
+    /// For tests and to try things out: where the time is ahead of the clock, slots until then are
+    /// accounted for and do not start again when their time comes.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     at: Option<String>,
 

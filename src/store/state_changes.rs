@@ -85,7 +85,7 @@ const FORGET: &str = "
           SELECT r.schedule_id FROM state_changes c JOIN runs r ON r.id = c.run_id
           WHERE c.monitor = :monitor AND c.tries < :tries AND c.at >= :oldest)";
 
-/// The same as [`give_up`], and forgets how those schedules stand of which nothing else waits: the next
+/// The same as `give_up`, and forgets how those schedules stand of which nothing else waits: the next
 /// run of one that is not well is a change again.
 pub fn forget(
     tx: &Transaction<'_>,
