@@ -13,7 +13,7 @@ pub mod platform;
 pub mod proxy;
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -63,7 +63,14 @@ pub fn private_file(path: &Path) -> Result<Vec<u8>> {
         if disk::is_of_handles(error) {
             return failed;
         }
-        Error::new(Kind::CredentialUnusable, failed.message())
+        let unusable = Error::new(Kind::CredentialUnusable, failed.message());
+        match error.kind() {
+            ErrorKind::NotFound => unusable.hint("give the path of a file that is there"),
+            ErrorKind::PermissionDenied => {
+                unusable.hint("let the user who runs this, and nobody else, read it")
+            }
+            _ => unusable,
+        }
     };
     // Opening a pipe would wait for its writer, so the kind is looked at before.
     let kind = fs::metadata(path).map_err(|e| unusable(&e))?;
@@ -211,10 +218,10 @@ fn secret_of(
         .map_err(|_| Error::new(Kind::CredentialUnusable, format!("{origin}: not UTF-8")))?;
     let secret = cut(&text);
     if secret.is_empty() {
-        return Err(Error::new(
-            Kind::CredentialUnusable,
-            format!("{origin}: empty"),
-        ));
+        return Err(
+            Error::new(Kind::CredentialUnusable, format!("{origin}: empty"))
+                .hint("it has to give the value of the secret, and nothing else"),
+        );
     }
     Ok(SecretString::from(secret))
 }

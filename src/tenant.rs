@@ -192,9 +192,10 @@ pub fn check_name(what: &str, name: &str) -> Result<()> {
         )));
     }
     if name.trim() != name {
-        return Err(Error::usage(format!(
-            "{what} name {name:?} begins or ends with a blank"
-        )));
+        return Err(
+            Error::usage(format!("{what} name {name:?} begins or ends with a blank"))
+                .hint("leave the blank out"),
+        );
     }
     if name.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(

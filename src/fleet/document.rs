@@ -15,6 +15,9 @@ use super::{Fault, Format};
 use crate::error::Error;
 use crate::json;
 
+/// For a file that cannot be read as what it is said to be.
+const HOW_IT_LOOKS: &str = "tenantpilot fleet export shows how one looks, with --json in JSON";
+
 /// A value, and the line that it begins in.
 #[derive(Debug)]
 pub(super) struct Node {
@@ -110,7 +113,7 @@ fn toml(text: &str, lines: &Lines) -> Result<Node, Fault> {
         let line = error.span().map(|span| lines.at(span.start));
         Fault {
             line,
-            error: Error::usage(what),
+            error: Error::usage(what).hint(HOW_IT_LOOKS),
         }
     })?;
     Ok(Node {
@@ -169,7 +172,7 @@ fn json(text: &str, lines: &Lines) -> Result<Node, Fault> {
         let why = told.strip_suffix(&place).unwrap_or(&told);
         Fault {
             line: Some(error.line()).filter(|line| *line > 0),
-            error: Error::usage(format!("it is no JSON: {why}")),
+            error: Error::usage(format!("it is no JSON: {why}")).hint(HOW_IT_LOOKS),
         }
     })?;
     JsonText { text, lines }.node(text.as_bytes())

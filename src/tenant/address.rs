@@ -45,7 +45,11 @@ pub fn check_client_id(client_id: &str) -> Result<()> {
 pub fn check_root(url: &str) -> Result<String> {
     Root::parse(url)
         .map(|root| root.to_string())
-        .map_err(|why| Error::usage(format!("URL {url:?} {why}")))
+        .map_err(|why| {
+            Error::usage(format!("URL {url:?} {why}")).hint(
+                "give https:// and the host, e.g. https://graph.microsoft.com; it may be left out",
+            )
+        })
 }
 
 /// Five groups of hexadecimal digits: 8-4-4-4-12.

@@ -143,7 +143,13 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     } else {
         File::open(path).and_then(|mut file| read(&mut file, &mut bytes))
     };
-    done.map_err(|error| file_error("read", Path::new(&called(path)), &error))?;
+    done.map_err(|error| {
+        let failed = file_error("read", Path::new(&called(path)), &error);
+        match error.kind() {
+            io::ErrorKind::NotFound => failed.hint("tenantpilot fleet export prints one"),
+            _ => failed,
+        }
+    })?;
     if bytes.len() as u64 > MAX_BYTES {
         let what = format!("{} has more than {MAX_BYTES} bytes", called(path));
         return Err(Error::usage(what).hint("that is no fleet; is it the right file?"));
