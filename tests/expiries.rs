@@ -87,3 +87,52 @@ fn what_ended_or_ends_soon_is_told_by_run_set_and_doctor() {
     );
     assert!(stage.sandbox.requests().is_empty());
 }
+
+#[test]
+fn what_cannot_be_read_is_not_told_as_nothing() {
+    let push = "applePushNotificationCertificate";
+    let stage = Stage::of(&[("vppToken", ""), (push, "")]);
+    stage.success();
+    let set = stage.set(&1.into());
+    let items = set["items"].as_array().unwrap();
+    let token = items.iter().find(|item| item["policy_id"] == EXPIRED);
+    let hash = token.unwrap()["hash"].as_str().unwrap().to_owned();
+    let spoil = |hash: &str| {
+        let changed = stage.unprotected().execute(
+            "UPDATE contents SET data = zeroblob(9) WHERE lower(hex(hash)) = ?1",
+            [hash],
+        );
+        assert_eq!(changed.unwrap(), 1);
+    };
+    let failed = || -> Vec<String> {
+        let (found, _) = stage.env.run(&["doctor", "--offline", "--json"]).ends(19);
+        let found: Value = serde_json::from_str(&found).unwrap();
+        let findings = found["findings"].as_array().unwrap().iter();
+        findings
+            .filter(|one| one["check"] == "expiries" && one["level"] == "fail")
+            .map(|one| format!("{}; {}", one["message"], one["hint"]))
+            .collect()
+    };
+    spoil(&hash);
+    let found = failed();
+    assert_eq!(found.len(), 1, "{found:?}");
+    let named = format!("tenant contoso (id 1): backup set 1: policy vppToken/{EXPIRED} (");
+    assert!(found[0].contains(&named), "{found:?}");
+    assert!(found[0].contains("tenantpilot backups verify"), "{found:?}");
+    // The rest of the set is shown, and the command does not end well.
+    for json in [&["--json"][..], &[]] {
+        let args = [&["backups", "show", "1"], json].concat();
+        let (shown, said) = stage.env.run(&args).ends(14);
+        assert!(shown.contains("mdm@sandbox.invalid"), "{shown}");
+        assert!(said.contains(EXPIRED), "{said}");
+        assert!(said.contains("tenantpilot backups verify"), "{said}");
+    }
+    // Without its manifest nothing is known of the set.
+    spoil(set["root_hash"].as_str().unwrap());
+    let found = failed();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].contains("backup set 1: cannot read the manifest"),
+        "{found:?}"
+    );
+}

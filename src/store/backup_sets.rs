@@ -39,11 +39,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::backup_set::{
-    BackupSet, BackupSetId, ContentHash, Manifest, ManifestType, References, SetStatus, Shrunk,
-    TypeList,
+    BackupSet, BackupSetId, ContentHash, ListEntry, Manifest, ManifestType, References, SetStatus,
+    Shrunk, TypeList,
 };
 use crate::error::{Error, Kind, Result};
-use crate::policy::Outcome;
+use crate::policy::expiry::Expiry;
+use crate::policy::{Outcome, catalogue};
 use crate::schedule::ScheduleId;
 use crate::tenant::TenantId;
 
@@ -397,7 +398,23 @@ pub fn latest_lists(
     reader: &Reader<'_>,
     wanted: &BTreeSet<&str>,
 ) -> Result<BTreeMap<String, KnownList>> {
-    newest(reader, None, wanted, |_| true)
+    newest(reader, None, wanted, |_| true, pass_over)
+}
+
+/// As [`latest_lists`], with why each set that was passed over could not be read.
+pub fn latest_lists_and_damage(
+    reader: &Reader<'_>,
+    wanted: &BTreeSet<&str>,
+) -> Result<(BTreeMap<String, KnownList>, Vec<Error>)> {
+    let mut damage = Vec::new();
+    let lists = newest(
+        reader,
+        None,
+        wanted,
+        |_| true,
+        |set, error| damage.push(error.during(format_args!("backup set {set}"))),
+    )?;
+    Ok((lists, damage))
 }
 
 /// For each of the policy types `wanted`, its list in the newest set of the schedule in which it
@@ -407,9 +424,12 @@ pub fn latest_complete_lists(
     schedule: ScheduleId,
     wanted: &BTreeSet<&str>,
 ) -> Result<BTreeMap<String, KnownList>> {
-    newest(reader, Some(schedule), wanted, |outcome| {
-        outcome == Outcome::Complete
-    })
+    let complete = |outcome| outcome == Outcome::Complete;
+    newest(reader, Some(schedule), wanted, complete, pass_over)
+}
+
+fn pass_over(set: BackupSetId, error: Error) {
+    log::warn!("passing over backup set {set}: {error}");
 }
 
 fn newest(
@@ -417,6 +437,7 @@ fn newest(
     schedule: Option<ScheduleId>,
     wanted: &BTreeSet<&str>,
     usable: impl Fn(Outcome) -> bool,
+    mut passed_over: impl FnMut(BackupSetId, Error),
 ) -> Result<BTreeMap<String, KnownList>> {
     let read = failed("read the latest backup sets");
     let mut found: BTreeMap<String, KnownList> = BTreeMap::new();
@@ -434,7 +455,7 @@ fn newest(
         let manifest = match read_manifest(reader, &root_hash) {
             Ok(manifest) => manifest,
             Err(error) => {
-                log::warn!("passing over backup set {set}: {error}");
+                passed_over(set, error);
                 continue;
             }
         };
@@ -453,6 +474,23 @@ fn newest(
         }
     }
     Ok(found)
+}
+
+/// What a list says of the ends of certificates and tokens; the documents of other policy types are
+/// not read. A document that cannot be read fails, and is named.
+pub fn expiries(reader: &Reader<'_>, list: &TypeList) -> Vec<Result<Expiry>> {
+    let row = catalogue::find(list.policy_type()).filter(|row| row.expiring.is_some());
+    let Some(row) = row else {
+        return Vec::new();
+    };
+    let of = |entry: &ListEntry| match reader.read(&entry.hash) {
+        Ok(document) => Expiry::of(row, &entry.id, &entry.name, &document).map(Ok),
+        Err(error) => {
+            let policy = format!("policy {}/{} ({:?})", row.key, entry.id, entry.name);
+            Some(Err(error.during(policy)))
+        }
+    };
+    list.entries().iter().filter_map(of).collect()
 }
 
 const LATEST_ROOT: &str = "SELECT root_hash FROM backup_sets

@@ -13,9 +13,9 @@ use crate::cli::history::time;
 use crate::cli::{self, told};
 use crate::context::Context;
 use crate::error::{Error, ExitCode, Kind, Result};
+use crate::policy::diff;
 use crate::policy::diff::outline::{Outline, Told, outline};
 use crate::policy::expiry::Expiry;
-use crate::policy::{catalogue, diff};
 use crate::store::backup_sets;
 use crate::store::contents::Reader;
 use crate::ui::table::Table;
@@ -57,12 +57,13 @@ fn show_set(
     manifest: &Manifest,
 ) -> Result<()> {
     let lists = policy::lists(reader, manifest)?;
+    let (expiries, unread) = expiries(reader, &lists);
     if ctx.ui.json() {
         let items: Vec<Value> = lists.iter().flat_map(items_of).collect();
         let mut document = set_json(set, Some(manifest));
         if let Some(fields) = document.as_object_mut() {
             fields.insert("items".to_owned(), Value::Array(items));
-            let expiries = expiries(reader, &lists).map(|expiry| {
+            let expiries = expiries.iter().map(|expiry| {
                 json!({
                     "policy_type": expiry.policy_type, "policy_id": expiry.id,
                     "name": expiry.name, "expires_at": time(expiry.at),
@@ -74,9 +75,9 @@ fn show_set(
                 references.map(|all| all.entries().iter().map(reference_json).collect());
             fields.insert("references".to_owned(), references.unwrap_or(Value::Null));
         }
-        return ctx.ui.document(&document);
+        ctx.ui.document(&document)?;
+        return unread.map_or(Ok(()), Err);
     }
-    let expiries: Vec<Expiry> = expiries(reader, &lists).collect();
     show_head(ctx, set, &expiries)?;
     let mut types = Table::new(&[
         "POLICY TYPE",
@@ -121,21 +122,26 @@ fn show_set(
             ]);
         }
     }
-    ctx.ui.table(&policies)
+    ctx.ui.table(&policies)?;
+    unread.map_or(Ok(()), Err)
 }
 
-/// What the set says of certificates and tokens that end. A document that cannot be read is for
-/// `backups verify` to tell.
-fn expiries(reader: &Reader<'_>, lists: &[TypeList]) -> impl Iterator<Item = Expiry> {
-    let of = |list: &TypeList| {
-        let row = catalogue::find(list.policy_type()).filter(|row| row.expiring.is_some())?;
-        let found = list.entries().iter().filter_map(|entry| {
-            let document = reader.read(&entry.hash).ok()?;
-            Expiry::of(row, &entry.id, &entry.name, &document)
-        });
-        Some(found.collect::<Vec<Expiry>>())
-    };
-    lists.iter().filter_map(of).flatten()
+/// What the set says of certificates and tokens that end, and why the first of them that cannot be
+/// read cannot: the rest of the set is shown all the same.
+fn expiries(reader: &Reader<'_>, lists: &[TypeList]) -> (Vec<Expiry>, Option<Error>) {
+    let (mut found, mut unread) = (Vec::new(), None);
+    for expiry in lists
+        .iter()
+        .flat_map(|list| backup_sets::expiries(reader, list))
+    {
+        match expiry {
+            Ok(expiry) => found.push(expiry),
+            Err(error) => {
+                unread.get_or_insert(error.hint("tenantpilot backups verify"));
+            }
+        }
+    }
+    (found, unread)
 }
 
 fn reference_json(reference: &Reference) -> Value {
