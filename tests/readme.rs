@@ -232,12 +232,15 @@ fn every_command_that_is_named_exists() {
 }
 
 #[test]
-fn the_files_that_it_links_are_there() {
+fn the_files_and_headings_that_it_links_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let links = README.split("](").skip(1);
     let mut local = 0;
     for link in links.filter_map(|rest| rest.split(')').next()) {
-        if !link.starts_with("https://") {
+        if let Some(anchor) = link.strip_prefix('#') {
+            let heading = format!("\n## {}\n", anchor.replace('-', " "));
+            assert!(README.to_lowercase().contains(&heading), "{link}");
+        } else if !link.starts_with("https://") {
             assert!(root.join(link).exists(), "{link}");
             local += 1;
         }
