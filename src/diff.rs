@@ -28,7 +28,7 @@ use std::collections::BTreeSet;
 use crate::backup_set::ListEntry;
 use crate::error::{Error, Kind, Result};
 use crate::policy::Outcome;
-use crate::policy::diff::{Changes, Names, View};
+use crate::policy::diff::{Changes, Names, Unlike, View};
 
 use documents::Pair;
 use pairing::Paired;
@@ -458,7 +458,13 @@ impl Comparison<'_, '_> {
                 policy_id: new.id.clone(),
                 name: new.name.clone(),
                 side: Which::To,
-                reason: format!("{secret}: secrets of {whose} cannot be compared"),
+                reason: match secret.why {
+                    Unlike::Keys => format!("{}: secrets of {whose} cannot be compared", secret.name),
+                    Unlike::NotCaptured => format!(
+                        "{}: the secret was captured on one side only, so whether it changed is not known",
+                        secret.name
+                    ),
+                },
             });
         }
         if changes.is_empty() {

@@ -99,8 +99,26 @@ pub struct Changes {
     pub fields: Vec<Field>,
     /// Who got it, and who no longer has it.
     pub assignments: Assignments,
-    /// Names of secrets that cannot be compared: their digests were made under two keys.
-    pub incomparable: Vec<String>,
+    /// Secrets of which nobody can say whether they changed.
+    pub incomparable: Vec<Incomparable>,
+}
+
+/// A secret that cannot be compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incomparable {
+    /// Its name, as that of a field.
+    pub name: String,
+    /// Why it cannot.
+    pub why: Unlike,
+}
+
+/// Why two that are kept of secrets cannot be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unlike {
+    /// Their digests were made under two keys.
+    Keys,
+    /// On one side Graph did not give the secret.
+    NotCaptured,
 }
 
 impl Changes {

@@ -18,7 +18,7 @@ use std::fmt::Write as _;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::{Changes, Content, Field};
+use super::{Changes, Content, Field, Incomparable, Unlike};
 
 /// What became of what a line tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,8 +98,11 @@ pub fn lines(changes: &Changes, limits: Limits) -> Vec<Line> {
     for added in &changes.assignments.added {
         lines.push(Line::new(Mark::Added, format_args!("assigned: {added}")));
     }
-    for name in &changes.incomparable {
-        let text = format_args!("{name}: a secret, which cannot be compared between tenants");
+    for Incomparable { name, why } in &changes.incomparable {
+        let text = match why {
+            Unlike::Keys => format!("{name}: a secret, which cannot be compared between tenants"),
+            Unlike::NotCaptured => format!("{name}: a secret, which was captured on one side only"),
+        };
         lines.push(Line::new(Mark::Plain, text));
     }
     lines

@@ -71,6 +71,15 @@ pub(super) fn is_redacted(value: &Value) -> bool {
     value.as_object().is_some_and(is_marker)
 }
 
+/// Whether one of the two is the digest of a secret, and the other says that there is one, no more.
+pub(super) fn is_half_known(one: &Value, other: &Value) -> bool {
+    let unknown = |value: &Value| {
+        let kept = value.as_object().and_then(|members| members.get(REDACTED));
+        kept.is_some() && !is_redacted(value)
+    };
+    (is_redacted(one) && unknown(other)) || (unknown(one) && is_redacted(other))
+}
+
 pub(super) fn is_marker(members: &Map<String, Value>) -> bool {
     members.len() == 1
         && members

@@ -332,6 +332,32 @@ fn a_secret_is_never_told() {
 }
 
 #[test]
+fn a_secret_that_graph_did_not_give_on_one_side_is_not_told_as_changed() {
+    let setting = |value: Value| json!({"omaSettings": [{"omaUri": "./K", "displayName": "k", "isEncrypted": true, "value": value}]});
+    let digest = |of: &str| setting(json!({"redacted": format!("hmac-sha256:{of}")}));
+    let unknown = setting(json!({"redacted": "not captured"}));
+    for (before, after) in [
+        (digest("a"), unknown.clone()),
+        (unknown.clone(), digest("a")),
+    ] {
+        let changes = changes("deviceConfiguration", &before, &after);
+        assert!(changes.is_empty(), "{changes:?}");
+        let why: Vec<Unlike> = changes.incomparable.iter().map(|one| one.why).collect();
+        assert_eq!(why, [Unlike::NotCaptured]);
+        let told = told("deviceConfiguration", &before, &after);
+        assert!(told.contains("captured on one side only"), "{told}");
+    }
+    let clear = changes("deviceConfiguration", &setting("x".into()), &unknown);
+    assert_eq!(
+        clear.fields.len(),
+        1,
+        "a value that became one that is not given"
+    );
+    let changed = changes("deviceConfiguration", &digest("a"), &digest("b"));
+    assert_eq!((changed.fields.len(), changed.incomparable.len()), (1, 0));
+}
+
+#[test]
 fn between_tenants_ids_count_by_the_names_they_stand_for() {
     let (one, other) = (
         "6a1f0c9e-0000-4c5b-9a57-0d5b7a3e0001",
@@ -362,7 +388,11 @@ fn between_tenants_ids_count_by_the_names_they_stand_for() {
         &document("b", other, "7", "y"),
     );
     assert!(same.is_empty(), "{same:?}");
-    assert_eq!(same.incomparable, ["preSharedKey"]);
+    let secret = |why| Incomparable {
+        name: "preSharedKey".to_owned(),
+        why,
+    };
+    assert_eq!(same.incomparable, [secret(Unlike::Keys)]);
     let changed = compare(&document("a", one, "1", "x"), &document("b", one, "1", "x"));
     assert_eq!(changed.assignments.added.len(), 1, "{changed:?}");
     assert_eq!(changed.fields.len(), 2, "{changed:?}");

@@ -9,8 +9,8 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 use super::assignment::Assignment;
 use super::pairs::{exact_pairs, pairs};
 use super::place::{Labels, Place};
-use super::secrets::{is_marker, is_redacted, is_secret, masked};
-use super::{Changes, Content, Field, View, text};
+use super::secrets::{is_half_known, is_marker, is_redacted, is_secret, masked};
+use super::{Changes, Content, Field, Incomparable, Unlike, View, text};
 use crate::policy::canonical::Paths;
 use crate::policy::catalogue::{self, PolicyType};
 
@@ -69,7 +69,7 @@ impl Walk<'_> {
                 if self.view.one_key {
                     self.field(place, Content::Secret, Content::Secret);
                 } else {
-                    self.changes.incomparable.push(place.name.clone());
+                    self.incomparable(place, Unlike::Keys);
                 }
             }
             (Some(Value::Object(before)), Some(Value::Object(after)))
@@ -124,9 +124,13 @@ impl Walk<'_> {
                 value.is_some_and(|value| !is_redacted(value)) && is_secret(self.row, object, name)
             };
             let (hidden_old, hidden_new) = (secret(before, old), secret(after, new));
+            let half_known =
+                matches!((old, new), (Some(old), Some(new)) if is_half_known(old, new));
             let both = old.is_some() && new.is_some();
-            if (hidden_old || hidden_new) && both && self.view.across {
-                self.changes.incomparable.push(below.name);
+            if half_known {
+                self.incomparable(&below, Unlike::NotCaptured);
+            } else if (hidden_old || hidden_new) && both && self.view.across {
+                self.incomparable(&below, Unlike::Keys);
             } else if hidden_old || hidden_new {
                 let content = |value: Side<'_>| value.map_or(Content::Absent, |_| Content::Secret);
                 self.field(&below, content(old), content(new));
@@ -134,6 +138,11 @@ impl Walk<'_> {
                 self.values(&below, &paths.below(name), old, new);
             }
         }
+    }
+
+    fn incomparable(&mut self, place: &Place, why: Unlike) {
+        let name = place.name.clone();
+        self.changes.incomparable.push(Incomparable { name, why });
     }
 
     /// Elements that are told apart by a key.
