@@ -412,7 +412,7 @@ pub fn latest_lists_and_damage(
         None,
         wanted,
         |_| true,
-        |set, error| damage.push(error.during(format_args!("backup set {set}"))),
+        |set, error| damage.push(error.clone().during(format_args!("backup set {set}"))),
     )?;
     Ok((lists, damage))
 }
@@ -428,7 +428,7 @@ pub fn latest_complete_lists(
     newest(reader, Some(schedule), wanted, complete, pass_over)
 }
 
-fn pass_over(set: BackupSetId, error: Error) {
+fn pass_over(set: BackupSetId, error: &Error) {
     log::warn!("passing over backup set {set}: {error}");
 }
 
@@ -437,7 +437,7 @@ fn newest(
     schedule: Option<ScheduleId>,
     wanted: &BTreeSet<&str>,
     usable: impl Fn(Outcome) -> bool,
-    mut passed_over: impl FnMut(BackupSetId, Error),
+    mut passed_over: impl FnMut(BackupSetId, &Error),
 ) -> Result<BTreeMap<String, KnownList>> {
     let read = failed("read the latest backup sets");
     let mut found: BTreeMap<String, KnownList> = BTreeMap::new();
@@ -455,7 +455,7 @@ fn newest(
         let manifest = match read_manifest(reader, &root_hash) {
             Ok(manifest) => manifest,
             Err(error) => {
-                passed_over(set, error);
+                passed_over(set, &error);
                 continue;
             }
         };
