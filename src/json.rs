@@ -38,7 +38,8 @@ type Result<T> = std::result::Result<T, Malformed>;
 /// Reads a text into `T`.
 ///
 /// # Errors
-/// It is no JSON, no `T`, nested deeper than 128 levels, or has a [`RESERVED_NAME`].
+/// It is no JSON, no `T`, nested deeper than 128 levels, or has a [`RESERVED_NAME`]. A `RawValue` in
+/// `T` may be nested to any depth: it is passed over, not gone into.
 pub(crate) fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> serde_json::Result<T> {
     if has_reserved_name(bytes) {
         return Err(serde_json::Error::custom(RESERVED_NAME));

@@ -8,7 +8,7 @@ use crate::audit::{Event, Outcome};
 use crate::cli::history::time;
 use crate::cli::{require_yes, tenants, told};
 use crate::context::Context;
-use crate::error::{Error, ExitCode, Result};
+use crate::error::{Error, ExitCode, Kind, Result};
 use crate::role::{Grant, Role, caution};
 use crate::store;
 use crate::tenant::TenantId;
@@ -249,10 +249,11 @@ fn require_unchanged(conn: &Connection, before: &[Grant]) -> Result<()> {
     if store::roles::list(conn)? == before {
         return Ok(());
     }
-    Err(
-        Error::usage("the roles have just been changed by somebody else")
-            .hint("tenantpilot roles list"),
+    Err(Error::new(
+        Kind::Busy,
+        "the roles have just been changed by somebody else",
     )
+    .hint("tenantpilot roles list, then the same again"))
 }
 
 /// `owner for all tenants`, `operator in tenant contoso (id 1)`.

@@ -175,8 +175,12 @@ fn json(text: &str, lines: &Lines) -> Result<Node, Fault> {
             error: Error::usage(format!("it is no JSON: {why}")).hint(HOW_IT_LOOKS),
         }
     })?;
-    JsonText { text, lines }.node(text.as_bytes())
+    JsonText { text, lines }.node(text.as_bytes(), 0)
 }
+
+/// No fleet file is nested so deep; the parser that judged does not count, and what takes the text
+/// apart goes down with it.
+const DEEPEST: usize = 32;
 
 struct JsonText<'a> {
     text: &'a str,
@@ -201,9 +205,13 @@ impl JsonText<'_> {
         })
     }
 
-    fn node(&self, raw: &[u8]) -> Result<Node, Fault> {
+    fn node(&self, raw: &[u8], depth: usize) -> Result<Node, Fault> {
         let raw = raw.trim_ascii();
         let line = self.line_of(raw);
+        if depth > DEEPEST {
+            let error = Error::usage("it is nested deeper than any fleet file").hint(HOW_IT_LOOKS);
+            return Err(Fault::at(line, error));
+        }
         let strange = |_| Fault::at(line, Error::usage("it is no JSON"));
         let value = match raw.first() {
             Some(b'{') => {
@@ -215,7 +223,7 @@ impl JsonText<'_> {
                         let what = format!("{} is there twice", key_told(&name));
                         return Err(Fault::at(line, Error::usage(what)));
                     }
-                    let value = self.node(value)?.value;
+                    let value = self.node(value, depth + 1)?.value;
                     entries.push((name, Node { line, value }));
                 }
                 Value::Table(entries)
@@ -225,7 +233,7 @@ impl JsonText<'_> {
                 Value::List(
                     items
                         .into_iter()
-                        .map(|item| self.node(item))
+                        .map(|item| self.node(item, depth + 1))
                         .collect::<Result<_, _>>()?,
                 )
             }
@@ -324,10 +332,13 @@ mod tests {
             assert!(!message.contains("s3cret"), "{message}");
         }
         for format in [Format::Toml, Format::Json] {
-            for deep in ["[", "{\"a\":"] {
-                let text = format!("a = {}", deep.repeat(100_000));
-                parse(text.as_bytes(), format).unwrap_err();
-                parse(deep.repeat(100_000).as_bytes(), format).unwrap_err();
+            for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+                let open = open.repeat(100_000);
+                for close in [String::new(), format!("1{}", close.repeat(100_000))] {
+                    for deep in [format!("a = {open}{close}"), format!("{open}{close}")] {
+                        parse(deep.as_bytes(), format).unwrap_err();
+                    }
+                }
             }
         }
         let reserved = br#"{"tenants": {"$serde_json::private::Number": "1"}}"#;

@@ -5,8 +5,8 @@
 //! turn the reading direction of what follows. In JSON the exact name stays, written as an escape.
 //!
 //! Nor must a name give orders to what runs a pipeline and reads its log: Azure Pipelines and GitHub
-//! obey `##vso[…]` and `##[…]` wherever in a line they stand. `::…::` counts only where a line
-//! begins, and no line of ours begins with a name.
+//! obey `##vso[…]` and `##[…]` wherever in a line they stand. `::…::` counts for GitHub where a line
+//! begins, blanks left aside: a row of a table begins with a name, a line of a script is its own.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -25,14 +25,24 @@ fn is_order(text: &str) -> bool {
     text.starts_with("##[") || text.starts_with("##vso[")
 }
 
+/// The length of the blanks before what GitHub would take for an order, where the line begins so.
+fn order_at_start(text: &str) -> Option<usize> {
+    let line = text.trim_start();
+    let is_order = line.strip_prefix("::")?.contains("::");
+    is_order.then_some(text.len() - line.len())
+}
+
 /// `text` on one line, with hidden characters written as Rust would (`\n`, `\u{1b}`).
 pub fn visible(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_hidden) && !text.contains("##") {
+    let order = order_at_start(text);
+    if order.is_none() && !text.contains(is_hidden) && !text.contains("##") {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);
     for (at, c) in text.char_indices() {
-        if is_order(text.get(at..).unwrap_or_default()) {
+        if order == Some(at) {
+            shown.push_str("\\u{3a}");
+        } else if is_order(text.get(at..).unwrap_or_default()) {
             shown.push_str("\\u{23}");
         } else if is_hidden(c) {
             shown.extend(c.escape_default());
@@ -107,6 +117,14 @@ mod tests {
             visible("a ##vso[task.setvariable]b ###[x]"),
             r"a \u{23}#vso[task.setvariable]b #\u{23}#[x]"
         );
+        for (order, shown) in [
+            ("::stop-commands::x", r"\u{3a}:stop-commands::x"),
+            ("  ::error file=a::b", r"  \u{3a}:error file=a::b"),
+            (":: a remark in a script", ":: a remark in a script"),
+            ("a ::error::b", "a ::error::b"),
+        ] {
+            assert_eq!(visible(order), shown);
+        }
         assert_eq!(visible_lines("one\ntwo\x1b"), "one\ntwo\\u{1b}");
     }
 

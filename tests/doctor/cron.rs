@@ -143,6 +143,11 @@ fn as_cron_looks_with_what_cron_gives() {
         .ends(19)
         .0;
     assert!(text.contains("fail  as cron "), "{text}");
+
+    // A name that counts from here means the same there.
+    let line = "cd state && \"$0\" --db tenantpilot.db doctor --as-cron --offline";
+    let (text, _) = stage.env.shell(line).ends(19);
+    assert!(text.contains("ok    integrity "), "{text}");
 }
 
 #[test]

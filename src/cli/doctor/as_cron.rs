@@ -73,8 +73,11 @@ fn there(
     if offline {
         command.arg("--offline");
     }
-    let named = || Some(line?.dispatch.database.clone()?.into());
-    if let Some(database) = ctx.config.database_flag.clone().or_else(named) {
+    if let Some(database) = &ctx.config.database_flag {
+        // A relative name counts from here, and the process begins elsewhere.
+        let database = std::path::absolute(database).map_err(|error| failed(error.to_string()))?;
+        command.arg("--db").arg(database);
+    } else if let Some(database) = line.and_then(|line| line.dispatch.database.as_ref()) {
         command.arg("--db").arg(database);
     }
     let output = command
