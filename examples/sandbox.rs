@@ -169,8 +169,8 @@ struct FaultArgs {
     at: At,
     /// status:N, forbidden, not-licensed, not-premium, not-found, unauthorized, unauthorized-claims,
     /// bad-connection, hang, drip:MS, reset, reset-in-body, truncated, truncated-chunked,
-    /// truncated-close, html, empty, null, no-value, error-object, invalid-json, big:BYTES,
-    /// echo, next-itself, next-other-host, next-http, next-to:URL, next-endless, empty-page, duplicate,
+    /// truncated-close, html, empty, null, no-value, error-object, invalid-json, big:BYTES, bomb:BYTES,
+    /// body:TEXT, redirect:URL, echo, next-itself, next-other-host, next-http, next-to:URL, next-endless, empty-page, duplicate,
     /// random
     #[arg(long)]
     kind: String,
