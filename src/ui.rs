@@ -95,6 +95,12 @@ pub enum Shade {
     Removed,
     /// Something different.
     Changed,
+    /// What went well.
+    Good,
+    /// What is not as it should be.
+    Doubtful,
+    /// What failed.
+    Bad,
     /// Anything else.
     Plain,
 }
@@ -103,9 +109,9 @@ impl Shade {
     /// The SGR parameters of the line.
     fn color(self) -> Option<&'static str> {
         match self {
-            Self::Added => Some("32"),
-            Self::Removed => Some("31"),
-            Self::Changed => Some("33"),
+            Self::Added | Self::Good => Some("32"),
+            Self::Removed | Self::Bad => Some("31"),
+            Self::Changed | Self::Doubtful => Some("33"),
             Self::Plain => None,
         }
     }
@@ -152,15 +158,29 @@ impl Ui {
         if self.json || self.quiet || lines.is_empty() {
             return Ok(());
         }
-        let mut text = String::new();
-        for (shade, line) in lines {
-            let line = visible(line.as_ref());
-            match shade.color().filter(|_| self.data_color) {
-                Some(color) => text.push_str(&format!("\x1b[{color}m{line}\x1b[0m\n")),
-                None => text.push_str(&format!("{line}\n")),
-            }
+        let lines = lines
+            .iter()
+            .map(|(shade, line)| self.painted(*shade, &visible(line.as_ref())) + "\n");
+        self.raw(&lines.collect::<String>())
+    }
+
+    /// One line of data, for people, in parts, each with what it stands for: not with `--json`, not
+    /// with `-q`.
+    pub fn parts(&self, parts: &[(Shade, String)]) -> Result<()> {
+        if self.json || self.quiet {
+            return Ok(());
         }
-        self.raw(&text)
+        let line = parts
+            .iter()
+            .map(|(shade, part)| self.painted(*shade, &visible(part)));
+        self.raw(&(line.collect::<String>() + "\n"))
+    }
+
+    fn painted(&self, shade: Shade, text: &str) -> String {
+        match shade.color().filter(|_| self.data_color) {
+            Some(color) => format!("\x1b[{color}m{text}\x1b[0m"),
+            None => text.to_owned(),
+        }
     }
 
     /// A line that goes with a table and is no record: as [`line`](Self::line), and not with
@@ -177,6 +197,11 @@ impl Ui {
     /// Whether people get no data on stdout.
     pub fn silent(&self) -> bool {
         self.json || self.quiet
+    }
+
+    /// How wide the terminal is that data goes to; none where it goes elsewhere.
+    pub fn columns(&self) -> Option<u16> {
+        self.width
     }
 
     /// Whether lines may be as long as they need: nobody looks at them on a terminal.

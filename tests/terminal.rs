@@ -104,6 +104,46 @@ fn the_width_is_that_of_the_terminal_whatever_columns_says() {
     assert!(written.contains('…'), "{written}");
 }
 
+#[test]
+fn the_calendar_lines_up_fits_and_says_the_same_without_colour() {
+    let mut fleet = fleet();
+    let args = ["status", "--calendar"];
+    let of_schedules = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| line.contains('/'));
+        lines.map(str::to_owned).collect()
+    };
+    let piped = fleet.env.run(&args).ok();
+    let whole = of_schedules(&piped);
+    assert_eq!(whole.len(), 3, "{piped}");
+    assert!(!piped.contains('\x1b'), "{piped}");
+    let widths =
+        |lines: &[String]| -> Vec<usize> { lines.iter().map(|line| line.width()).collect() };
+    assert!(whole.iter().all(|line| line.ends_with('#')), "{piped}");
+    assert!(
+        widths(&whole)
+            .iter()
+            .all(|width| *width == whole[0].width()),
+        "{piped}"
+    );
+    let (_, screen, written) = Terminal::start(&fleet.env, &args, 80).end();
+    let shown = of_schedules(&screen.text());
+    assert!(
+        widths(&shown)
+            .iter()
+            .all(|width| *width == shown[0].width()),
+        "{written}"
+    );
+    assert!(
+        shown[0].width() <= 80 && shown[0].width() < whole[0].width(),
+        "{written}"
+    );
+    assert!(written.contains("\x1b[32m#\x1b[0m"), "{written}");
+    fleet.env.set("NO_COLOR", "1");
+    let (_, same, written) = Terminal::start(&fleet.env, &args, 80).end();
+    assert!(!written.contains("\x1b["), "{written}");
+    assert_eq!(same.text(), screen.text());
+}
+
 /// A run of two schedules that hangs until it is told to go on.
 fn hanging(args: &[&str], columns: u16) -> (Fleet, Terminal) {
     let mut fleet = Fleet::nightly();

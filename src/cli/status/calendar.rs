@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 
 use chrono::{Datelike as _, Days, NaiveDate, Weekday};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::Overview;
 use crate::cli::schedules::Zones;
 use crate::context::Context;
 use crate::error::Result;
-use crate::run::{ErrorCode, Run, Status};
+use crate::run::{ErrorCode, Status};
 use crate::schedule::Schedule;
 use crate::slot::Slot;
-use crate::store;
 use crate::store::runs::{Filter, Scope};
+use crate::store::{self, Store};
+use crate::ui::Shade;
+use crate::ui::text::visible;
+use crate::zone::Zone;
 
 /// How a day went, by its worst run; the later the worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,11 +29,13 @@ enum Day {
 }
 
 impl Day {
-    fn of(run: &Run) -> Self {
-        match (run.status, run.error_code) {
+    /// A run that was skipped since another one was at work says nothing: that one does.
+    fn of(status: Status, code: Option<ErrorCode>) -> Self {
+        match (status, code) {
             (Status::Success, _) => Self::Success,
             (Status::Partial, _) => Self::Partial,
             (Status::Skipped, Some(ErrorCode::MissedSlot)) => Self::Missed,
+            (Status::Skipped, Some(ErrorCode::LockHeld)) => Self::Nothing,
             (Status::Failed | Status::Canceled | Status::Skipped, _) => Self::Failed,
             (Status::Queued | Status::Running, _) => Self::Nothing,
         }
@@ -44,58 +50,90 @@ impl Day {
             Self::Failed => 'x',
         }
     }
+
+    fn shade(self) -> Shade {
+        match self {
+            Self::Nothing => Shade::Plain,
+            Self::Success => Shade::Good,
+            Self::Missed | Self::Partial => Shade::Doubtful,
+            Self::Failed => Shade::Bad,
+        }
+    }
 }
 
-/// Draws the calendar of all schedules, whole weeks from Monday to Sunday, in each schedule's zone.
+/// Draws the calendar of all schedules, whole weeks from Monday to Sunday, in each schedule's zone; on
+/// a terminal no more weeks than there is room for.
 pub(super) fn draw(ctx: &Context, overview: &Overview, weeks: u16) -> Result<()> {
     let store = ctx.store()?;
     let mut zones = Zones::new(ctx);
-    let widest = overview
-        .schedules
-        .iter()
-        .map(|(one, _)| name(&one.schedule).chars().count());
-    let widest = widest.max().unwrap_or_default();
-    let mut drawn = false;
-    for (standing, _) in &overview.schedules {
-        let schedule = &standing.schedule;
-        let Ok(zone) = zones.of(schedule) else {
-            continue;
-        };
-        let today = zone.local(overview.now).0.date();
-        let first = first_day(today, weeks);
-        if !drawn {
+    let utc = Zone::load(ctx.zones(), "UTC")?;
+    let schedules = || overview.schedules.iter().map(|(one, _)| &one.schedule);
+    let widest = schedules().map(|one| name(one).width()).max();
+    let Some(widest) = widest else {
+        return Ok(());
+    };
+    let weeks = weeks.min(
+        ctx.ui
+            .columns()
+            .map_or(weeks, |columns| fitting(columns, widest)),
+    );
+    let first = |zone: &Zone| first_day(zone.local(overview.now).0.date(), weeks);
+    for (number, schedule) in schedules().enumerate() {
+        let zone = zones.of(schedule).unwrap_or_else(|error| {
+            let (name, id) = (name(schedule), schedule.id.0);
+            let what = error.during(format_args!("schedule {name} (id {id}) is drawn in UTC"));
+            ctx.ui.warn(what.message());
+            &utc
+        });
+        let (first, today) = (first(zone), zone.local(overview.now).0.date());
+        if number == 0 {
             ctx.ui
                 .line(format_args!("{:widest$}  weeks from Monday {first}", ""))?;
-            drawn = true;
         }
-        // A day more, whatever the zone.
-        let since = first.and_time(chrono::NaiveTime::MIN).and_utc() - Days::new(1);
-        let filter = Filter {
-            scope: Scope::Schedule(schedule.id),
-            statuses: Vec::new(),
-            trigger: None,
-            since: Some(since),
-            limit: None,
-        };
-        let mut days: BTreeMap<NaiveDate, Day> = BTreeMap::new();
-        for run in store::runs::list(store.read(), &filter)? {
-            let at = run.scheduled_for.map_or(run.created_at, Slot::instant);
-            let day = days.entry(zone.local(at).0.date()).or_insert(Day::Nothing);
-            *day = (*day).max(Day::of(&run));
-        }
-        let line = line(&days, first, today);
-        ctx.ui
-            .line(format_args!("{:widest$}  {line}", name(schedule)))?;
+        let days = days(&store, schedule, zone, first)?;
+        let name = name(schedule);
+        let blanks = " ".repeat(widest.saturating_sub(name.width()) + 2);
+        let mut parts = vec![(Shade::Plain, format!("{name}{blanks}"))];
+        parts.extend(line(&days, first, today));
+        ctx.ui.parts(&parts)?;
     }
-    if drawn {
-        ctx.ui
-            .line("# success  ! partial  x failed  - missed  . nothing")?;
+    ctx.ui
+        .line("# success  ! partial  x failed  - missed  . nothing")
+}
+
+/// How the days went since that one, by the schedule's runs.
+fn days(
+    store: &Store,
+    schedule: &Schedule,
+    zone: &Zone,
+    first: NaiveDate,
+) -> Result<BTreeMap<NaiveDate, Day>> {
+    // A day more, whatever the zone.
+    let since = first.and_time(chrono::NaiveTime::MIN).and_utc() - Days::new(1);
+    let filter = Filter {
+        scope: Scope::Schedule(schedule.id),
+        statuses: Vec::new(),
+        trigger: None,
+        since: Some(since),
+        limit: None,
+    };
+    let mut days: BTreeMap<NaiveDate, Day> = BTreeMap::new();
+    for run in store::runs::list(store.read(), &filter)? {
+        let at = run.scheduled_for.map_or(run.created_at, Slot::instant);
+        let day = days.entry(zone.local(at).0.date()).or_insert(Day::Nothing);
+        *day = (*day).max(Day::of(run.status, run.error_code));
     }
-    Ok(())
+    Ok(days)
 }
 
 fn name(schedule: &Schedule) -> String {
-    format!("{}/{}", schedule.tenant, schedule.name())
+    visible(&format!("{}/{}", schedule.tenant, schedule.name())).into_owned()
+}
+
+/// How many weeks have room beside names of that width; one at least.
+fn fitting(columns: u16, names: usize) -> u16 {
+    let room = usize::from(columns).saturating_sub(names + 2);
+    u16::try_from((room + 1) / 8).unwrap_or(u16::MAX).max(1)
 }
 
 /// The Monday with which that many weeks begin, the present one the last.
@@ -106,13 +144,18 @@ fn first_day(today: NaiveDate, weeks: u16) -> NaiveDate {
 }
 
 /// A glyph a day, weeks apart by a blank.
-fn line(days: &BTreeMap<NaiveDate, Day>, first: NaiveDate, today: NaiveDate) -> String {
-    let mut line = String::new();
-    for day in first.iter_days().take_while(|day| *day <= today) {
-        if day.weekday() == Weekday::Mon && day != first {
-            line.push(' ');
+fn line(
+    days: &BTreeMap<NaiveDate, Day>,
+    first: NaiveDate,
+    today: NaiveDate,
+) -> Vec<(Shade, String)> {
+    let mut line = Vec::new();
+    for date in first.iter_days().take_while(|date| *date <= today) {
+        if date.weekday() == Weekday::Mon && date != first {
+            line.push((Shade::Plain, " ".to_owned()));
         }
-        line.push(days.get(&day).copied().unwrap_or(Day::Nothing).glyph());
+        let day = days.get(&date).copied().unwrap_or(Day::Nothing);
+        line.push((day.shade(), day.glyph().to_string()));
     }
     line
 }
@@ -142,6 +185,23 @@ mod tests {
         ];
         let days = days.map(|(text, of)| (day(text), of)).into();
         let drawn = line(&days, day("2026-11-09"), day("2026-11-19"));
-        assert_eq!(drawn, ".....#x -.!.");
+        let text: String = drawn.iter().map(|(_, glyph)| glyph.as_str()).collect();
+        assert_eq!(text, ".....#x -.!.");
+        assert_eq!(drawn[6].0, Shade::Bad);
+    }
+
+    #[test]
+    fn a_slot_whose_lock_was_held_is_no_failure() {
+        let skipped = |code| Day::of(Status::Skipped, Some(code));
+        assert_eq!(skipped(ErrorCode::LockHeld), Day::Nothing);
+        assert_eq!(skipped(ErrorCode::MissedSlot), Day::Missed);
+        assert_eq!(skipped(ErrorCode::UnknownPolicyType), Day::Failed);
+    }
+
+    #[test]
+    fn as_many_weeks_are_drawn_as_have_room() {
+        assert_eq!(fitting(80, 15), 8);
+        assert_eq!(fitting(80, 16), 7);
+        assert_eq!((fitting(40, 15), fitting(10, 30)), (3, 1));
     }
 }
