@@ -21,7 +21,10 @@
 //!   file only while it holds its lock: the process finds it locked, or without its name, and
 //!   begins again with another.
 //!
-//! A third file, `dispatched`, is no lock: its time says when a dispatch last began.
+//! Two files are no locks, and their time is all that there is to them: that of `dispatched` says when
+//! a dispatch last began, that of `dispatched-since` when the first of those began that followed one
+//! another without a gap. The second is touched after a gap only, so that a dispatch with nothing to do
+//! changes one time and no more.
 //!
 //! The locks lie in a folder beside the database (`NAME-locks`, 0700), never on a network share.
 
@@ -38,6 +41,12 @@ use chrono::{DateTime, Utc};
 use crate::disk::file_error;
 use crate::error::{Error, Kind, Result};
 use crate::schedule::ScheduleId;
+use crate::status::OVERDUE;
+
+/// Whose time is that of the newest dispatch.
+const DISPATCHED: &str = "dispatched";
+/// Whose time is that of the first of the dispatches that led to it without a gap.
+const DISPATCHED_SINCE: &str = "dispatched-since";
 
 /// The lock files that belong to one database.
 #[derive(Debug, Clone)]
@@ -211,20 +220,36 @@ impl Locks {
     /// Notes that a dispatch began at `at`: the time of a file of its own, since a minute in which
     /// nothing is due must cost no write to the database. What cannot be noted is no reason to fail.
     pub fn note_dispatch(&self, at: DateTime<Utc>) {
-        let noted = self.ensure_folder().and_then(|()| open(&self.dispatched()));
-        if let Ok(file) = noted {
-            let _ = file.set_modified(at.into());
+        let follows = self
+            .last_dispatch()
+            .is_some_and(|last| (at - last).abs() <= OVERDUE);
+        if !follows || self.time_of(DISPATCHED_SINCE).is_none() {
+            self.note(DISPATCHED_SINCE, at);
         }
+        self.note(DISPATCHED, at);
     }
 
     /// When the newest dispatch began, if one ever did.
     pub fn last_dispatch(&self) -> Option<DateTime<Utc>> {
-        let noted = fs::symlink_metadata(self.dispatched()).ok()?;
-        noted.modified().ok().map(DateTime::from)
+        self.time_of(DISPATCHED)
     }
 
-    fn dispatched(&self) -> PathBuf {
-        self.folder.join("dispatched")
+    /// When the first of the dispatches began that followed one another up to the newest, with at most
+    /// [`OVERDUE`] between them.
+    pub fn dispatched_since(&self) -> Option<DateTime<Utc>> {
+        self.time_of(DISPATCHED_SINCE)
+    }
+
+    fn note(&self, name: &str, at: DateTime<Utc>) {
+        let path = self.folder.join(name);
+        if let Ok(file) = self.ensure_folder().and_then(|()| open(&path)) {
+            let _ = file.set_modified(at.into());
+        }
+    }
+
+    fn time_of(&self, name: &str) -> Option<DateTime<Utc>> {
+        let noted = fs::symlink_metadata(self.folder.join(name)).ok()?;
+        noted.modified().ok().map(DateTime::from)
     }
 
     fn process_path(&self, owner: &Owner) -> PathBuf {
@@ -368,6 +393,25 @@ mod tests {
         drop(process);
         assert!(!locks.is_alive(&owner).unwrap());
         assert!(!locks.is_alive(&Owner("never".to_owned())).unwrap());
+    }
+
+    #[test]
+    fn dispatches_that_follow_one_another_are_remembered_since_the_first() {
+        let (_folder, locks) = locks();
+        let at = |seconds: i64| DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap();
+        let noted = |seconds| {
+            locks.note_dispatch(at(seconds));
+            assert_eq!(locks.last_dispatch(), Some(at(seconds)));
+            locks.dispatched_since().unwrap()
+        };
+        assert_eq!(locks.dispatched_since(), None);
+        assert_eq!(noted(0), at(0));
+        assert_eq!([noted(60), noted(240), noted(238)], [at(0); 3]);
+        assert_eq!(noted(3600), at(3600), "after a gap");
+        assert_eq!(noted(3660), at(3600));
+        assert_eq!(noted(0), at(0), "the clock went back");
+        fs::remove_file(locks.folder().join(DISPATCHED_SINCE)).unwrap();
+        assert_eq!(noted(60), at(60), "an older program did not note it");
     }
 
     #[test]

@@ -28,12 +28,13 @@ use stage::{FILTERS, Stage, names};
 /// What depends on the machine that the tests run on, and not on them.
 const OF_MACHINE: [&str; 3] = ["file_system", "trust_roots", "tz_data"];
 
-/// A tenant with a backup set, a crontab line, and a dispatch just now.
+/// A tenant with a backup set, a crontab line, and a dispatch just now, as each minute before.
 fn well() -> Stage {
     let mut stage = Stage::of(&[FILTERS]);
     stage.success();
     crontab(&mut stage.env, &line(""));
     stage.env.run(&["dispatch"]).ok();
+    dispatched_since(&stage.env, now() - Duration::from_secs(3600));
     stage
 }
 
@@ -98,6 +99,12 @@ fn says(document: &Value, check: &str, level: &str, message: &str, hint: &str) {
 /// Sets when the newest dispatch began.
 fn dispatched(env: &Env, at: SystemTime) {
     let file = File::open(env.path("state/tenantpilot.db-locks/dispatched")).unwrap();
+    file.set_modified(at).unwrap();
+}
+
+/// Sets since when dispatches have followed one another.
+fn dispatched_since(env: &Env, at: SystemTime) {
+    let file = File::open(env.path("state/tenantpilot.db-locks/dispatched-since")).unwrap();
     file.set_modified(at).unwrap();
 }
 

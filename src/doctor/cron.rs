@@ -2,14 +2,24 @@
 //! dispatch of late, which is the proof.
 //!
 //! Where a crontab may be is looked at quietly: what is not there, or not for us to read, is passed
-//! over. Another scheduler may well do the work; then the newest dispatch speaks for it.
+//! over. Another scheduler may well do the work (a systemd timer, supercronic, another user's crontab,
+//! a container beside this one), and nothing tells of it but its dispatches.
+//!
+//! One of late is no proof that the next will come: somebody who tries things out has begun it by hand.
+//! A scheduler begins one each minute, and a person does not, for long. So where there is no line, or no
+//! cron that would read it, dispatches count as a scheduler's when they have followed one another for
+//! [`STEADY`] with no gap in which a slot would be overdue; the lock folder remembers since when they do
+//! (see [`crate::lock`]). Until then it is said what to type if it was by hand.
+
+mod daemon;
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use super::{Surroundings, typed, with_store};
 use crate::crontab::{self, EACH_MINUTE, Entry};
@@ -22,16 +32,10 @@ use crate::store::{self, Store};
 const MACHINE: &str = "/etc/crontab";
 const MACHINE_FOLDER: &str = "/etc/cron.d";
 
-/// What cron is called, in the many systems there are.
-const DAEMONS: [&str; 6] = [
-    "cron",
-    "crond",
-    "fcron",
-    "bcron",
-    "supercronic",
-    "systemd-cron",
-];
+/// How long dispatches have to follow one another to be those of a scheduler.
+const STEADY: TimeDelta = TimeDelta::seconds(10 * 60);
 
+const INSTALL: &str = "sudo apt install cron (Fedora, RHEL: sudo dnf install cronie)";
 const PRINT: &str = "tenantpilot cron print";
 const START: &str = "sudo systemctl enable --now cron (Fedora, RHEL: crond)";
 
@@ -54,7 +58,11 @@ struct Known<'a> {
     lines: &'a [Line],
     /// Whether a cron runs; none where processes cannot be seen.
     daemon: Option<bool>,
+    /// Whether there is a cron on this machine, running or not.
+    installed: bool,
     last_dispatch: Option<DateTime<Utc>>,
+    /// When the first of the dispatches began that led to the newest without a gap.
+    dispatched_since: Option<DateTime<Utc>>,
     booted: Option<DateTime<Utc>>,
     /// How many schedules wait to be started.
     enabled: usize,
@@ -73,11 +81,14 @@ pub(super) fn examine(around: &Surroundings, store: Option<&Store>) -> Vec<Findi
         Ok(Vec::new())
     });
     let lines = lines();
+    let daemon = daemon::is_running();
     let known = Known {
         now: around.now,
         lines: &lines,
-        daemon: is_running(),
+        daemon,
+        installed: daemon == Some(true) || listed().is_ok() || daemon::is_installed(),
         last_dispatch: around.locks.last_dispatch(),
+        dispatched_since: around.locks.dispatched_since(),
         booted: booted(),
         enabled,
         database: &around.database,
@@ -153,14 +164,17 @@ fn program() -> String {
 
 /// What `crontab -l` prints; none where there is no such program or no crontab.
 fn own_crontab() -> Option<String> {
-    let output = Command::new("crontab")
+    let output = listed().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    output.status.success().then_some(text)
+}
+
+fn listed() -> io::Result<Output> {
+    Command::new("crontab")
         .arg("-l")
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .output()
-        .ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    output.status.success().then_some(text)
 }
 
 /// Why a file in `/etc/cron.d` is passed over by some crons (cron(8) of Debian).
@@ -174,22 +188,6 @@ fn ignored(file: &Path) -> Option<String> {
     }
     let mode = fs::metadata(file).ok()?.permissions().mode();
     (mode & 0o022 != 0).then(|| "cron passes over files that others can write".to_owned())
-}
-
-/// Whether a cron runs.
-fn is_running() -> Option<bool> {
-    let folder = fs::read_dir("/proc").ok()?;
-    let mut seen = false;
-    for entry in folder.flatten() {
-        let Ok(name) = fs::read_to_string(entry.path().join("comm")) else {
-            continue;
-        };
-        seen = true;
-        if DAEMONS.contains(&name.trim()) {
-            return Some(true);
-        }
-    }
-    seen.then_some(false)
 }
 
 /// When the machine started (proc_stat(5)).
@@ -208,6 +206,25 @@ fn is_lately(known: &Known<'_>) -> bool {
     known
         .last_dispatch
         .is_some_and(|at| known.now - at <= OVERDUE)
+}
+
+/// Since when dispatches follow one another as a scheduler's do, if they do.
+fn steady_since(known: &Known<'_>) -> Option<DateTime<Utc>> {
+    let (last, since) = (known.last_dispatch?, known.dispatched_since?);
+    (is_lately(known) && last - since >= STEADY).then_some(since)
+}
+
+/// What to type where there is no line.
+fn to_begin(known: &Known<'_>) -> String {
+    match known.installed {
+        true => PRINT.to_owned(),
+        false => format!("{INSTALL}, then: {PRINT}"),
+    }
+}
+
+/// What to type where there is a line and nobody who reads it.
+fn to_start(known: &Known<'_>) -> &'static str {
+    if known.installed { START } else { INSTALL }
 }
 
 fn judge_dispatch(known: &Known<'_>) -> Finding {
@@ -234,31 +251,58 @@ fn judge_dispatch(known: &Known<'_>) -> Finding {
         1 => "1 schedule waits".to_owned(),
         count => format!("{count} schedules wait"),
     };
-    let hint = if known.lines.is_empty() { PRINT } else { START };
+    let hint = match known.lines.is_empty() {
+        true => to_begin(known),
+        false => to_start(known).to_owned(),
+    };
     Finding::fail(check, format!("{last}; {waiting}"), hint)
 }
 
 fn judge_lines(known: &Known<'_>) -> Vec<Finding> {
-    let check = "cron";
     if known.lines.is_empty() {
-        let what = format!(
-            "no line that starts dispatch in this user's crontab, {MACHINE} or {MACHINE_FOLDER}"
-        );
-        return vec![match is_lately(known) || known.enabled == 0 {
-            true => Finding::ok(check, what),
-            false => Finding::warn(check, what, PRINT),
-        }];
+        return vec![judge_none(known)];
     }
     let mut findings: Vec<Finding> = known
         .lines
         .iter()
         .map(|line| judge_line(line, known))
         .collect();
-    if known.daemon == Some(false) && !is_lately(known) {
-        let what = "no cron is running that would read the line";
-        findings.push(Finding::warn(check, what, START));
+    if known.daemon == Some(false) && steady_since(known).is_none() {
+        let what = match known.installed {
+            true => "no cron is running that would read the line",
+            false => "no cron is installed that would read the line",
+        };
+        findings.push(Finding::warn("cron", what, to_start(known)));
     }
     findings
+}
+
+/// What there is to say where no line starts `dispatch`.
+fn judge_none(known: &Known<'_>) -> Finding {
+    let check = "cron";
+    let mut what = format!(
+        "no line that starts dispatch in this user's crontab, {MACHINE} or {MACHINE_FOLDER}"
+    );
+    if let Some(since) = steady_since(known) {
+        let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let other = "something else has started it without a gap since";
+        return Finding::ok(check, format!("{what}; {other} {since}"));
+    }
+    if known.enabled == 0 {
+        return Finding::ok(check, what);
+    }
+    if !known.installed {
+        what.push_str(", and no cron is installed");
+    }
+    if !is_lately(known) {
+        return Finding::warn(check, what, to_begin(known));
+    }
+    let what = format!(
+        "{what}; the newest dispatch was begun by hand, or by something else that has not done so \
+         for {} yet",
+        duration::about(STEADY.to_std().unwrap_or_default())
+    );
+    Finding::warn(check, what, format!("if by hand: {}", to_begin(known)))
 }
 
 fn judge_line(line: &Line, known: &Known<'_>) -> Finding {
@@ -334,7 +378,9 @@ mod tests {
             now: at("2026-12-01T02:00:30Z"),
             lines,
             daemon: Some(true),
+            installed: true,
             last_dispatch: None,
+            dispatched_since: None,
             booted: None,
             enabled: 1,
             database: Path::new("/db/tp.db"),
@@ -418,24 +464,88 @@ mod tests {
         );
     }
 
+    fn only(known: &Known<'_>) -> Finding {
+        let mut found = judge_lines(known);
+        assert_eq!(found.len(), 1, "{found:?}");
+        found.remove(0)
+    }
+
     #[test]
-    fn no_line_and_no_daemon_matter_only_where_nobody_dispatches() {
+    fn a_dispatch_by_hand_stands_for_no_scheduler_and_a_row_of_them_does() {
+        let dispatched = |since: &str, last: &str| {
+            only(&Known {
+                last_dispatch: Some(at(last)),
+                dispatched_since: Some(at(since)),
+                ..known(&[])
+            })
+        };
+        let by_hand = dispatched("2026-12-01T02:00:01Z", "2026-12-01T02:00:01Z");
+        assert_eq!(by_hand.level, Level::Warn);
+        assert!(by_hand.message.contains("begun by hand"), "{by_hand:?}");
+        let hint = "if by hand: tenantpilot cron print";
+        assert_eq!(by_hand.hint.as_deref(), Some(hint));
+        let twice = dispatched("2026-12-01T01:50:02Z", "2026-12-01T02:00:01Z");
+        assert_eq!(twice.level, Level::Warn);
+        let timer = dispatched("2026-12-01T01:50:01Z", "2026-12-01T02:00:01Z");
+        assert_eq!(timer.level, Level::Ok);
+        let since = "started it without a gap since 2026-12-01T01:50:01Z";
+        assert!(timer.message.ends_with(since), "{timer:?}");
+        let stopped = dispatched("2026-11-01T02:00:01Z", "2026-12-01T01:00:01Z");
+        assert_eq!(stopped.hint.as_deref(), Some(PRINT));
+        let nobody_waits = Known {
+            enabled: 0,
+            ..known(&[])
+        };
+        assert_eq!(only(&nobody_waits).level, Level::Ok);
+    }
+
+    #[test]
+    fn where_there_is_no_cron_it_is_said_how_to_get_one_before_the_line() {
+        let bare = Known {
+            daemon: Some(false),
+            installed: false,
+            ..known(&[])
+        };
+        let install = "sudo apt install cron (Fedora, RHEL: sudo dnf install cronie)";
+        let both = format!("{install}, then: tenantpilot cron print");
+        let found = only(&bare);
+        assert!(found.message.ends_with("no cron is installed"), "{found:?}");
+        assert_eq!(found.hint.as_ref(), Some(&both));
+        assert_eq!(judge_dispatch(&bare).hint.as_ref(), Some(&both));
+        let by_hand = Known {
+            last_dispatch: Some(bare.now),
+            dispatched_since: Some(bare.now),
+            ..bare
+        };
+        let hint = format!("if by hand: {both}");
+        assert_eq!(only(&by_hand).hint, Some(hint));
+        let lines = line("* * * * * tenantpilot dispatch");
+        let unread = Known {
+            lines: &lines,
+            ..by_hand
+        };
+        let found = judge_lines(&unread).remove(1);
+        assert!(found.message.starts_with("no cron is installed"));
+        assert_eq!(found.hint.as_deref(), Some(install));
+    }
+
+    #[test]
+    fn a_daemon_matters_only_where_no_scheduler_dispatches() {
         let levels = |known: &Known<'_>| -> Vec<Level> {
             judge_lines(known).iter().map(|found| found.level).collect()
         };
-        assert_eq!(levels(&known(&[])), [Level::Warn]);
-        let lately = Some(at("2026-12-01T02:00:01Z"));
-        let dispatched = Known {
-            last_dispatch: lately,
-            ..known(&[])
-        };
-        assert_eq!(levels(&dispatched), [Level::Ok]);
         let lines = line("* * * * * tenantpilot dispatch");
         let asleep = Known {
             daemon: Some(false),
+            last_dispatch: Some(at("2026-12-01T02:00:01Z")),
             ..known(&lines)
         };
         assert_eq!(levels(&asleep), [Level::Ok, Level::Warn]);
+        let elsewhere = Known {
+            dispatched_since: Some(at("2026-12-01T01:00:01Z")),
+            ..asleep
+        };
+        assert_eq!(levels(&elsewhere), [Level::Ok]);
         let unseen = Known {
             daemon: None,
             ..known(&lines)

@@ -45,6 +45,21 @@ fn nobody_dispatches() {
 }
 
 #[test]
+fn a_dispatch_by_hand_is_no_proof_of_the_next_and_ten_minutes_of_them_are() {
+    let mut stage = well();
+    crontab(&mut stage.env, "* * * * * /usr/bin/true\n");
+    dispatched_since(&stage.env, now());
+    let look = |env: &Env| doctor(env, &["--offline"], 0);
+    let hint = "if by hand: tenantpilot cron print";
+    says(&look(&stage.env), "cron", "warn", "begun by hand", hint);
+    says(&look(&stage.env), "dispatch", "ok", "ago", "");
+    dispatched_since(&stage.env, now() - Duration::from_secs(11 * 60));
+    stage.env.run(&["dispatch"]).ok();
+    let document = look(&stage.env);
+    says(&document, "cron", "ok", "something else has started it", "");
+}
+
+#[test]
 fn a_crontab_line_that_will_not_do_is_told() {
     let mut stage = well();
     let mut look = |table: &str, code| {
