@@ -250,6 +250,11 @@ pub fn trust_variables() -> Vec<(&'static str, PathBuf)> {
         .collect()
 }
 
+/// Where programs are that are named without a folder.
+pub fn search_path() -> OsString {
+    variable("PATH").unwrap_or_else(|| "/bin:/usr/bin".into())
+}
+
 /// Where a path leads that is itself a symbolic link. Links among its folders do no harm: what lies
 /// beside the database is in the same folder by any of their names.
 fn behind_link(path: PathBuf) -> PathBuf {

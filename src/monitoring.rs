@@ -5,7 +5,11 @@
 //!
 //! - **No run fails by it, and no exit code changes.** A failure to tell is logged, counted, and shown by
 //!   `doctor` and `status`. It is said aloud when it begins and when it is over, not in between: cron
-//!   would mail each of 1,440 lines a day.
+//!   would mail each of 1,440 lines a day. What cannot be used at all (a URL that is none, a hook that is
+//!   no program) is said by the first dispatch that has it, whether there is something to tell or not.
+//! - **What was taken away is forgotten.** A dispatch that does not have a webhook, a hook, a ping or a
+//!   file any more forgets how it went with it: nobody waits for it. One that somebody starts on a
+//!   terminal forgets nothing, since the variables of the crontab are not there.
 //! - **No run takes longer.** What is told at the start of a run goes out of a thread of its own. The
 //!   rest is told when the run has ended and its lock is given up. A try takes at most
 //!   [`ping::TRY`], there are at most [`ping::TRIES`]; a hook has 20 seconds. A dispatch begins to tell
@@ -77,7 +81,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::http::address::Address;
 use crate::program::Program;
 use crate::run;
@@ -160,14 +164,37 @@ impl Monitor {
         }
     }
 
-    /// What there is to say aloud, where so many tries failed before.
-    pub fn turn(self, failures: u64, works: bool) -> Turn {
-        match works {
-            true if failures >= self.told_after() => Turn::Works,
-            false if failures + 1 == self.told_after() => Turn::Fails,
+    /// What there is to say aloud of how telling went, where it went like that before.
+    pub fn turn(self, before: Past, now: Result<(), &str>) -> Turn {
+        let was_said = before.unusable || before.failures >= self.told_after();
+        match now {
+            Ok(()) if was_said => Turn::Works,
+            Err(reason) if is_unusable(reason) && !before.unusable => Turn::Fails,
+            Err(_) if !was_said && before.failures + 1 >= self.told_after() => Turn::Fails,
             _ => Turn::None,
         }
     }
+}
+
+/// How telling went until now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Past {
+    /// How often it failed, in a row.
+    pub failures: u64,
+    /// Whether what was given could not be used.
+    pub unusable: bool,
+}
+
+/// How the reason begins where what was given cannot be used: there was nothing to try.
+const UNUSABLE: &str = "cannot be used: ";
+
+fn unusable(why: &str) -> String {
+    format!("{UNUSABLE}{why}")
+}
+
+/// Whether this reason says that what was given cannot be used.
+pub fn is_unusable(reason: &str) -> bool {
+    reason.starts_with(UNUSABLE)
 }
 
 /// A monitor, and of which schedule.
@@ -242,8 +269,8 @@ pub struct Condition {
     pub given_up: u64,
 }
 
-/// How long after its last failure a monitor that is tried each minute still counts: one that was taken
-/// away is tried no more, and nobody says so.
+/// How long after its last failure a monitor that is tried each minute still counts where no dispatch
+/// comes any more that would forget it, or say that it works.
 const REMEMBERED: chrono::TimeDelta = chrono::TimeDelta::seconds(24 * 3600);
 /// The same of one that is tried only when there is something to tell, which may be rare.
 const REMEMBERED_LONGER: chrono::TimeDelta = chrono::TimeDelta::seconds(30 * 24 * 3600);
@@ -265,12 +292,15 @@ impl Condition {
             let at = at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
             format!(" since {at}")
         });
-        format!(
-            "{} fails{since}, {} times in a row: {}",
-            self.subject.described(),
-            self.failures,
-            self.reason.as_deref().unwrap_or_default()
-        )
+        let (who, reason) = (self.subject.described(), self.reason.as_deref());
+        match reason.and_then(|reason| reason.strip_prefix(UNUSABLE)) {
+            Some(why) => format!("{who} cannot be used{since}: {why}"),
+            None => format!(
+                "{who} fails{since}, {} times in a row: {}",
+                self.failures,
+                reason.unwrap_or_default()
+            ),
+        }
     }
 }
 
@@ -294,6 +324,63 @@ impl Monitors {
             && self.webhook.is_none()
             && self.hook.is_none()
             && self.metrics.is_none()
+    }
+
+    /// Forgets how it went with what this dispatch does not have, where it is `whole`: where it has all
+    /// that there is. Of webhook and hook that could not be used and can be now, it gives the names: they
+    /// are tried only when there is something to tell.
+    ///
+    /// # Errors
+    /// The database cannot be read or written.
+    pub fn settle(&self, store: &Store, whole: bool) -> Result<Vec<Monitor>> {
+        let mut over = Vec::new();
+        let mut mended = Vec::new();
+        for (monitor, past) in store::monitors::troubled(store.read())? {
+            match self.usable(monitor) {
+                None if whole => over.push(monitor),
+                Some(true) if past.unusable && !monitor.is_told_each_minute() => {
+                    mended.push(monitor);
+                }
+                _ => {}
+            }
+        }
+        let all = || over.iter().chain(&mended);
+        if all().next().is_some() {
+            store.write(|tx| all().try_for_each(|one| store::monitors::settle(tx, *one)))?;
+        }
+        Ok(mended)
+    }
+
+    /// Whether a monitor can be used, as far as that shows before there is something to tell; none where
+    /// it is not there.
+    fn usable(&self, monitor: Monitor) -> Option<bool> {
+        match monitor {
+            Monitor::Ping => None,
+            Monitor::DispatchPing => self.ping.as_ref().map(Result::is_ok),
+            Monitor::Webhook => self.webhook.as_ref().map(Result::is_ok),
+            Monitor::Hook => self.hook.as_ref().map(Result::is_ok),
+            Monitor::Metrics => self.metrics.as_ref().map(|_| true),
+        }
+    }
+
+    /// How it went with what cannot be used.
+    fn unusable(&self) -> Vec<Outcome> {
+        let ping = self.ping.as_ref().and_then(|ping| ping.as_ref().err());
+        let webhook = self.webhook.as_ref().and_then(|url| url.as_ref().err());
+        let hook = self.hook.as_ref().and_then(|hook| hook.as_ref().err());
+        [
+            (Monitor::DispatchPing, ping),
+            (Monitor::Webhook, webhook),
+            (Monitor::Hook, hook),
+        ]
+        .into_iter()
+        .filter_map(|(monitor, why)| {
+            Some(Outcome {
+                subject: Subject::Dispatch(monitor),
+                result: Err(unusable(why?)),
+            })
+        })
+        .collect()
     }
 
     /// Sees to it that changes of state wait for webhook and hook from now on, and gives up what waited
@@ -337,26 +424,17 @@ impl Monitors {
             at: means.clock.now(),
         };
         let messenger = || means.pings.messenger();
-        let mut outcomes = Vec::new();
-        outcomes.extend(self.webhook.as_ref().and_then(|webhook| match webhook {
-            Ok(address) => settled(
-                Monitor::Webhook,
-                delivery::deliver(&given, Monitor::Webhook, |change| {
-                    delivery::post(messenger(), address, change, given.clock, given.stop)
-                }),
-            ),
-            Err(why) => settled(
-                Monitor::Webhook,
-                Err(Error::usage(format!("its URL {why}"))),
-            ),
-        }));
-        outcomes.extend(self.hook.as_ref().and_then(|hook| match hook {
-            Ok(program) => settled(Monitor::Hook, hook::deliver(program, &given)),
-            Err(why) => settled(
-                Monitor::Hook,
-                Err(Error::usage(format!("it is no command: {why}"))),
-            ),
-        }));
+        let mut outcomes = self.unusable();
+        if let Some(Ok(address)) = &self.webhook {
+            let told = delivery::deliver(&given, Monitor::Webhook, |change| {
+                delivery::post(messenger(), address, change, given.clock, given.stop)
+            });
+            outcomes.extend(settled(Monitor::Webhook, told));
+        }
+        if let Some(Ok(program)) = &self.hook {
+            let told = hook::deliver(program, &given);
+            outcomes.extend(settled(Monitor::Hook, told));
+        }
         outcomes.extend(
             self.metrics
                 .as_ref()
@@ -380,16 +458,42 @@ fn settled(monitor: Monitor, told: Result<Option<Outcome>>) -> Option<Outcome> {
 mod tests {
     use super::*;
 
+    const UNUSABLE_URL: Result<(), &str> = Err("cannot be used: its URL is no https URL");
+
+    fn failed(failures: u64) -> Past {
+        Past {
+            failures,
+            unusable: false,
+        }
+    }
+
     #[test]
     fn a_failure_is_said_when_it_begins_and_when_it_is_over() {
         for (monitor, after) in [(Monitor::Webhook, 1), (Monitor::DispatchPing, 5)] {
             let said: Vec<u64> = (0..20)
-                .filter(|before| monitor.turn(*before, false) == Turn::Fails)
+                .filter(|before| monitor.turn(failed(*before), Err("why")) == Turn::Fails)
                 .collect();
             assert_eq!(said, [after - 1]);
-            assert_eq!(monitor.turn(0, true), Turn::None);
-            assert_eq!(monitor.turn(after - 1, true), Turn::None);
-            assert_eq!(monitor.turn(after, true), Turn::Works);
+            assert_eq!(monitor.turn(failed(0), Ok(())), Turn::None);
+            assert_eq!(monitor.turn(failed(after - 1), Ok(())), Turn::None);
+            assert_eq!(monitor.turn(failed(after), Ok(())), Turn::Works);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_said_at_once_and_once() {
+        for monitor in [Monitor::Webhook, Monitor::DispatchPing, Monitor::Hook] {
+            assert_eq!(monitor.turn(failed(0), UNUSABLE_URL), Turn::Fails);
+            assert_eq!(monitor.turn(failed(9), UNUSABLE_URL), Turn::Fails);
+            for failures in 1..10 {
+                let before = Past {
+                    failures,
+                    unusable: true,
+                };
+                assert_eq!(monitor.turn(before, UNUSABLE_URL), Turn::None);
+                assert_eq!(monitor.turn(before, Err("h answers 500")), Turn::None);
+                assert_eq!(monitor.turn(before, Ok(())), Turn::Works);
+            }
         }
     }
 
@@ -415,6 +519,11 @@ mod tests {
         assert_eq!(
             condition.text(),
             "the webhook fails since 2027-01-15T08:00:00Z, 7 times in a row: h.example answers 500"
+        );
+        condition.reason = Some(unusable("its URL is no https URL"));
+        assert_eq!(
+            condition.text(),
+            "the webhook cannot be used since 2027-01-15T08:00:00Z: its URL is no https URL"
         );
         condition.subject = Subject::Ping {
             tenant: TenantId(1),

@@ -5,8 +5,12 @@
 //! on the terminal and Ctrl-C reaches it. What is only told something ([`Program::tell`]) gets a group
 //! of its own, which is ended as a whole.
 
+use std::ffi::OsStr;
+use std::fs;
 use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,6 +25,17 @@ use crate::stop::Stop;
 const POLL: Duration = Duration::from_millis(20);
 /// How long what a program has printed may take to arrive once it has ended.
 const REST: Duration = Duration::from_millis(200);
+
+/// Whether a path is that of a program, or of something that is not for us to look at.
+pub fn may_start(path: &Path) -> bool {
+    match fs::metadata(path) {
+        Ok(file) => file.is_file() && file.permissions().mode() & 0o111 != 0,
+        Err(error) => !matches!(
+            error.kind(),
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+        ),
+    }
+}
 
 /// A program and its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +90,18 @@ impl Program {
     /// What is started, without its arguments.
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// Whether there is beyond doubt nothing to start: not at its path, or, where it is a bare name, in
+    /// none of the folders of `search`, as PATH has them.
+    pub fn is_missing(&self, search: &OsStr) -> bool {
+        match self.path.contains('/') {
+            true => !may_start(Path::new(&self.path)),
+            false => {
+                let mut folders = std::env::split_paths(search);
+                !folders.any(|folder| may_start(&folder.join(&self.path)))
+            }
+        }
     }
 
     fn command(&self) -> Command {
@@ -314,7 +341,7 @@ mod tests {
         let (none, limit) = (Variables::default(), Duration::from_secs(600));
         let error = std::thread::scope(|scope| {
             scope.spawn(|| {
-                while !std::fs::read_to_string(&ids).is_ok_and(|text| text.ends_with('\n')) {
+                while !fs::read_to_string(&ids).is_ok_and(|text| text.ends_with('\n')) {
                     SystemClock.sleep(POLL, &Stop::default());
                 }
                 stop.request(Reason::Terminate);
@@ -322,9 +349,9 @@ mod tests {
             program.tell(&none, limit, None, &SystemClock, &stop)
         });
         assert!(matches!(error, Err(Unfinished::Stopped)));
-        let id = std::fs::read_to_string(&ids).unwrap();
-        let stat = std::path::Path::new("/proc").join(id.trim()).join("stat");
-        while std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
+        let id = fs::read_to_string(&ids).unwrap();
+        let stat = Path::new("/proc").join(id.trim()).join("stat");
+        while fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
             assert!(began.elapsed() < Duration::from_secs(60), "it goes on");
             SystemClock.sleep(POLL, &Stop::default());
         }

@@ -233,7 +233,7 @@ fn of_many_dispatches_at_once_one_tells() {
 
 #[test]
 fn a_webhook_that_fails_changes_no_exit_code_and_is_said_once() {
-    let (mut fleet, listener) = watched();
+    let (fleet, listener) = watched();
     let slots = fleet.slots(1, 4);
     listener.answers(Answer::status(500));
     fail(&fleet, true);
@@ -283,16 +283,6 @@ fn a_webhook_that_fails_changes_no_exit_code_and_is_said_once() {
     let stderr = fleet.dispatch(&slots[3]).fails(12);
     assert!(stderr.contains("the webhook works again"), "{stderr}");
     fleet.env.run(&["doctor", "--offline"]).warned();
-    // What nobody can use is said, too.
-    fleet
-        .env
-        .set("TENANTPILOT_WEBHOOK", "http://example.com/secret");
-    let stderr = fleet.env.run(&["dispatch"]).warned().1;
-    assert!(
-        stderr.contains("the webhook fails, runs do not: its URL is not https"),
-        "{stderr}"
-    );
-    assert!(!stderr.contains("secret"), "{stderr}");
     fleet.assert_sound();
 }
 
@@ -572,13 +562,6 @@ fn a_hook_that_fails_is_given_up_after_three_calls() {
     let calls = fs::read_to_string(fleet.env.path("calls")).unwrap();
     assert_eq!(calls.lines().count(), 3);
     assert_eq!(waiting(&fleet), 0);
-    for bad in ["/nowhere/hook", "'"] {
-        let mut other = Fleet::nightly();
-        other.env.set("TENANTPILOT_HOOK", bad);
-        fail(&other, true);
-        let stderr = other.dispatch(&slot).fails(12);
-        assert!(stderr.contains("the hook fails, runs do not: "), "{stderr}");
-    }
 }
 
 #[test]

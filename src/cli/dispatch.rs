@@ -73,13 +73,14 @@ fn start(ctx: &Context, args: &Args, monitors: &Monitors) -> Result<ExitCode> {
         None => begin(ctx)?,
     };
     let now = Slot::containing(now);
-    // That the actor may, and nothing else: what dispatches opens the store for itself.
-    drop(ctx.store()?);
+    let store = ctx.store()?;
     let means = ctx.means_within(args.pace.max_requests);
     if args.dry_run {
         return rehearse(ctx, &dispatch::rehearse(&means, now)?);
     }
-    monitors::register(ctx, monitors);
+    monitors::register(ctx, &store, monitors);
+    // What dispatches opens the store for itself.
+    drop(store);
     let shown = ctx.ui.follow(&means.progress);
     let report = dispatch::dispatch(&means, now, usize::from(args.jobs), |decision| {
         monitors::decided(&means, monitors, decision.unusable.len());

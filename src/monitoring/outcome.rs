@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Monitor, Subject, Turn};
+use super::{Monitor, Past, Subject, Turn};
 use crate::error::{Error, Kind};
+use crate::monitoring;
 use crate::store::{self, Store};
 
 /// How telling went.
@@ -26,10 +27,10 @@ pub fn record(store: &Store, outcomes: &[Outcome], at: DateTime<Utc>) -> Vec<Err
         };
         match result {
             Ok(()) => log::debug!("{}: told", subject.described()),
-            Err(reason) => log::info!("{} fails: {reason}", subject.described()),
+            Err(reason) => log::info!("{} {}", subject.described(), verb(reason, false)),
         }
-        let turn = match (result, store::monitors::failures(store.read(), subject)) {
-            (Ok(()), Ok(0)) => Ok(Turn::None),
+        let turn = match (result, store::monitors::past(store.read(), subject)) {
+            (Ok(()), Ok(Past { failures: 0, .. })) => Ok(Turn::None),
             _ => store.write(|tx| store::monitors::record(tx, subject, result, at)),
         };
         match (turn, result) {
@@ -87,12 +88,18 @@ fn said(subjects: &[&Subject], why: Option<&str>) -> Error {
         count => (format!("{first} and {} more", count - 1), true),
     };
     match (why, several) {
-        (Some(why), _) => {
-            let verb = if several { "fail" } else { "fails" };
-            Error::new(Kind::Attention, format!("{who} {verb}, runs do not: {why}"))
-                .hint("said once; until it works again: tenantpilot doctor")
-        }
+        (Some(why), _) => Error::new(Kind::Attention, format!("{who} {}", verb(why, several)))
+            .hint("said once; until it works again: tenantpilot doctor"),
         (None, true) => Error::new(Kind::Attention, format!("{who} work again")),
         (None, false) => Error::new(Kind::Attention, format!("{who} works again")),
+    }
+}
+
+/// What there is to say of a failure, as it stands after who fails.
+fn verb(why: &str, several: bool) -> String {
+    let fail = if several { "fail" } else { "fails" };
+    match monitoring::is_unusable(why) {
+        true => why.to_owned(),
+        false => format!("{fail}, runs do not: {why}"),
     }
 }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, named_param
 
 use super::{failed, runs};
 use crate::error::Result;
-use crate::monitoring::{Condition, Monitor, Subject, Turn};
+use crate::monitoring::{self, Condition, Monitor, Past, Subject, Turn};
 use crate::schedule::ScheduleId;
 use crate::tenant::TenantId;
 
@@ -35,13 +35,13 @@ pub fn register(tx: &Transaction<'_>, monitor: Monitor) -> Result<()> {
         .map_err(failed("note a monitor"))
 }
 
-const FAILURES: &str = "
-    SELECT failures FROM monitors
+const PAST: &str = "
+    SELECT failures, coalesce(reason, '') FROM monitors
     WHERE monitor = :monitor AND coalesce(schedule_id, 0) = :schedule";
 
-/// How often in a row telling failed.
-pub fn failures(conn: &Connection, subject: &Subject) -> Result<u64> {
-    conn.prepare_cached(FAILURES)
+/// How telling went until now.
+pub fn past(conn: &Connection, subject: &Subject) -> Result<Past> {
+    conn.prepare_cached(PAST)
         .and_then(|mut query| {
             query
                 .query_row(
@@ -49,11 +49,31 @@ pub fn failures(conn: &Connection, subject: &Subject) -> Result<u64> {
                         ":monitor": subject.monitor().as_str(),
                         ":schedule": subject.schedule().map_or(0, |(_, id)| id.0),
                     },
-                    |row| row.get::<_, i64>(0),
+                    |row| past_of(row, 0),
                 )
                 .optional()
         })
-        .map(|found| found.unwrap_or_default().unsigned_abs())
+        .map(Option::unwrap_or_default)
+        .map_err(failed("read the monitors"))
+}
+
+/// From the columns `failures` and `reason`, which begin at `index`.
+fn past_of(row: &Row<'_>, index: usize) -> rusqlite::Result<Past> {
+    Ok(Past {
+        failures: row.get::<_, i64>(index)?.unsigned_abs(),
+        unusable: monitoring::is_unusable(&row.get::<_, String>(index + 1)?),
+    })
+}
+
+const TROUBLED: &str = "
+    SELECT monitor, failures, coalesce(reason, '') FROM monitors
+    WHERE schedule_id IS NULL AND (failures > 0 OR given_up > 0)";
+
+/// The monitors of dispatch that something is kept of, and how it went with them.
+pub fn troubled(conn: &Connection) -> Result<Vec<(Monitor, Past)>> {
+    let read = |row: &Row<'_>| Ok((runs::word(row, 0, Monitor::parse)?, past_of(row, 1)?));
+    conn.prepare_cached(TROUBLED)
+        .and_then(|mut query| query.query_map([], read)?.collect())
         .map_err(failed("read the monitors"))
 }
 
@@ -78,29 +98,44 @@ pub fn record(
     outcome: Result<(), &str>,
     at: DateTime<Utc>,
 ) -> Result<Turn> {
-    let before = failures(tx, subject)?;
+    let before = past(tx, subject)?;
     let monitor = subject.monitor();
     let (tenant, schedule) = subject.schedule().unzip();
     match outcome {
-        Ok(()) if before == 0 => return Ok(Turn::None),
-        Ok(()) => tx.prepare_cached(WELL).and_then(|mut well| {
+        Ok(()) if before.failures == 0 => return Ok(Turn::None),
+        Ok(()) => well(tx, monitor, schedule)?,
+        Err(reason) => tx
+            .prepare_cached(FAILED)
+            .and_then(|mut failed| {
+                failed.execute(named_params! {
+                    ":monitor": monitor.as_str(),
+                    ":tenant": tenant.map(|id| id.0),
+                    ":schedule": schedule.map(|id| id.0),
+                    ":at": at.timestamp(),
+                    ":reason": reason,
+                })
+            })
+            .map(drop)
+            .map_err(failed("note how telling went"))?,
+    }
+    Ok(monitor.turn(before, outcome))
+}
+
+/// Nothing is to be said of a monitor of dispatch any more: it was mended, or taken away.
+pub fn settle(tx: &Transaction<'_>, monitor: Monitor) -> Result<()> {
+    well(tx, monitor, None)
+}
+
+fn well(tx: &Transaction<'_>, monitor: Monitor, schedule: Option<ScheduleId>) -> Result<()> {
+    tx.prepare_cached(WELL)
+        .and_then(|mut well| {
             well.execute(named_params! {
                 ":monitor": monitor.as_str(),
                 ":schedule": schedule.map_or(0, |id| id.0),
             })
-        }),
-        Err(reason) => tx.prepare_cached(FAILED).and_then(|mut failed| {
-            failed.execute(named_params! {
-                ":monitor": monitor.as_str(),
-                ":tenant": tenant.map(|id| id.0),
-                ":schedule": schedule.map(|id| id.0),
-                ":at": at.timestamp(),
-                ":reason": reason,
-            })
-        }),
-    }
-    .map_err(failed("note how telling went"))?;
-    Ok(monitor.turn(before, outcome.is_ok()))
+        })
+        .map(drop)
+        .map_err(failed("note how telling went"))
 }
 
 const GIVEN_UP: &str = "

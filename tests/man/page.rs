@@ -60,6 +60,10 @@ const ENVIRONMENT: &[(&str, &str)] = &[
         "Whom dispatch tells how it went; \\fBtenantpilot\\-dispatch\\fR(1) says how.",
     ),
     (
+        "PATH",
+        "Where a hook, or a command that gives a secret, is looked for that is named without a folder.",
+    ),
+    (
         "SUDO_USER",
         "Who called sudo, and so who acts as far as roles and the audit trail go.",
     ),

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use super::warn;
+use crate::config;
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::http::address::Address;
 use crate::monitoring::ping::Signal;
-use crate::monitoring::{self, Monitor, Monitors, Subject};
+use crate::monitoring::{self, Monitors, Subject};
 use crate::program::Program;
 use crate::run::Means;
 use crate::store::Store;
@@ -20,7 +21,9 @@ pub struct Flags {
     ///
     /// So that somebody notices when cron stands still. How runs go is no matter of this one: give a
     /// schedule a ping URL of its own. Who cannot be told is said once, and by `status` and `doctor`;
-    /// no exit code changes by it. The same holds for the other monitors.
+    /// no exit code of dispatch changes by it. A URL or a command that cannot be used is said by the first
+    /// dispatch that has it; what a dispatch does not have any more is forgotten, unless it is started
+    /// on a terminal. The same holds for the other monitors.
     #[arg(
         long,
         value_name = "URL",
@@ -75,12 +78,14 @@ impl Flags {
     /// What is given, as far as it can be used; an empty value is none.
     pub(super) fn monitors(&self) -> Monitors {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        let address = |text| given(text).map(|url| Address::parse(&url));
-        let hook = given(&self.hook).map(|command| Program::of(&command).map_err(str::to_owned));
+        let address = |text| {
+            let url = given(text)?;
+            Some(Address::parse(&url).map_err(|why| format!("its URL {why}")))
+        };
         Monitors {
             ping: address(&self.ping_url),
             webhook: address(&self.webhook),
-            hook,
+            hook: given(&self.hook).map(|command| hook(&command)),
             metrics: self
                 .metrics
                 .clone()
@@ -89,14 +94,30 @@ impl Flags {
     }
 }
 
-/// Sees to it that what this dispatch is going to find is told. That it cannot is no reason not to look.
-pub(super) fn register(ctx: &Context, monitors: &Monitors) {
-    if monitors.webhook.is_none() && monitors.hook.is_none() {
-        return;
+fn hook(command: &str) -> Result<Program, String> {
+    let program = Program::of(command).map_err(|why| format!("it is no command: {why}"))?;
+    match program.is_missing(&config::search_path()) {
+        true => Err(format!(
+            "{} is no program that can be started",
+            program.path()
+        )),
+        false => Ok(program),
     }
-    let registered = Store::open(&ctx.config.database)
-        .and_then(|store| monitors.register(&store, ctx.clock.now()));
-    if let Err(error) = registered {
+}
+
+/// Sees to it that what this dispatch is going to find is told, and nothing more said of monitors that
+/// are gone. That it cannot is no reason not to look.
+pub(super) fn register(ctx: &Context, store: &Store, monitors: &Monitors) {
+    match monitors.settle(store, !ctx.ui.interactive()) {
+        Ok(mended) => {
+            for monitor in mended {
+                let who = Subject::Dispatch(monitor).described();
+                ctx.ui.warn(format!("{who} can be used again"));
+            }
+        }
+        Err(error) => log::info!("what is known of monitors stays as it is: {error}"),
+    }
+    if let Err(error) = monitors.register(store, ctx.clock.now()) {
         ctx.ui
             .warn(format!("changes of state may not be told: {error}"));
     }
@@ -138,13 +159,7 @@ pub(super) fn conclude(ctx: &Context, means: &Means, monitors: &Monitors) {
     if outcomes.is_empty() && monitors.is_empty() {
         return;
     }
-    if let Some(Err(why)) = &monitors.ping {
-        outcomes.push(monitoring::Outcome {
-            subject: Subject::Dispatch(Monitor::DispatchPing),
-            result: Err(format!("its URL {why}")),
-        });
-    }
-    let mut told = || -> Result<Vec<Error>> {
+    let mut told = || -> crate::error::Result<Vec<Error>> {
         let store = Store::open(&means.database)?;
         outcomes.extend(monitors.tell(&store, means));
         Ok(monitoring::record(&store, &outcomes, means.clock.now()))

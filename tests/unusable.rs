@@ -1,0 +1,172 @@
+//! Monitors that cannot be used are said at once and once; one that was taken away is forgotten.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+#[path = "support/env.rs"]
+mod env;
+#[path = "support/fleet.rs"]
+mod fleet;
+#[path = "support/listener.rs"]
+mod listener;
+#[path = "support/sandbox.rs"]
+mod sandbox;
+#[path = "support/terminal.rs"]
+mod terminal;
+
+use fleet::Fleet;
+use listener::{Answer, Listener};
+use sandbox::server::faults::{Fault, Kind};
+use serde_json::{Value, json};
+use terminal::Terminal;
+
+/// The monitors that fail, as `status` names them.
+fn failing(fleet: &Fleet) -> Vec<Value> {
+    let status = fleet.env.run(&["status", "--json"]);
+    let status: Value = serde_json::from_str(&status.stdout).unwrap();
+    let failing = status["failing_monitors"].as_array().unwrap().iter();
+    failing.map(|one| one["monitor"].clone()).collect()
+}
+
+#[test]
+fn what_cannot_be_used_is_said_by_the_first_dispatch_and_by_no_other() {
+    for (variable, bad, good, who, why) in [
+        (
+            "TENANTPILOT_PING_URL",
+            "http://example.com/secret",
+            None,
+            "the ping of dispatch",
+            "its URL is not https",
+        ),
+        (
+            "TENANTPILOT_WEBHOOK",
+            "nonsense-secret",
+            None,
+            "the webhook",
+            "its URL is no https URL",
+        ),
+        (
+            "TENANTPILOT_HOOK",
+            "/nowhere/hook secret",
+            Some("/bin/true"),
+            "the hook",
+            "/nowhere/hook is no program",
+        ),
+        (
+            "TENANTPILOT_HOOK",
+            "no-such-program secret",
+            Some("true"),
+            "the hook",
+            "no-such-program is no program",
+        ),
+        (
+            "TENANTPILOT_HOOK",
+            "'secret",
+            Some("/bin/true"),
+            "the hook",
+            "a quote is not closed",
+        ),
+    ] {
+        let (mut fleet, listener) = (Fleet::new(), Listener::start());
+        fleet.env.set(variable, bad);
+        let stderr = fleet.env.run(&["dispatch"]).warned().1;
+        let said = format!("warning: {who} cannot be used: ");
+        assert!(
+            stderr.starts_with(&said) && stderr.contains(why),
+            "{stderr}"
+        );
+        assert!(!stderr.contains("secret"), "{stderr}");
+        assert_eq!(fleet.env.run(&["dispatch"]).ok(), "", "{who}");
+        let (status, _) = fleet.env.run(&["status"]).warned();
+        assert!(status.contains(&format!("{who} cannot be used since 20")));
+        let good = good.map_or_else(|| listener.url("x"), str::to_owned);
+        fleet.env.set(variable, &good);
+        let stderr = fleet.env.run(&["dispatch"]).warned().1;
+        let again = format!("warning: {who} ");
+        assert!(
+            stderr.starts_with(&again) && stderr.ends_with(" again\n"),
+            "{stderr}"
+        );
+        assert_eq!(fleet.env.run(&["dispatch"]).ok(), "", "{who}");
+        assert!(failing(&fleet).is_empty(), "{who}");
+    }
+}
+
+#[test]
+fn a_hook_that_is_not_there_yet_costs_no_change_of_state() {
+    let mut fleet = Fleet::nightly();
+    let slot = fleet.slots(1, 1).remove(0);
+    let script = format!(
+        "#!/bin/sh\necho x >> {}\n",
+        fleet.env.path("calls").display()
+    );
+    let hook = fleet.env.file("hook", &script, 0o600);
+    fleet.env.set("TENANTPILOT_HOOK", &hook);
+    let refused = Fault::on("token", Kind::Status(400)).times(1000);
+    fleet.sandbox.fault(refused);
+    let stderr = fleet.dispatch(&slot).fails(12);
+    assert!(stderr.contains("the hook cannot be used: "), "{stderr}");
+    for _ in 0..4 {
+        assert_eq!(fleet.env.run(&["dispatch"]).ok(), "");
+    }
+    fleet.env.file("hook", &script, 0o700);
+    let stderr = fleet.env.run(&["dispatch"]).warned().1;
+    assert_eq!(stderr, "warning: the hook can be used again\n");
+    let calls = std::fs::read_to_string(fleet.env.path("calls")).unwrap();
+    assert_eq!(calls, "x\n", "more tries than three were none");
+}
+
+#[test]
+fn what_a_dispatch_does_not_have_any_more_is_forgotten() {
+    let (mut fleet, listener) = (Fleet::nightly(), Listener::start());
+    listener.answers(Answer::status(500));
+    fleet
+        .sandbox
+        .fault(Fault::on("token", Kind::Status(400)).times(1000));
+    fleet.env.set("TENANTPILOT_WEBHOOK", &listener.url("hook"));
+    fleet.env.set("TENANTPILOT_HOOK", "/bin/false");
+    fleet.env.set("TENANTPILOT_METRICS", "/nowhere/tp.prom");
+    let slot = fleet.slots(1, 1).remove(0);
+    fleet.dispatch(&slot).fails(12);
+    assert_eq!(
+        failing(&fleet),
+        [json!("hook"), json!("metrics"), json!("webhook")]
+    );
+    fleet.env.unset("TENANTPILOT_HOOK");
+    fleet.env.unset("TENANTPILOT_METRICS");
+    fleet.env.run(&["dispatch", "--dry-run"]).ok();
+    assert_eq!(failing(&fleet).len(), 3, "a rehearsal changes nothing");
+    let (code, _, _) = Terminal::start(&fleet.env, &["dispatch"], 80).end();
+    assert_eq!((code, failing(&fleet).len()), (Some(0), 3), "by hand");
+    assert_eq!(fleet.env.run(&["dispatch"]).ok(), "");
+    assert_eq!(failing(&fleet), [json!("webhook")], "it is still there");
+    fleet.env.unset("TENANTPILOT_WEBHOOK");
+    assert_eq!(fleet.env.run(&["dispatch"]).ok(), "");
+    assert!(failing(&fleet).is_empty());
+    let before = fleet.bytes();
+    assert_eq!(fleet.env.run(&["dispatch"]).ok(), "");
+    assert_eq!(fleet.bytes(), before, "forgotten once");
+}
+
+#[test]
+fn what_was_never_told_is_forgotten_with_who_was_to_hear_it() {
+    let (mut fleet, listener) = (Fleet::nightly(), Listener::start());
+    listener.answers(Answer::status(500));
+    fleet.env.set("TENANTPILOT_WEBHOOK", &listener.url("hook"));
+    fleet
+        .sandbox
+        .fault(Fault::on("token", Kind::Status(400)).times(1000));
+    let slot = fleet.slots(1, 1).remove(0);
+    fleet.dispatch(&slot).fails(12);
+    let age = "UPDATE state_changes SET at = at - 90000";
+    fleet.env.sql().execute_batch(age).unwrap();
+    fleet.env.run(&["dispatch"]).ok();
+    let doctor = |fleet: &Fleet| fleet.env.run(&["doctor", "--offline"]).stdout;
+    assert!(doctor(&fleet).contains("1 were never told"));
+    fleet.env.unset("TENANTPILOT_WEBHOOK");
+    fleet.env.run(&["dispatch"]).ok();
+    let after = doctor(&fleet);
+    assert!(
+        after.contains("no monitor fails, and nothing waits to be told"),
+        "{after}"
+    );
+}
