@@ -33,6 +33,24 @@ pub struct Dispatch {
     pub database: Option<String>,
     /// Whether what it says goes nowhere.
     pub discards: bool,
+    /// Whom it tells how that went.
+    pub told: Told,
+    /// The command without what is secret in it, to be shown.
+    pub shown: String,
+}
+
+/// Whom a line tells, by flag or by variable, as it is written there; nothing of what a shell has yet to
+/// fill in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The check that is pinged.
+    pub ping_url: Option<String>,
+    /// The URL that gets JSON.
+    pub webhook: Option<String>,
+    /// The command that gets variables.
+    pub hook: Option<String>,
+    /// The file of metrics.
+    pub metrics: Option<String>,
 }
 
 /// The lines of a crontab that start a command. The machine's tables name a user in each line.
@@ -133,22 +151,104 @@ impl Entry {
         let at = (0..words.len()).find(|at| starts(*at))?;
         let (before, from) = words.split_at(at);
         let own = command_from(from);
-        let prefixed = before
-            .iter()
-            .rev()
-            .find_map(|word| word.strip_prefix("TENANTPILOT_DB="));
-        let variable = || self.variables.get("TENANTPILOT_DB").map(String::as_str);
+        let words = Words {
+            before,
+            own,
+            variables: &self.variables,
+        };
         Some(Dispatch {
             program: from.first()?.clone(),
-            database: flag(own)
-                .or(prefixed)
-                .or_else(variable)
-                .filter(|value| !value.is_empty())
-                .map(str::to_owned),
+            database: words.value("--db", "TENANTPILOT_DB").map(str::to_owned),
             discards: self.variables.get("MAILTO").is_some_and(String::is_empty)
                 || discards(&self.command),
+            told: words.told(),
+            shown: words.shown(&self.command),
         })
     }
+}
+
+/// A flag, and the variable that stands for it.
+type Given = (&'static str, &'static str);
+
+const PING_URL: Given = ("--ping-url", "TENANTPILOT_PING_URL");
+const WEBHOOK: Given = ("--webhook", "TENANTPILOT_WEBHOOK");
+const HOOK: Given = ("--hook", "TENANTPILOT_HOOK");
+const METRICS: Given = ("--metrics", "TENANTPILOT_METRICS");
+
+/// What a line gives to `dispatch`: the words before the program, those from it on, and the variables
+/// above the line.
+struct Words<'a> {
+    before: &'a [String],
+    own: &'a [String],
+    variables: &'a BTreeMap<String, String>,
+}
+
+impl<'a> Words<'a> {
+    fn told(&self) -> Told {
+        let plain = |(flag, variable): Given| {
+            let in_line = self.in_line(flag, variable);
+            let value = match in_line {
+                Some(value) if is_expanded(value) => None,
+                Some(_) => in_line,
+                // Cron takes what stands above the line as it is.
+                None => self.variables.get(variable).map(String::as_str),
+            };
+            value.filter(|value| !value.is_empty()).map(str::to_owned)
+        };
+        Told {
+            ping_url: plain(PING_URL),
+            webhook: plain(WEBHOOK),
+            hook: plain(HOOK),
+            metrics: plain(METRICS),
+        }
+    }
+
+    /// The command with an ellipsis for what whoever knows it may use; where that cannot be found again
+    /// among the quotes of the command, for all that is given.
+    fn shown(&self, command: &str) -> String {
+        let mut shown = command.to_owned();
+        for (flag, variable) in [PING_URL, WEBHOOK, HOOK] {
+            match self.in_line(flag, variable) {
+                None | Some("") => {}
+                Some(secret) if shown.contains(secret) => shown = shown.replace(secret, "…"),
+                Some(_) => {
+                    let program = self.own.first().map_or("", String::as_str);
+                    return format!("{program} dispatch …");
+                }
+            }
+        }
+        shown
+    }
+
+    fn value(&self, flag: &str, variable: &str) -> Option<&'a str> {
+        let above = || self.variables.get(variable).map(String::as_str);
+        let value = self.in_line(flag, variable).or_else(above);
+        value.filter(|value| !value.is_empty())
+    }
+
+    /// What the line itself gives, by flag or by a variable before the program.
+    fn in_line(&self, flag: &str, variable: &str) -> Option<&'a str> {
+        let prefixed = || {
+            let mut before = self.before.iter().rev();
+            before.find_map(|word| word.strip_prefix(variable)?.strip_prefix('='))
+        };
+        self.flag(flag).or_else(prefixed)
+    }
+
+    fn flag(&self, name: &str) -> Option<&'a str> {
+        let mut own = self.own.iter().enumerate();
+        own.find_map(|(at, word)| match word.strip_prefix(name)? {
+            "" => self.own.get(at + 1).map(String::as_str),
+            rest => rest.strip_prefix('='),
+        })
+        // The last word of the command may have what ends it.
+        .map(|value| value.trim_end_matches(';'))
+    }
+}
+
+/// Whether a shell makes something else of a word.
+fn is_expanded(word: &str) -> bool {
+    word.contains(['$', '`']) || word.starts_with('~')
 }
 
 /// The words of the first command, with the one that ends it.
@@ -158,16 +258,6 @@ fn command_from(words: &[String]) -> &[String] {
     };
     let until = words.iter().position(ends);
     &words[..until.map_or(words.len(), |end| end + 1)]
-}
-
-fn flag(words: &[String]) -> Option<&str> {
-    let at = words
-        .iter()
-        .position(|word| word == "--db" || word.starts_with("--db="))?;
-    match words[at].strip_prefix("--db=") {
-        Some(value) => Some(value),
-        None => words.get(at + 1).map(String::as_str),
-    }
 }
 
 /// Whether a shell throws away what the command writes to stderr.
@@ -250,6 +340,45 @@ TENANTPILOT_DB=/srv/tp.db
         ] {
             assert_eq!(dispatch(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn whom_a_line_tells_is_read_from_flags_and_variables_and_not_shown() {
+        let told = |command: &str| dispatch(command).unwrap().told;
+        let line = "tenantpilot dispatch --ping-url https://h/s1 --webhook=https://h/s2 \
+                    --hook 'tell \"s3 s3\"' --metrics /m/tp.prom >/dev/null";
+        let all = dispatch(line).unwrap();
+        let given = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            all.told,
+            Told {
+                ping_url: given("https://h/s1"),
+                webhook: given("https://h/s2"),
+                hook: given("tell \"s3 s3\""),
+                metrics: given("/m/tp.prom"),
+            }
+        );
+        assert_eq!(
+            all.shown,
+            "tenantpilot dispatch --ping-url … --webhook=… --hook '…' --metrics /m/tp.prom \
+             >/dev/null"
+        );
+        let first = dispatch("tenantpilot dispatch --metrics /m/tp.prom; true").unwrap();
+        assert_eq!(first.told.metrics, given("/m/tp.prom"));
+        let escaped = dispatch(r"tenantpilot dispatch --hook tell\ s3").unwrap();
+        assert_eq!(escaped.told.hook, given("tell s3"));
+        assert_eq!(escaped.shown, "tenantpilot dispatch …");
+        let prefixed = dispatch("TENANTPILOT_HOOK=/x tenantpilot dispatch").unwrap();
+        assert_eq!(prefixed.told.hook, given("/x"));
+        assert_eq!(prefixed.shown, "TENANTPILOT_HOOK=… tenantpilot dispatch");
+        for unknown in ["--ping-url \"$URL\"", "--metrics ~/tp.prom", "--hook ''"] {
+            let line = format!("tenantpilot dispatch {unknown}");
+            assert_eq!(told(&line), Told::default(), "{unknown}");
+        }
+        let above = "TENANTPILOT_PING_URL=https://h/$x\n* * * * * tenantpilot dispatch";
+        let above = entries(above, false)[0].dispatch("x").unwrap();
+        assert_eq!(above.told.ping_url, given("https://h/$x"));
+        assert_eq!(above.shown, "tenantpilot dispatch");
     }
 
     #[test]

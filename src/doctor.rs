@@ -12,7 +12,7 @@
 //! | file system, room and growth | `disk` |
 //! | the machine's clock | `time` |
 //! | tz data, and the schedules on which its sources disagree | `zones` |
-//! | the crontab line, cron itself, the newest dispatch | `cron` |
+//! | the crontab line and whom it tells, cron itself, the newest dispatch | `cron` |
 //! | runs that nobody answers for | `runs` |
 //! | credentials | `credentials` |
 //! | Apple's certificates and tokens, by the newest backup sets | `expiries` |

@@ -12,6 +12,7 @@
 //! (see [`crate::lock`]). Until then it is said what to type if it was by hand.
 
 mod daemon;
+mod told;
 
 use std::fs;
 use std::io;
@@ -25,6 +26,7 @@ use super::{Surroundings, typed, with_store};
 use crate::crontab::{self, EACH_MINUTE, Entry};
 use crate::duration;
 use crate::finding::Finding;
+use crate::program::may_start;
 use crate::status::OVERDUE;
 use crate::store::{self, Store};
 
@@ -265,7 +267,7 @@ fn judge_lines(known: &Known<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = known
         .lines
         .iter()
-        .map(|line| judge_line(line, known))
+        .flat_map(|line| [vec![judge_line(line, known)], told::judge(line)].concat())
         .collect();
     if known.daemon == Some(false) && steady_since(known).is_none() {
         let what = match known.installed {
@@ -307,7 +309,7 @@ fn judge_none(known: &Known<'_>) -> Finding {
 
 fn judge_line(line: &Line, known: &Known<'_>) -> Finding {
     let (check, entry, dispatch) = ("cron", &line.entry, &line.dispatch);
-    let said = format!("{}: {} {}", line.table, entry.when, entry.command);
+    let said = format!("{}: {} {}", line.table, entry.when, dispatch.shown);
     let program = Path::new(&dispatch.program);
     if let Some(why) = &line.ignored {
         let plain = format!(
@@ -316,7 +318,7 @@ fn judge_line(line: &Line, known: &Known<'_>) -> Finding {
         );
         return Finding::warn(check, format!("{said}: {why}"), plain);
     }
-    if program.is_absolute() && !is_program(program) {
+    if program.is_absolute() && !may_start(program) {
         let what = format!(
             "{said}: {} is no program that can be started",
             program.display()
@@ -353,10 +355,6 @@ fn judge_line(line: &Line, known: &Known<'_>) -> Finding {
         return Finding::warn(check, what, hint);
     }
     Finding::ok(check, said)
-}
-
-fn is_program(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {

@@ -110,6 +110,51 @@ fn a_crontab_line_that_will_not_do_is_told() {
 }
 
 #[test]
+fn what_a_crontab_line_gives_to_tell_others_is_looked_at() {
+    let mut stage = well();
+    let folder = stage.env.path("").display().to_string();
+    let hook = stage.env.file("hook", "#!/bin/sh\n", 0o700);
+    let plain = stage.env.file("plain", "", 0o600);
+    let mut look = |table: &str, code| {
+        crontab(&mut stage.env, table);
+        doctor(&stage.env, &["--offline"], code)
+    };
+    let good = line(&format!(
+        " --ping-url https://h.example/secret --hook '{hook} secret' --metrics {folder}tp.prom"
+    ));
+    let document = look(&good, 0);
+    says(&document, "cron", "ok", "--ping-url … --hook '…'", "");
+    assert!(!document.to_string().contains("secret"), "{document}");
+    for (given, why) in [
+        (
+            "PING_URL=http://h.example/secret",
+            "the ping URL is not https",
+        ),
+        ("WEBHOOK=secret", "the webhook's URL is no https URL"),
+        ("HOOK=/nowhere/hook secret", "the hook /nowhere/hook is no"),
+        ("HOOK=nowhere-to-be-found", "is no program that can be"),
+        (&format!("HOOK={plain} x"), "plain is no program"),
+        ("HOOK='", "the hook is no command: a quote"),
+        (
+            "METRICS=/nowhere/tp.prom",
+            "metrics, /nowhere, is not there",
+        ),
+    ] {
+        let above = format!("TENANTPILOT_{given}\n{}", line(""));
+        let document = look(&above, 19);
+        says(&document, "cron", "fail", why, "crontab -e");
+        assert!(!document.to_string().contains("secret"), "{document}");
+    }
+    for given in ["HOOK=true x", "HOOK=bin/hook", "METRICS=tp.prom"] {
+        look(&format!("TENANTPILOT_{given}\n{}", line("")), 0);
+    }
+    let flag = line(" --ping-url=http://h.example/secret");
+    let document = look(&flag, 19);
+    says(&document, "cron", "fail", "the ping URL is not https", "");
+    assert!(!document.to_string().contains("secret"), "{document}");
+}
+
+#[test]
 fn as_cron_looks_with_what_cron_gives() {
     let mut stage = well();
     stage.env.set("TP_SECRET", "only-here");
