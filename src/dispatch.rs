@@ -73,14 +73,16 @@ pub use execute::{Executed, execute_all};
 pub(crate) use execute::{finish, lost};
 pub use held::Held;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::clock;
 use crate::error::Result;
-use crate::lock::Owner;
+use crate::lock::{Locks, Owner};
 use crate::monitoring::ping;
 use crate::run::Means;
 use crate::slot::Slot;
+use crate::store::runs::OpenRun;
 use crate::store::{self, Store};
 
 /// How long a dispatched run waits for a schedule lock that no run holds.
@@ -168,4 +170,23 @@ fn is_idle(means: &Means, store: &Store, now: Slot) -> Result<bool> {
         }
     }
     Ok(true)
+}
+
+/// The open runs that nobody answers for any more, oldest first: the next dispatch closes them.
+///
+/// # Errors
+/// The runs or the locks cannot be read.
+pub fn abandoned(store: &Store, locks: &Locks) -> Result<Vec<OpenRun>> {
+    let mut gone = store::runs::open(store.read())?;
+    let mut owners = BTreeMap::new();
+    for run in &gone {
+        owners.insert(run.owner.0.clone(), locks.is_alive(&run.owner)?);
+    }
+    gone.retain(|run| !owners[&run.owner.0]);
+    if !gone.is_empty() {
+        // An owner finishes its run before it gives up its lock: what is over by now was never alone.
+        let open = store::runs::open(store.read())?;
+        gone.retain(|run| open.iter().any(|one| one.id == run.id));
+    }
+    Ok(gone)
 }

@@ -3,6 +3,7 @@
 //!
 //! A disabled schedule is never in trouble. An enabled one is, when
 //! - its newest slot has been waiting for longer than [`OVERDUE`]: nobody dispatches;
+//! - a run of it is open whose process is gone: the next dispatch closes it as interrupted;
 //! - its newest run since the last success did not end well, or slots were missed since then;
 //! - its last success is longer ago than the age that was asked for. Where it never succeeded, the
 //!   time since it was added counts.
@@ -39,6 +40,8 @@ pub struct Standing {
     pub record: Record,
     /// Its first slot that no dispatch has decided about yet; none where it is disabled.
     pub undecided: Option<Slot>,
+    /// Its run that is open and whose process is gone.
+    pub abandoned: Option<RunId>,
 }
 
 /// Why somebody has to look at a schedule.
@@ -46,6 +49,8 @@ pub struct Standing {
 pub enum Trouble {
     /// A slot waits to be dispatched.
     Overdue(Slot),
+    /// This run is open, and its process is gone.
+    Abandoned(RunId),
     /// The last success is that long ago.
     Stale(Duration),
     /// It never succeeded, and was added that long ago.
@@ -78,6 +83,7 @@ impl Trouble {
     pub fn text(self) -> String {
         match self {
             Self::Overdue(slot) => format!("slot {slot} was not dispatched"),
+            Self::Abandoned(id) => format!("the process of run {} is gone", id.0),
             Self::Stale(age) => format!("last success {} ago", duration::about(age)),
             Self::NeverSucceeded(age) => {
                 format!("no success since it was added {} ago", duration::about(age))
@@ -115,6 +121,7 @@ impl Standing {
             .undecided
             .filter(|slot| now - slot.instant() > OVERDUE)
             .map(Trouble::Overdue);
+        let abandoned = self.abandoned.map(Trouble::Abandoned);
         let stale = self.is_stale(now, max_age).then(|| match self.age(now) {
             Some(age) => Trouble::Stale(age),
             None => Trouble::NeverSucceeded(since(self.schedule.created_at, now)),
@@ -123,7 +130,7 @@ impl Standing {
             (status != Status::Success).then_some(Trouble::LastRun(id, status, code))
         });
         let missed = (self.record.missed > 0).then_some(Trouble::Missed(self.record.missed));
-        let mut all: Vec<Trouble> = [overdue, stale, last, missed]
+        let mut all: Vec<Trouble> = [overdue, abandoned, stale, last, missed]
             .into_iter()
             .flatten()
             .collect();

@@ -199,6 +199,7 @@ fn a_run_that_goes_on_is_shown() {
     let now = status(&fleet, &[], 0);
     assert_eq!(now["running"][0]["run_id"], 1);
     assert_eq!(now["running"][0]["status"], "running");
+    assert_eq!(now["running"][0]["process_gone"], false);
     let text = fleet.env.run(&["status"]).ok();
     assert!(
         text.contains("run 1 of contoso/nightly is running since 20"),
@@ -206,6 +207,19 @@ fn a_run_that_goes_on_is_shown() {
     );
     going.kill();
     fleet.answer();
+    let now = status(&fleet, &[], 19);
+    assert_eq!(attention(&now), "the process of run 1 is gone");
+    assert_eq!(now["running"][0]["status"], "running");
+    assert_eq!(now["running"][0]["process_gone"], true);
+    let (text, _) = fleet.env.run(&["status"]).ends(19);
+    let gone = "and its process is gone: the next dispatch closes it as interrupted";
+    assert!(text.contains(gone), "{text}");
+    let (line, _) = fleet.env.run(&["status", "--nagios"]).ends(2);
+    assert!(line.contains("nightly: the process of run 1 is gone"));
+    fleet.env.run(&["dispatch"]).fails(19);
+    let now = status(&fleet, &[], 19);
+    assert_eq!(attention(&now), "run 1 ended failed (INTERRUPTED)");
+    assert_eq!(now["running"], json!([]));
 }
 
 #[test]

@@ -16,21 +16,21 @@ use crate::cli::schedules::choice::{Pool, choose};
 use crate::context::Context;
 use crate::error::{ExitCode, Result};
 use crate::monitoring::Condition;
-use crate::run::{Run, Status};
+use crate::run::{Run, RunId, Status};
 use crate::schedule::Schedule;
 use crate::slot::Slot;
 use crate::status::{Standing, Trouble};
-use crate::store::runs::{Filter, Scope};
+use crate::store::runs::{Filter, OpenRun, Scope};
 use crate::store::{self, Store};
 use crate::ui::table::Table;
-use crate::{cli, duration};
+use crate::{cli, dispatch, duration};
 
 /// Show how every schedule stands
 ///
 /// One line per schedule: its last success and how long ago that was, how its last run ended, its
 /// next slot, the slots missed since the last success, and what somebody has to look at. Ends with 19
-/// when there is something: a slot that nobody dispatched, a run that failed or was partial, missed
-/// slots, or a success older than --max-age. Disabled schedules are shown and never in trouble. Ends
+/// when there is something: a slot that nobody dispatched, a run that failed, was partial or whose process
+/// is gone, missed slots, or a success older than --max-age. Disabled schedules are shown and never in trouble. Ends
 /// with 18 when no schedule has the labels of --label: nothing is known to be well then.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
@@ -71,6 +71,8 @@ struct Overview {
     max_age: Option<Duration>,
     last_dispatch: Option<DateTime<Utc>>,
     running: Vec<Run>,
+    /// Those of them whose process is gone.
+    abandoned: BTreeSet<RunId>,
     schedules: Vec<(Standing, Option<Slot>)>,
     failing_monitors: Vec<Condition>,
 }
@@ -110,6 +112,7 @@ fn survey(ctx: &Context, args: &Args) -> Result<Overview> {
     let max_age = max_age.map_err(|error| error.during("--max-age"))?;
     let store = ctx.store()?;
     let mut zones = Zones::new(ctx);
+    let abandoned = abandoned(ctx, &store);
     let mut schedules = Vec::new();
     for schedule in asked_for(ctx, &store, args)? {
         let record = store::runs::standing(store.read(), schedule.id)?;
@@ -120,11 +123,12 @@ fn survey(ctx: &Context, args: &Args) -> Result<Overview> {
             .filter(|_| schedule.settings.enabled);
         let from = schedule.slots_from.max(Slot::containing(ctx.now()));
         let next = zone.and_then(|zone| rule.next(zone, from));
-        let undecided = schedule.next_slot;
+        let gone = abandoned.iter().find(|run| run.schedule_id == schedule.id);
         let standing = Standing {
+            undecided: schedule.next_slot,
+            abandoned: gone.map(|run| run.id),
             schedule,
             record,
-            undecided,
         };
         schedules.push((standing, next));
     }
@@ -133,8 +137,17 @@ fn survey(ctx: &Context, args: &Args) -> Result<Overview> {
         max_age,
         last_dispatch: ctx.locks().last_dispatch(),
         running: running(ctx, &store, args, &schedules)?,
+        abandoned: abandoned.iter().map(|run| run.id).collect(),
         failing_monitors: failing_monitors(ctx, &store, &schedules)?,
         schedules,
+    })
+}
+
+/// The open runs whose process is gone. Where the locks are not for us to look at, none is known to be.
+fn abandoned(ctx: &Context, store: &Store) -> Vec<OpenRun> {
+    dispatch::abandoned(store, &ctx.locks()).unwrap_or_else(|error| {
+        log::info!("whether the processes of runs live is not known: {error}");
+        Vec::new()
     })
 }
 
@@ -246,11 +259,14 @@ fn show(ctx: &Context, overview: &Overview) -> Result<()> {
     for run in &overview.running {
         let since = run.started_at.unwrap_or(run.created_at);
         let (status, tenant, schedule) = (run.status.as_str(), &run.tenant, &run.schedule);
-        let since = time(since);
-        ctx.ui.comment(format_args!(
-            "run {} of {tenant}/{schedule} is {status} since {since}",
-            run.id.0
-        ))?;
+        let (id, since) = (run.id.0, time(since));
+        ctx.ui.comment(match overview.abandoned.contains(&run.id) {
+            false => format!("run {id} of {tenant}/{schedule} is {status} since {since}"),
+            true => format!(
+                "run {id} of {tenant}/{schedule} was {status} since {since} and its process is gone: \
+                 the next dispatch closes it as interrupted"
+            ),
+        })?;
     }
     for monitor in &overview.failing_monitors {
         ctx.ui.comment(monitor.text())?;
@@ -296,6 +312,7 @@ fn json_of(overview: &Overview) -> Value {
             "schedule": run.schedule,
             "status": run.status.as_str(),
             "started_at": run.started_at.map(time),
+            "process_gone": overview.abandoned.contains(&run.id),
         })
     });
     let failing = overview.failing_monitors.iter().map(|one| {

@@ -4,19 +4,16 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::{Surroundings, typed};
+use crate::dispatch;
 use crate::error::Result;
 use crate::finding::Finding;
 use crate::store::{self, Store};
 
 pub(super) fn examine(around: &Surroundings, store: &Store) -> Result<Vec<Finding>> {
-    let (mut alive, mut dead) = (0, Vec::new());
-    for run in store::runs::open(store.read())? {
-        if around.locks.is_alive(&run.owner)? {
-            alive += 1;
-        } else {
-            dead.push(run.id.0);
-        }
-    }
+    let gone = dispatch::abandoned(store, &around.locks)?;
+    let dead: Vec<i64> = gone.iter().map(|run| run.id.0).collect();
+    let open = store::runs::open(store.read())?;
+    let alive = open.iter().filter(|run| !dead.contains(&run.id.0)).count();
     Ok(vec![judge(alive, &dead), drafts(&leftovers(around))])
 }
 

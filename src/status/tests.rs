@@ -48,6 +48,7 @@ fn standing(last: Status, missed: u64, last_success: Option<i64>) -> Standing {
             missed,
         },
         undecided: Some(Slot::containing(at(2))),
+        abandoned: None,
     }
 }
 
@@ -103,8 +104,19 @@ fn a_slot_that_waits_says_that_nobody_dispatches() {
 }
 
 #[test]
+fn a_run_whose_process_is_gone_is_as_grave_as_one_that_failed() {
+    let mut killed = standing(Status::Success, 0, Some(-3));
+    killed.abandoned = Some(RunId(8));
+    let troubles = killed.troubles(at(0), None);
+    assert_eq!(troubles, [Trouble::Abandoned(RunId(8))]);
+    assert_eq!(troubles[0].gravity(), Gravity::Critical);
+    assert_eq!(troubles[0].text(), "the process of run 8 is gone");
+}
+
+#[test]
 fn a_disabled_schedule_is_never_in_trouble() {
     let mut disabled = standing(Status::Failed, 9, None);
+    disabled.abandoned = Some(RunId(8));
     disabled.schedule.settings.enabled = false;
     assert_eq!(disabled.troubles(at(9), Some(HOUR)), []);
     assert!(!disabled.is_stale(at(9), Some(HOUR)));
