@@ -116,6 +116,39 @@ fn a_hook_that_is_not_there_yet_costs_no_change_of_state() {
 }
 
 #[test]
+fn status_names_in_one_line_who_cannot_be_told_and_ends_by_the_schedules_alone() {
+    let mut fleet = Fleet::new();
+    fleet.env.set("TENANTPILOT_HOOK", "/nowhere/hook");
+    fleet.env.set("TENANTPILOT_WEBHOOK", "nonsense");
+    let (line, _) = fleet.env.run(&["status", "--nagios"]).warned();
+    assert!(line.ends_with(" monitors_failing=0\n"), "{line}");
+    fleet.env.run(&["dispatch"]).warned();
+    let text = fleet.env.run(&["status"]).ok();
+    assert_eq!(text.lines().count(), 2, "{text}");
+    let line = text.lines().next().unwrap();
+    assert!(line.starts_with("the hook cannot be used since "), "{text}");
+    assert!(
+        line.contains("; the webhook cannot be used since "),
+        "{text}"
+    );
+    let status = fleet.env.json(&["status"]);
+    assert_eq!(status["ok"], true);
+    let hook = &status["failing_monitors"][0];
+    assert_eq!(
+        (&hook["monitor"], &hook["failures"]),
+        (&json!("hook"), &json!(1))
+    );
+    assert!(hook["failing_since"].is_string(), "{hook}");
+    let (line, _) = fleet.env.run(&["status", "--nagios"]).warned();
+    assert!(
+        line.contains("OK - 0 schedules, 2 monitors fail | "),
+        "{line}"
+    );
+    assert!(line.ends_with(" monitors_failing=2\n"), "{line}");
+    fleet.env.run(&["doctor", "--offline"]).ends(19);
+}
+
+#[test]
 fn what_a_dispatch_does_not_have_any_more_is_forgotten() {
     let (mut fleet, listener) = (Fleet::nightly(), Listener::start());
     listener.answers(Answer::status(500));

@@ -23,15 +23,19 @@ use crate::status::{Standing, Trouble};
 use crate::store::runs::{Filter, OpenRun, Scope};
 use crate::store::{self, Store};
 use crate::ui::table::Table;
-use crate::{cli, dispatch, duration};
+use crate::{cli, dispatch, duration, finding};
 
 /// Show how every schedule stands
 ///
 /// One line per schedule: its last success and how long ago that was, how its last run ended, its
 /// next slot, the slots missed since the last success, and what somebody has to look at. Ends with 19
 /// when there is something: a slot that nobody dispatched, a run that failed, was partial or whose process
-/// is gone, missed slots, or a success older than --max-age. Disabled schedules are shown and never in trouble. Ends
-/// with 18 when no schedule has the labels of --label: nothing is known to be well then.
+/// is gone, missed slots, or a success older than --max-age. Disabled schedules are shown and never in
+/// trouble. Ends with 18 when no schedule has the labels of --label: nothing is known to be well then.
+///
+/// Runs that go on are named below, and monitors that cannot be told (pings, webhook, hook, the file of
+/// metrics). These change no exit code here, since whoever asks here hears of the schedules all the
+/// same; `doctor` ends with 19 by them.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   tenantpilot status --max-age 26h
@@ -82,6 +86,14 @@ impl Overview {
         standing.troubles(self.now, self.max_age)
     }
 
+    /// That monitors fail, in one line: of many, the first.
+    fn untold(&self) -> Option<String> {
+        let texts: Vec<String> = self.failing_monitors.iter().map(Condition::text).collect();
+        (!texts.is_empty()).then(|| finding::told(&texts))
+    }
+
+    /// A monitor that fails does not count: whoever asks here hears of every schedule all the same, and
+    /// doctor counts it.
     fn is_well(&self) -> bool {
         let mut standings = self.schedules.iter().map(|(standing, _)| standing);
         standings.all(|standing| self.troubles(standing).is_empty())
@@ -268,8 +280,8 @@ fn show(ctx: &Context, overview: &Overview) -> Result<()> {
             ),
         })?;
     }
-    for monitor in &overview.failing_monitors {
-        ctx.ui.comment(monitor.text())?;
+    if let Some(failing) = overview.untold() {
+        ctx.ui.comment(failing)?;
     }
     ctx.ui.comment(match overview.last_dispatch {
         Some(at) => {

@@ -48,9 +48,20 @@ fn assess(overview: &Overview) -> (String, ExitCode) {
         .filter(|(one, _)| one.schedule.settings.enabled);
     let oldest = ages.filter_map(|(one, _)| one.age(overview.now)).max();
     let oldest = oldest.unwrap_or_default().as_secs();
-    let figures = format!("| schedules={all} attention={count} oldest_success={oldest}s");
+    let failing = overview.failing_monitors.len();
+    let figures = format!(
+        "| schedules={all} attention={count} oldest_success={oldest}s monitors_failing={failing}"
+    );
+    let untold = match failing {
+        0 => String::new(),
+        1 => ", 1 monitor fails".to_owned(),
+        _ => format!(", {failing} monitors fail"),
+    };
     let (word, code) = match gravest {
-        None => return (format!("OK - {all} schedules {figures}"), ExitCode::Ok),
+        None => {
+            let line = format!("OK - {all} schedules{untold} {figures}");
+            return (line, ExitCode::Ok);
+        }
         Some(Gravity::Warning) => ("WARNING", ExitCode::Failed),
         Some(Gravity::Critical) => ("CRITICAL", ExitCode::Usage),
     };
@@ -61,7 +72,8 @@ fn assess(overview: &Overview) -> (String, ExitCode) {
     troubled.truncate(NAMED);
     // A bar begins the figures, wherever it stands.
     let named = troubled.join("; ").replace('|', "/");
-    let line =
-        format!("{word} - {count} of {all} schedules need attention: {named}{more} {figures}");
+    let line = format!(
+        "{word} - {count} of {all} schedules need attention: {named}{more}{untold} {figures}"
+    );
     (line, code)
 }
