@@ -2,7 +2,6 @@
 //! is in the library. Nothing but this file leaves the process.
 
 use std::io::Write as _;
-use std::panic::catch_unwind;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,18 +17,17 @@ use tenantpilot::error::{self, Kind};
 use tenantpilot::secret::memory;
 use tenantpilot::stop::{Reason, Stop};
 use tenantpilot::ui::Ui;
-use tenantpilot::ui::panic::tell_no_contents;
+use tenantpilot::ui::panic;
 use tenantpilot::ui::text::visible;
 
 fn main() -> ExitCode {
     let unsealed = memory::seal().err().map(|error| error.to_string());
-    tell_no_contents();
-    let code = catch_unwind(|| run(unsealed)).unwrap_or(error::ExitCode::Failed);
+    let code = panic::guard(|ui| run(unsealed, ui));
     ExitCode::from(code.number())
 }
 
-/// `unsealed` is what kept the memory from being sealed.
-fn run(unsealed: Option<String>) -> error::ExitCode {
+/// `unsealed` is what kept the memory from being sealed; `ui` is to be how this process talks.
+fn run(unsealed: Option<String>, ui: &mut Option<Ui>) -> error::ExitCode {
     let (command, deed, config) = match cli::parse(std::env::args_os()) {
         Parsed::Command {
             command,
@@ -40,6 +38,7 @@ fn run(unsealed: Option<String>) -> error::ExitCode {
     };
     let stop = Stop::default();
     let context = Context::new(config, stop.clone());
+    *ui = Some(context.ui.clone());
     start_log(&context);
     if let Some(error) = unsealed {
         log::warn!("a crash could leave secrets in a core file: {error}");

@@ -23,6 +23,7 @@ use env::CLIENT_ID;
 use sandbox::server::faults::{Fault, Kind};
 use sandbox::server::issuers::{IDENTITY_HEADER, REQUEST_TOKEN, VOUCHED};
 use sandbox::server::{DIRECTORY, Options};
+use serde_json::{Value, json};
 use stage::{COMPLIANCE, FILTERS, Stage};
 
 const SECRET: &str = "Marker~q7Zk_once-and-nowhere.else";
@@ -506,8 +507,28 @@ fn cut_a_secret() {
 #[test]
 #[ignore = "started by the test of panics"]
 fn a_panic_as_the_program_tells_it() {
-    tenantpilot::ui::panic::tell_no_contents();
-    cut_a_secret();
+    ended_by_a_panic(&["tenantpilot", "status"]);
+}
+
+#[test]
+#[ignore = "started by the test of panics"]
+fn a_panic_as_json_tells_it() {
+    ended_by_a_panic(&["tenantpilot", "status", "--json"]);
+}
+
+/// Ends the process as the program does that panics while it carries out this command line.
+#[expect(clippy::disallowed_methods, reason = "it stands for the program")]
+fn ended_by_a_panic(line: &[&str]) {
+    let code = tenantpilot::ui::panic::guard(|ui| {
+        let args = line.iter().map(std::ffi::OsString::from);
+        let tenantpilot::cli::Parsed::Command { config, .. } = tenantpilot::cli::parse(args) else {
+            panic!("{line:?}");
+        };
+        *ui = Some(tenantpilot::ui::Ui::new(&config));
+        cut_a_secret();
+        tenantpilot::error::ExitCode::Ok
+    });
+    std::process::exit(i32::from(code.number()));
 }
 
 #[test]
@@ -522,16 +543,33 @@ fn a_panic_tells_where_it_is_and_nothing_of_what_was_in_hand() {
         let mut command = std::process::Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", test, "--ignored", "--nocapture"]);
         let output = command.env("RUST_BACKTRACE", "1").output().unwrap();
-        assert!(!output.status.success(), "{output:?}");
-        output.stderr
+        (output.stderr, output.status.code())
     };
     assert!(
-        holds(&told("a_panic_as_it_would_be_told"), SECRET),
+        holds(&told("a_panic_as_it_would_be_told").0, SECRET),
         "nothing is proved"
     );
-    let told = told("a_panic_as_the_program_tells_it");
+    let (json, code) = told("a_panic_as_json_tells_it");
+    assert_eq!(code, Some(1));
+    none_in(&json, "a panic");
+    let json = String::from_utf8(json).unwrap();
+    let last: Value = serde_json::from_str(json.lines().last().unwrap()).unwrap();
+    let error = &last["error"];
+    assert_eq!(
+        (&error["code"], &error["exit_code"]),
+        (&json!("failed"), &json!(1))
+    );
+    for (field, words) in [
+        ("message", "tenantpilot panicked at tests/secrets.rs:"),
+        ("hint", "tenantpilot --version"),
+    ] {
+        assert!(error[field].as_str().unwrap().contains(words), "{json}");
+    }
+    let (told, code) = told("a_panic_as_the_program_tells_it");
+    assert_eq!(code, Some(1));
     none_in(&told, "a panic");
     let told = String::from_utf8(told).unwrap();
+    assert!(!told.contains("exit_code"), "{told}");
     assert!(
         told.contains("error: tenantpilot panicked at tests/secrets.rs:"),
         "{told}"
