@@ -53,7 +53,7 @@ fn a_schedule_that_runs_and_one_that_never_did() {
     assert!(text.contains("last dispatch 20"), "{text}");
     let line = fleet.env.run(&["status", "--nagios"]).ok();
     assert!(
-        line.starts_with("TENANTPILOT OK - 1 schedules | schedules=1 attention=0 "),
+        line.starts_with("TENANTPILOT OK - 1 schedules | schedules=1 disabled=0 attention=0 "),
         "{line}"
     );
 }
@@ -229,4 +229,33 @@ fn without_a_database_a_monitor_gets_unknown() {
     let (line, stderr) = env.run(&["status", "--nagios"]).ends(3);
     assert!(line.starts_with("TENANTPILOT UNKNOWN - "), "{line}");
     assert_eq!((line.lines().count(), stderr.as_str()), (1, ""));
+}
+
+#[test]
+fn nothing_that_is_watched_is_not_well() {
+    let fleet = Fleet::nightly();
+    let nagios = |more: &[&str], code| {
+        let args = [&["status", "--nagios"][..], more].concat();
+        fleet.env.run(&args).ends(code).0
+    };
+    fleet.env.run(&["schedules", "disable", "nightly"]).ok();
+    let line = nagios(&[], 1);
+    assert!(line.contains("WARNING - none of 1 schedule"), "{line}");
+    status(&fleet, &[], 0);
+    fleet
+        .env
+        .run(&["schedules", "remove", "nightly", "--yes"])
+        .ok();
+    let line = nagios(&[], 3);
+    assert!(
+        line.contains("UNKNOWN - there is no schedule | schedules=0 "),
+        "{line}"
+    );
+    let line = nagios(&["--tenant", "contoso"], 3);
+    assert!(line.contains("UNKNOWN - "), "{line}");
+    let (_, said) = fleet.env.run(&["status", "--tenant", "contoso"]).ends(18);
+    assert!(
+        said.contains("contoso") && said.contains("hint: "),
+        "{said}"
+    );
 }

@@ -31,7 +31,8 @@ use crate::{cli, dispatch, duration, finding};
 /// next slot, the slots missed since the last success, and what somebody has to look at. Ends with 19
 /// when there is something: a slot that nobody dispatched, a run that failed, was partial or whose process
 /// is gone, missed slots, or a success older than --max-age. Disabled schedules are shown and never in
-/// trouble. Ends with 18 when no schedule has the labels of --label: nothing is known to be well then.
+/// trouble. Ends with 18 when --tenant or --label choose no schedule: nothing is known to be well then.
+/// --nagios says UNKNOWN where there is no schedule at all, and WARNING where none is enabled.
 ///
 /// Runs that go on are named below, and monitors that cannot be told (pings, webhook, hook, the file of
 /// metrics). These change no exit code here, since whoever asks here hears of the schedules all the
@@ -181,22 +182,13 @@ fn failing_monitors(
 /// The schedules that are asked for, by name.
 fn asked_for(ctx: &Context, store: &Store, args: &Args) -> Result<Vec<Schedule>> {
     let conn = store.read();
-    if !args.labels.is_empty() {
-        // Labels that match nothing are a typo more often than an answer.
-        return choose(
-            ctx,
-            conn,
-            args.tenant.as_deref(),
-            &args.labels,
-            Pool::Active,
-        );
+    let tenant = args.tenant.as_deref();
+    if tenant.is_none() && args.labels.is_empty() {
+        let listed = cli::schedules::find::readable(ctx, conn, None, false)?;
+        return Ok(listed.into_iter().map(|listed| listed.schedule).collect());
     }
-    let tenant = match &args.tenant {
-        Some(given) => Some(cli::tenants::find(ctx, conn, given)?.id),
-        None => None,
-    };
-    let listed = cli::schedules::find::readable(ctx, conn, tenant, false)?;
-    Ok(listed.into_iter().map(|listed| listed.schedule).collect())
+    // Where nothing matches, nothing is known to be well.
+    choose(ctx, conn, tenant, &args.labels, Pool::Active)
 }
 
 /// The runs that are not over: of the schedules that labels chose, else of a tenant or of all, where

@@ -33,38 +33,10 @@ fn assess(overview: &Overview) -> (String, ExitCode) {
             continue;
         };
         gravest = gravest.max(Some(first.gravity()));
-        let schedule = &standing.schedule;
-        troubled.push(format!(
-            "{}/{}: {}",
-            schedule.tenant,
-            schedule.name(),
-            texts(&troubles)
-        ));
+        let (tenant, name) = (&standing.schedule.tenant, standing.schedule.name());
+        troubled.push(format!("{tenant}/{name}: {}", texts(&troubles)));
     }
     let count = troubled.len();
-    let ages = overview
-        .schedules
-        .iter()
-        .filter(|(one, _)| one.schedule.settings.enabled);
-    let oldest = ages.filter_map(|(one, _)| one.age(overview.now)).max();
-    let oldest = oldest.unwrap_or_default().as_secs();
-    let failing = overview.failing_monitors.len();
-    let figures = format!(
-        "| schedules={all} attention={count} oldest_success={oldest}s monitors_failing={failing}"
-    );
-    let untold = match failing {
-        0 => String::new(),
-        1 => ", 1 monitor fails".to_owned(),
-        _ => format!(", {failing} monitors fail"),
-    };
-    let (word, code) = match gravest {
-        None => {
-            let line = format!("OK - {all} schedules{untold} {figures}");
-            return (line, ExitCode::Ok);
-        }
-        Some(Gravity::Warning) => ("WARNING", ExitCode::Failed),
-        Some(Gravity::Critical) => ("CRITICAL", ExitCode::Usage),
-    };
     let more = match count.saturating_sub(NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),
@@ -72,8 +44,47 @@ fn assess(overview: &Overview) -> (String, ExitCode) {
     troubled.truncate(NAMED);
     // A bar begins the figures, wherever it stands.
     let named = troubled.join("; ").replace('|', "/");
-    let line = format!(
-        "{word} - {count} of {all} schedules need attention: {named}{more}{untold} {figures}"
-    );
-    (line, code)
+    let attention = format!("{count} of {all} schedules need attention: {named}{more}");
+    let (word, code, what) = match gravest {
+        Some(Gravity::Critical) => ("CRITICAL", ExitCode::Usage, attention),
+        Some(Gravity::Warning) => ("WARNING", ExitCode::Failed, attention),
+        // Nothing is in trouble where nothing is watched.
+        None if all == 0 => {
+            let what = "there is no schedule".to_owned();
+            ("UNKNOWN", ExitCode::Partial, what)
+        }
+        None if disabled(overview) == all => {
+            let what = format!("none of {all} schedules is enabled");
+            ("WARNING", ExitCode::Failed, what)
+        }
+        None => ("OK", ExitCode::Ok, format!("{all} schedules")),
+    };
+    let untold = match overview.failing_monitors.len() {
+        0 => String::new(),
+        1 => ", 1 monitor fails".to_owned(),
+        several => format!(", {several} monitors fail"),
+    };
+    let figures = figures(overview, count);
+    (format!("{word} - {what}{untold} | {figures}"), code)
+}
+
+fn disabled(overview: &Overview) -> usize {
+    let schedules = overview.schedules.iter();
+    schedules
+        .filter(|(one, _)| !one.schedule.settings.enabled)
+        .count()
+}
+
+/// What a monitor keeps over time.
+fn figures(overview: &Overview, attention: usize) -> String {
+    let enabled = overview.schedules.iter();
+    let enabled = enabled.filter(|(one, _)| one.schedule.settings.enabled);
+    let oldest = enabled.filter_map(|(one, _)| one.age(overview.now)).max();
+    format!(
+        "schedules={} disabled={} attention={attention} oldest_success={}s monitors_failing={}",
+        overview.schedules.len(),
+        disabled(overview),
+        oldest.unwrap_or_default().as_secs(),
+        overview.failing_monitors.len()
+    )
 }
