@@ -1,5 +1,5 @@
 //! Whether somebody starts `dispatch` each minute: a line in a crontab, a cron that reads it, and a
-//! dispatch of late, which is the proof.
+//! dispatch of late.
 //!
 //! Where a crontab may be is looked at quietly: what is not there, or not for us to read, is passed
 //! over. Another scheduler may well do the work (a systemd timer, supercronic, another user's crontab,
@@ -8,7 +8,7 @@
 //! One of late is no proof that the next will come: somebody who tries things out has begun it by hand.
 //! A scheduler begins one each minute, and a person does not, for long. So where there is no line, or no
 //! cron that would read it, dispatches count as a scheduler's when they have followed one another for
-//! [`STEADY`] with no gap in which a slot would be overdue; the lock folder remembers since when they do
+//! ten minutes with no gap in which a slot would be overdue; the lock folder remembers since when they do
 //! (see [`crate::lock`]). Until then it is said what to type if it was by hand.
 
 mod daemon;

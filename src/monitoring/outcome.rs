@@ -27,7 +27,7 @@ pub fn record(store: &Store, outcomes: &[Outcome], at: DateTime<Utc>) -> Vec<Err
         };
         match result {
             Ok(()) => log::debug!("{}: told", subject.described()),
-            Err(reason) => log::info!("{} {}", subject.described(), verb(reason, false)),
+            Err(reason) => log::info!("{} {}", subject.described(), verb(reason, "fails")),
         }
         let turn = match (result, store::monitors::past(store.read(), subject)) {
             (Ok(()), Ok(Past { failures: 0, .. })) => Ok(Turn::None),
@@ -88,18 +88,21 @@ fn said(subjects: &[&Subject], why: Option<&str>) -> Error {
         count => (format!("{first} and {} more", count - 1), true),
     };
     match (why, several) {
-        (Some(why), _) => Error::new(Kind::Attention, format!("{who} {}", verb(why, several)))
-            .hint("said once; until it works again: tenantpilot doctor"),
+        (Some(why), _) => {
+            let fails = if several { "fail" } else { "fails" };
+            let fails = format!("{fails}, runs do not");
+            Error::new(Kind::Attention, format!("{who} {}", verb(why, &fails)))
+                .hint("said once; until it works again: tenantpilot doctor")
+        }
         (None, true) => Error::new(Kind::Attention, format!("{who} work again")),
         (None, false) => Error::new(Kind::Attention, format!("{who} works again")),
     }
 }
 
-/// What there is to say of a failure, as it stands after who fails.
-fn verb(why: &str, several: bool) -> String {
-    let fail = if several { "fail" } else { "fails" };
+/// What there is to say of a failure, as it stands after who `fails`.
+fn verb(why: &str, fails: &str) -> String {
     match monitoring::is_unusable(why) {
         true => why.to_owned(),
-        false => format!("{fail}, runs do not: {why}"),
+        false => format!("{fails}: {why}"),
     }
 }
