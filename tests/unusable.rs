@@ -117,15 +117,15 @@ fn a_hook_that_is_not_there_yet_costs_no_change_of_state() {
 
 #[test]
 fn status_names_in_one_line_who_cannot_be_told_and_ends_by_the_schedules_alone() {
-    let mut fleet = Fleet::new();
+    let mut fleet = Fleet::nightly();
     fleet.env.set("TENANTPILOT_HOOK", "/nowhere/hook");
     fleet.env.set("TENANTPILOT_WEBHOOK", "nonsense");
     let (line, _) = fleet.env.run(&["status", "--nagios"]).warned();
     assert!(line.ends_with(" monitors_failing=0\n"), "{line}");
     fleet.env.run(&["dispatch"]).warned();
     let text = fleet.env.run(&["status"]).ok();
-    assert_eq!(text.lines().count(), 2, "{text}");
-    let line = text.lines().next().unwrap();
+    assert_eq!(text.lines().count(), 4, "{text}");
+    let line = text.lines().nth(2).unwrap();
     assert!(line.starts_with("the hook cannot be used since "), "{text}");
     assert!(
         line.contains("; the webhook cannot be used since "),
@@ -141,7 +141,7 @@ fn status_names_in_one_line_who_cannot_be_told_and_ends_by_the_schedules_alone()
     assert!(hook["failing_since"].is_string(), "{hook}");
     let (line, _) = fleet.env.run(&["status", "--nagios"]).warned();
     assert!(
-        line.contains("OK - 0 schedules, 2 monitors fail | "),
+        line.contains("OK - 1 schedules, 2 monitors fail | "),
         "{line}"
     );
     assert!(line.ends_with(" monitors_failing=2\n"), "{line}");
