@@ -17,6 +17,7 @@ pub mod fleet;
 pub mod history;
 pub mod keep;
 pub mod notifications;
+mod number;
 pub mod permit;
 pub mod policy_types;
 pub mod retention;
@@ -365,7 +366,7 @@ pub(crate) struct Pace {
     /// Requests that share a round trip count each. Without it: four fifths of what Microsoft
     /// documents for one application, which is 800 for most services, 1600 for scripts and devices,
     /// and four in five seconds for Conditional Access.
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=4000))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = number::between(1_u16, 4000))]
     pub(crate) max_requests: Option<u16>,
 }
 

@@ -388,6 +388,33 @@ fn a_value_that_begins_with_a_dash_is_a_wrong_value_and_no_unknown_flag() {
 }
 
 #[test]
+fn what_is_no_number_is_told_which_are_accepted() {
+    let env = Env::new();
+    let add = ["schedules", "add", "x", "--tenant", "t", "--at", "02:00"];
+    for (command, flag, accepted) in [
+        (&["history"][..], "--limit", "from 1 on"),
+        (&["audit", "list"], "--limit", "from 1 on"),
+        (&["backups", "list"], "--limit", "from 1 on"),
+        (&["backups", "log", "x"], "--limit", "from 1 on"),
+        (&["schedules", "next", "x"], "-n", "from 1 to 100000"),
+        (&["dispatch"], "--jobs", "from 1 to 1024"),
+        (&["dispatch"], "--max-requests", "from 1 to 4000"),
+        (&["status", "--calendar"], "--weeks", "from 1 to 104"),
+        (&add, "--keep-last", "from 1 on, or `default`"),
+        (&add, "--keep-daily", "from 0 on, or `default`"),
+    ] {
+        for wrong in ["x", "-1", "99999999999"] {
+            let stderr = env.run(&[command, &[flag, wrong]].concat()).fails(2);
+            let first = stderr.lines().next().unwrap_or_default();
+            assert!(
+                first.ends_with(&format!(": write a whole number {accepted}")),
+                "{stderr}"
+            );
+        }
+    }
+}
+
+#[test]
 fn verbose_says_what_happened_on_stderr() {
     let env = Env::with_tenant();
     let (stdout, stderr) = env.run(&["dispatch", "-v"]).warned();

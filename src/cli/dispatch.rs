@@ -7,6 +7,7 @@ use clap::Args as ClapArgs;
 use serde_json::{Value, json};
 
 use crate::cli::history::run_json;
+use crate::cli::number;
 use crate::context::Context;
 use crate::dispatch::{self, Decision, Executed, Report};
 use crate::error::{Error, ExitCode, Kind, Result};
@@ -40,7 +41,7 @@ pub struct Args {
     dry_run: bool,
 
     /// Execute at most this many runs at once
-    #[arg(long, value_name = "N", default_value_t = 16, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", default_value_t = 16, allow_negative_numbers = true, value_parser = number::between(1_u16, 1024))]
     jobs: u16,
 
     #[command(flatten)]

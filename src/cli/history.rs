@@ -65,7 +65,8 @@ pub struct Args {
         long,
         value_name = "N",
         default_value_t = 50,
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = cli::number::from(1_u32)
     )]
     limit: u32,
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::cli::number;
 use crate::duration;
 use crate::retention::rules::{Keep, Rules};
 
@@ -30,23 +31,23 @@ impl<T: Copy> Given<T> {
 pub struct KeepFlags {
     /// Keep the newest N backup sets, at least 1; `default`, here and below: as
     /// `retention --show-default` says [default: default]
-    #[arg(long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = count_from(1), allow_negative_numbers = true)]
     keep_last: Option<Given<u32>>,
 
     /// Keep the newest backup set of each of the last N days that have one; 0: no such rule
-    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = count_from(0), allow_negative_numbers = true)]
     keep_daily: Option<Given<u32>>,
 
     /// The same for weeks, which begin on Monday
-    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = count_from(0), allow_negative_numbers = true)]
     keep_weekly: Option<Given<u32>>,
 
     /// The same for months
-    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = count_from(0), allow_negative_numbers = true)]
     keep_monthly: Option<Given<u32>>,
 
     /// The same for years
-    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = count_from(0), allow_negative_numbers = true)]
     keep_yearly: Option<Given<u32>>,
 
     /// Keep every backup set that is not older than the newest by more than this, e.g. 14d; 0s:
@@ -131,20 +132,9 @@ fn given<T>(text: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result
     }
 }
 
-fn count(text: &str) -> Result<Given<u32>, String> {
-    given(text, |text| {
-        text.parse()
-            .map_err(|_| "write a whole number, 0 for none, or `default`".to_owned())
-    })
-}
-
-fn at_least_one(text: &str) -> Result<Given<u32>, String> {
-    given(text, |text| {
-        text.parse()
-            .ok()
-            .filter(|count| *count >= 1)
-            .ok_or_else(|| "write a whole number, at least 1, or `default`".to_owned())
-    })
+fn count_from(least: u32) -> impl Fn(&str) -> Result<Given<u32>, String> + Clone {
+    let count = number::from(least);
+    move |text| given(text, &count).map_err(|error| format!("{error}, or `default`"))
 }
 
 fn span(text: &str) -> Result<Given<Duration>, String> {

@@ -66,7 +66,7 @@ pub struct Args {
 
     /// How many weeks to draw; on a terminal as many of them as there is room for
     #[arg(long, value_name = "N", default_value_t = 8, requires = "calendar",
-          value_parser = clap::value_parser!(u16).range(1..=104))]
+          allow_negative_numbers = true, value_parser = cli::number::between(1_u16, 104))]
     weeks: u16,
 }
 

@@ -43,7 +43,7 @@ pub struct NextArgs {
     /// Show this many, skipped ones included
     #[arg(short = 'n', long = "number", value_name = "N", default_value_t = 10,
           allow_negative_numbers = true,
-          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+          value_parser = cli::number::between(1_u32, 100_000))]
     number: u32,
 
     /// Begin here instead of now, e.g. 2027-03-27T00:00:00Z (RFC 3339)
