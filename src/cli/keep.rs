@@ -27,7 +27,7 @@ impl<T: Copy> Given<T> {
 }
 
 /// Which backup sets stay; a set stays if any of these keeps it.
-#[derive(Debug, Clone, Default, clap::Args)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
 pub struct KeepFlags {
     /// Keep the newest N backup sets, at least 1; `default`, here and below: as
     /// `retention --show-default` says [default: default]

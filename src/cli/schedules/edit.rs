@@ -3,12 +3,12 @@
 use rusqlite::Transaction;
 
 use super::find::find_active;
-use super::options::{FLAGS, Options};
+use super::options::Options;
 use super::settle::Settled;
 use super::{event, require_free_name, reread, settle, show, slots, slots_from_now};
 use crate::audit;
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::schedule::{Schedule, Settings};
 use crate::store;
 use crate::tenant;
@@ -16,9 +16,7 @@ use crate::tenant;
 /// Change a schedule; what is not given stays
 #[derive(Debug, clap::Args)]
 #[command(
-    group(clap::ArgGroup::new("changes").args(FLAGS).required(true).multiple(true)),
     mut_args(without_default),
-    override_usage = "tenantpilot schedules edit [OPTIONS] <SCHEDULE>",
     after_help = "Examples:
   tenantpilot schedules edit nightly --at 03:15
   tenantpilot schedules edit contoso/nightly --days mon,thu --keep-last 60"
@@ -29,14 +27,14 @@ pub struct Args {
     schedule: String,
 
     /// Give it this name, of 1 to 100 characters, not only digits
-    #[arg(long, group = "changes", value_name = "NAME")]
+    #[arg(long, value_name = "NAME")]
     name: Option<String>,
 
     #[command(flatten)]
     options: Options,
 
     /// Ping no URL any more
-    #[arg(long, group = "changes", conflicts_with = "ping_url")]
+    #[arg(long, conflicts_with = "ping_url")]
     no_ping_url: bool,
 }
 
@@ -49,7 +47,21 @@ fn without_default(flag: clap::Arg) -> clap::Arg {
     }
 }
 
+impl Args {
+    /// Whether no flag says what should be otherwise.
+    fn is_empty(&self) -> bool {
+        self.name.is_none() && !self.no_ping_url && self.options == Options::default()
+    }
+}
+
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<()> {
+    if args.is_empty() {
+        let what = format!(
+            "nothing to change in schedule {}: no flag is given",
+            args.schedule
+        );
+        return Err(Error::usage(what).hint("tenantpilot schedules edit --help"));
+    }
     if let Some(name) = &args.name {
         tenant::check_name("schedule", name)?;
     }

@@ -17,7 +17,7 @@ use crate::schedule::{Settings, check_max_runtime, check_spread, distinct};
 use crate::zone::Zone;
 
 /// What to back up, when, and how long to keep it.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
 pub(super) struct Options {
     /// Start at this local time, HH:MM; can be given several times
     #[arg(long, value_name = "HH:MM", conflicts_with = "cron")]
@@ -85,29 +85,6 @@ pub(super) struct Options {
     #[arg(long = "label", value_name = "K=V")]
     labels: Vec<String>,
 }
-
-/// The names of the flags above, for a group that asks for at least one of them.
-pub(super) const FLAGS: [&str; 19] = [
-    "at",
-    "days",
-    "cron",
-    "timezone",
-    "types",
-    "exclude_types",
-    "foundations",
-    "no_foundations",
-    "keep_last",
-    "keep_daily",
-    "keep_weekly",
-    "keep_monthly",
-    "keep_yearly",
-    "keep_within",
-    "grace",
-    "max_runtime",
-    "spread",
-    "ping_url",
-    "labels",
-];
 
 impl Options {
     /// The recurrence that the flags ask for; none if they do not speak of it.

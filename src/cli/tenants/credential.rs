@@ -7,18 +7,6 @@ use crate::error::{Error, Kind, Result};
 use crate::secret;
 use crate::tenant::{Application, Credential, Settings};
 
-/// The flags of a credential, for groups that name them.
-pub(super) const FLAGS: [&str; 8] = [
-    "secret_env",
-    "secret_file",
-    "secret_command",
-    "certificate",
-    "federated_token_file",
-    "github_oidc",
-    "azure_pipelines_oidc",
-    "managed_identity",
-];
-
 const ALL: &str = "--certificate FILE, --secret-file FILE, --secret-env VAR, --secret-command CMD, --federated-token-file FILE, --github-oidc, --azure-pipelines-oidc ID or --managed-identity";
 
 /// Where the credential is; exactly one.

@@ -3,62 +3,82 @@
 use rusqlite::Transaction;
 
 use super::add::cloud;
-use super::credential::{CredentialArgs, FLAGS, check_client_id};
+use super::credential::{CredentialArgs, check_client_id};
 use super::{described, event, find, require_free_name, show};
 use crate::audit;
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::labels;
 use crate::store;
 use crate::tenant::{self, Settings, Tenant, address};
 
 /// Change a tenant; what is not given stays
 #[derive(Debug, clap::Args)]
-#[command(
-    group(clap::ArgGroup::new("changes").args(FLAGS).required(true).multiple(true)),
-    override_usage = "tenantpilot tenants edit [OPTIONS] <TENANT>",
-    after_help = "Examples:
+#[command(after_help = "Examples:
   tenantpilot tenants edit contoso --certificate /etc/tenantpilot/2027.pem
-  tenantpilot tenants edit contoso --name contoso-emea --label region=emea"
-)]
+  tenantpilot tenants edit contoso --name contoso-emea --label region=emea")]
 pub struct Args {
     /// The tenant: its name or id
     #[arg(value_name = "TENANT")]
     tenant: String,
 
     /// Give it this name, of 1 to 100 characters, not only digits
-    #[arg(long, group = "changes", value_name = "NAME")]
+    #[arg(long, value_name = "NAME")]
     name: Option<String>,
 
     /// The directory: its tenant id (a GUID) or one of its verified domains
-    #[arg(long, group = "changes", value_name = "GUID|DOMAIN")]
+    #[arg(long, value_name = "GUID|DOMAIN")]
     directory: Option<String>,
 
     /// The application (client) id of the app registration
-    #[arg(long, group = "changes", value_name = "GUID")]
+    #[arg(long, value_name = "GUID")]
     client_id: Option<String>,
 
     /// The national cloud that the directory is in
-    #[arg(long, group = "changes", value_parser = ["global", "usgov", "usgov-dod", "china"])]
+    #[arg(long, value_parser = ["global", "usgov", "usgov-dod", "china"])]
     cloud: Option<String>,
 
     /// Use this root of Microsoft Graph; `default` for the cloud's
-    #[arg(long, group = "changes", value_name = "URL")]
+    #[arg(long, value_name = "URL")]
     graph_url: Option<String>,
 
     /// Sign in at this authority; `default` for the cloud's
-    #[arg(long, group = "changes", value_name = "URL")]
+    #[arg(long, value_name = "URL")]
     authority_url: Option<String>,
 
     /// Hang a label on it, `K=` takes it off; can be given several times
-    #[arg(long = "label", group = "changes", value_name = "K=V")]
+    #[arg(long = "label", value_name = "K=V")]
     labels: Vec<String>,
 
     #[command(flatten)]
     credential: Option<CredentialArgs>,
 }
 
+impl Args {
+    /// Whether no flag says what should be otherwise.
+    fn is_empty(&self) -> bool {
+        let texts = [
+            &self.name,
+            &self.directory,
+            &self.client_id,
+            &self.cloud,
+            &self.graph_url,
+            &self.authority_url,
+        ];
+        texts.iter().all(|text| text.is_none())
+            && self.labels.is_empty()
+            && self.credential.is_none()
+    }
+}
+
 pub(super) fn run(ctx: &Context, args: Args) -> Result<()> {
+    if args.is_empty() {
+        let what = format!(
+            "nothing to change in tenant {}: no flag is given",
+            args.tenant
+        );
+        return Err(Error::usage(what).hint("tenantpilot tenants edit --help"));
+    }
     let store = ctx.store()?;
     let given = args.tenant.clone();
     let change = Change::new(ctx, args)?;
