@@ -535,11 +535,16 @@ fn a_refused_connection_has_a_hint() {
     let url = format!("http://{}", nobody.local_addr().unwrap());
     drop(nobody);
     place.add(&["--secret-command", "echo x"]).ok();
+    let name = "contoso & sons";
     place
         .env
         .run(&["tenants", "edit", "contoso", "--authority-url", &url])
         .ok();
-    let stderr = place.check(13).1;
+    place
+        .env
+        .run(&["tenants", "edit", "contoso", "--name", name])
+        .ok();
+    let stderr = place.env.run(&["tenants", "check", name]).fails(13);
     assert!(
         stderr.contains("127.0.0.1 refuses the connection"),
         "{stderr}"
@@ -547,5 +552,14 @@ fn a_refused_connection_has_a_hint() {
     assert!(
         stderr.contains("hint: check firewall and proxy"),
         "{stderr}"
+    );
+    assert!(
+        stderr.contains("tenantpilot tenants show 'contoso & sons'"),
+        "{stderr}"
+    );
+    let (findings, _) = place.env.run(&["doctor", "--json"]).ends(19);
+    assert!(
+        findings.contains("tenantpilot tenants show 'contoso & sons'"),
+        "{findings}"
     );
 }

@@ -25,18 +25,22 @@ pub(super) fn examine(around: &Surroundings, store: Option<&Store>) -> Vec<Findi
         for tenant in store::tenants::list(store.read())? {
             match Service::of(&tenant.settings) {
                 Ok(found) => services.extend(found),
-                Err(why) => unusable.push(why),
+                Err(why) => unusable.push((tenant.settings.name.clone(), why)),
             }
         }
         Ok(Vec::new())
     });
     let mut seen = std::collections::HashSet::new();
-    services.retain(|service| seen.insert(service.clone()));
+    services.retain(|service| seen.insert(service.described()));
     findings.extend(proxy(around, &services));
     findings.push(trust(&outside::trust_roots(), around, &services));
-    if !unusable.is_empty() {
-        let hint = "tenantpilot tenants edit NAME --graph-url URL --authority-url URL";
-        findings.push(Finding::fail("hosts", told(&unusable), hint));
+    if let Some((tenant, _)) = unusable.first() {
+        let hint = format!(
+            "tenantpilot tenants edit {} --graph-url URL --authority-url URL",
+            shell_words::quote(tenant)
+        );
+        let why: Vec<String> = unusable.iter().map(|(_, why)| why.clone()).collect();
+        findings.push(Finding::fail("hosts", told(&why), hint));
     }
     match &around.connector {
         None => findings.push(Finding::ok("hosts", "not asked (--offline)")),

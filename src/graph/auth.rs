@@ -79,7 +79,10 @@ impl SignIn {
                 Fault::Credential,
                 format!("tenant {}: {why}", settings.name),
             )
-            .hint(format!("tenantpilot tenants edit {}", settings.name))
+            .hint(format!(
+                "tenantpilot tenants edit {} --help",
+                shell_words::quote(&settings.name)
+            ))
         };
         address::check_directory(&settings.directory)
             .map_err(|error| unusable(error.message().to_owned()))?;
@@ -108,6 +111,11 @@ impl SignIn {
             audience: settings.cloud.federation_audience(),
             credential: settings.credential.clone(),
         })
+    }
+
+    /// The tenant's name.
+    pub(super) fn tenant(&self) -> &str {
+        &self.tenant
     }
 
     /// Under what its tokens are kept.

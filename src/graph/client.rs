@@ -113,7 +113,10 @@ impl Connector {
                 Fault::Credential,
                 format!("tenant {}: Graph URL {graph:?} {why}", settings.name),
             )
-            .hint(format!("tenantpilot tenants edit {}", settings.name))
+            .hint(format!(
+                "tenantpilot tenants edit {} --graph-url URL",
+                shell_words::quote(&settings.name)
+            ))
         })?;
         Ok(Client {
             sign_in: SignIn::of(settings, &root)?,
@@ -447,7 +450,13 @@ impl Client {
         token: &Token,
         wanted: Wanted<'_>,
     ) -> Result<Vec<u8>, Box<Failure>> {
-        let answer = sent.map_err(|lost| Box::new(Failure::without_answer(request, lost)))?;
+        let answer = sent.map_err(|lost| {
+            Box::new(Failure::without_answer(
+                request,
+                self.sign_in.tenant(),
+                lost,
+            ))
+        })?;
         if !(200..300).contains(&answer.status) {
             return Err(Box::new(Failure::of_status(request, &answer, token)));
         }

@@ -118,7 +118,7 @@ pub(super) enum Lost {
     /// No connection, or it broke, or a time limit was over.
     Network {
         why: String,
-        hint: Option<&'static str>,
+        remedy: Option<Remedy>,
         /// The caller's time was over first.
         out_of_time: bool,
     },
@@ -128,6 +128,43 @@ pub(super) enum Lost {
     TooLarge(u64),
     /// The body cannot be decompressed.
     Garbled,
+}
+
+/// What to look at where a service is not reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Remedy {
+    /// Nothing answers.
+    WayOut,
+    /// Its name is not known.
+    NameService,
+    /// The proxy does not let through.
+    Proxy,
+    /// A certificate is not believed.
+    Trust,
+}
+
+impl Remedy {
+    /// The hint where it is a service of the tenant of that name.
+    pub(super) fn hint(self, tenant: &str) -> String {
+        let urls = || format!("tenantpilot tenants show {}", shell_words::quote(tenant));
+        match self {
+            Self::WayOut => format!(
+                "check firewall and proxy (ALL_PROXY, HTTPS_PROXY, HTTP_PROXY), and the URLs: {}",
+                urls()
+            ),
+            Self::NameService => format!(
+                "check the name service of this machine, and the URLs: {}",
+                urls()
+            ),
+            Self::Proxy => {
+                "look at ALL_PROXY, HTTPS_PROXY and HTTP_PROXY, in this order".to_owned()
+            }
+            Self::Trust => {
+                "certificates are checked against this system's trust store (Debian: ca-certificates)"
+                    .to_owned()
+            }
+        }
+    }
 }
 
 impl Lost {
@@ -331,7 +368,7 @@ fn sensitive(value: &SecretString) -> Result<HeaderValue, Lost> {
 fn network(why: impl Into<String>) -> Lost {
     Lost::Network {
         why: why.into(),
-        hint: None,
+        remedy: None,
         out_of_time: false,
     }
 }
@@ -376,15 +413,19 @@ fn told(error: &ureq::Error, root: &Root, cut_short: bool) -> Lost {
     use std::io::ErrorKind;
 
     let why = http::why(error, root.host());
-    let (hint, out_of_time) = match error {
+    let (remedy, out_of_time) = match error {
         ureq::Error::BodyExceedsLimit(limit) => return Lost::TooLarge(*limit),
         ureq::Error::Decompress(..) => return Lost::Garbled,
-        ureq::Error::Timeout(phase) => (Some(WAY_OUT), cut_short && *phase == Timeout::Global),
-        ureq::Error::HostNotFound => (Some(NAME_SERVICE), false),
-        ureq::Error::ConnectProxyFailed(_) | ureq::Error::InvalidProxyUrl => (Some(PROXY), false),
+        ureq::Error::Timeout(phase) => {
+            (Some(Remedy::WayOut), cut_short && *phase == Timeout::Global)
+        }
+        ureq::Error::HostNotFound => (Some(Remedy::NameService), false),
+        ureq::Error::ConnectProxyFailed(_) | ureq::Error::InvalidProxyUrl => {
+            (Some(Remedy::Proxy), false)
+        }
         ureq::Error::Io(io) => match io.kind() {
             ErrorKind::UnexpectedEof => (None, false),
-            ErrorKind::ConnectionRefused => (Some(WAY_OUT), false),
+            ErrorKind::ConnectionRefused => (Some(Remedy::WayOut), false),
             _ => (trust(&why), false),
         },
         ureq::Error::Rustls(_) => (trust(&why), false),
@@ -392,24 +433,14 @@ fn told(error: &ureq::Error, root: &Root, cut_short: bool) -> Lost {
     };
     Lost::Network {
         why,
-        hint,
+        remedy,
         out_of_time,
     }
 }
 
-/// What to look at where nothing answers.
-const WAY_OUT: &str = "check firewall and proxy (ALL_PROXY, HTTPS_PROXY, HTTP_PROXY), and the URLs: tenantpilot tenants show NAME";
-
-const NAME_SERVICE: &str =
-    "check the name service of this machine, and the URLs: tenantpilot tenants show NAME";
-
-const PROXY: &str = "look at ALL_PROXY, HTTPS_PROXY and HTTP_PROXY, in this order";
-
 /// What to look at where a certificate is not believed.
-fn trust(why: &str) -> Option<&'static str> {
-    why.contains("certificate").then_some(
-        "certificates are checked against this system's trust store (Debian: ca-certificates)",
-    )
+fn trust(why: &str) -> Option<Remedy> {
+    why.contains("certificate").then_some(Remedy::Trust)
 }
 
 /// What holds whatever a next link says, as this library reads it: the request goes to the tenant's

@@ -36,9 +36,9 @@ impl Failure {
     /// There was no whole answer. `what` stands before the reason.
     pub(super) fn without_answer(sign_in: &SignIn, what: &str, lost: Lost) -> Self {
         match lost {
-            Lost::Network { why, hint, .. } => {
+            Lost::Network { why, remedy, .. } => {
                 let error = sign_in.error(Fault::Network, &format!("{what}{why}"));
-                let hint = hint.map(str::to_owned);
+                let hint = remedy.map(|remedy| remedy.hint(sign_in.tenant()));
                 Self::transient(Cause::Network, Error { hint, ..error })
             }
             Lost::NoHandle(why) => {

@@ -54,15 +54,24 @@ impl Failure {
         }
     }
 
-    pub(super) fn without_answer(request: &Request, lost: Lost) -> Self {
+    /// `tenant` is the name of the one whose Graph it is.
+    pub(super) fn without_answer(request: &Request, tenant: &str, lost: Lost) -> Self {
         let path = &request.path;
         let (cause, why, hint, out_of_time) = match lost {
             Lost::Network {
                 why,
-                hint,
+                remedy,
                 out_of_time,
-            } => (Cause::Network, why, hint, out_of_time),
-            Lost::NoHandle(why) => (Cause::NoHandle, why, Some(disk::MORE_FILES), false),
+            } => {
+                let hint = remedy.map(|remedy| remedy.hint(tenant));
+                (Cause::Network, why, hint, out_of_time)
+            }
+            Lost::NoHandle(why) => (
+                Cause::NoHandle,
+                why,
+                Some(disk::MORE_FILES.to_owned()),
+                false,
+            ),
             Lost::Garbled => (
                 Cause::BadBody,
                 "the body cannot be decompressed".to_owned(),
@@ -82,7 +91,7 @@ impl Failure {
             _ => Fault::BadResponse,
         };
         let mut error = Error::new(fault, format!("{path}: {why}"));
-        error.hint = hint.map(str::to_owned);
+        error.hint = hint;
         Self {
             cause,
             error,

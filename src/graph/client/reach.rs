@@ -17,8 +17,10 @@ use crate::tenant::{Credential, Settings};
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A service that tenants need.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone)]
 pub struct Service {
+    /// A tenant that needs it.
+    tenant: String,
     /// Its name in messages.
     name: &'static str,
     root: Root,
@@ -46,12 +48,14 @@ impl Service {
             Root::parse(url).map_err(|why| format!("tenant {}: URL {url:?} {why}", settings.name))
         };
         let mut services = vec![Self {
+            tenant: settings.name.clone(),
             name: "Graph",
             root: root(&settings.graph_url, Cloud::graph_root)?,
             path: "v1.0",
         }];
         if !matches!(settings.credential, Credential::ManagedIdentity(_)) {
             services.push(Self {
+                tenant: settings.name.clone(),
                 name: "sign-in",
                 root: root(&settings.authority_url, Cloud::authority)?,
                 path: "common/v2.0/.well-known/openid-configuration",
@@ -110,10 +114,10 @@ impl Connector {
                     .and_then(|date| DateTime::parse_from_rfc2822(&date).ok())
                     .map(|date| date.with_timezone(&Utc)),
             }),
-            Err(Lost::Network { why, hint, .. }) => {
+            Err(Lost::Network { why, remedy, .. }) => {
                 let error = Error::new(Fault::Network, why);
-                Err(match hint {
-                    Some(hint) => error.hint(hint),
+                Err(match remedy {
+                    Some(remedy) => error.hint(remedy.hint(&service.tenant)),
                     None => error,
                 })
             }
