@@ -39,7 +39,7 @@ pub fn check_credential(credential: &Credential, now: DateTime<Utc>) -> Result<(
     match credential {
         Credential::SecretEnv(variable) => check_variable(variable),
         Credential::SecretFile(path) | Credential::FederatedTokenFile(path) => {
-            private_file(path).map(drop)
+            from_file(path).map(drop)
         }
         Credential::SecretCommand(command) => program(command).map(drop),
         Credential::Certificate(path) => Certificate::read(path)?.require_valid(now),
@@ -217,7 +217,7 @@ fn secret_of(
     let text = String::from_utf8(content)
         .map_err(|_| Error::new(Kind::CredentialUnusable, format!("{origin}: not UTF-8")))?;
     let secret = cut(&text);
-    if secret.is_empty() {
+    if secret.trim().is_empty() {
         return Err(
             Error::new(Kind::CredentialUnusable, format!("{origin}: empty"))
                 .hint("it has to give the value of the secret, and nothing else"),

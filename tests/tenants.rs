@@ -225,6 +225,31 @@ fn a_secret_file_that_others_can_read_is_refused() {
 }
 
 #[test]
+fn a_secret_file_that_holds_none_is_refused_before_it_is_used() {
+    let env = Env::with_tenant();
+    let empty = env.file("empty", "", 0o600);
+    let blank = env.file("blank", " \n", 0o600);
+    for path in [&empty, &blank] {
+        for flag in ["--secret-file", "--federated-token-file"] {
+            for command in [add("a", &[flag, path]), edit(&[flag, path])] {
+                let stderr = env.run(&command).fails(17);
+                assert_eq!(
+                    stderr,
+                    format!(
+                        "error: secret file {path}: empty\n\
+                         hint: it has to give the value of the secret, and nothing else\n"
+                    )
+                );
+            }
+        }
+    }
+}
+
+fn edit<'a>(rest: &[&'a str]) -> Vec<&'a str> {
+    [&["tenants", "edit", "contoso"][..], rest].concat()
+}
+
+#[test]
 fn a_variable_that_is_not_set_now_is_a_warning() {
     let mut env = Env::new();
     let (_, stderr) = env.run(&add("a", &["--secret-env", "A_SECRET"])).warned();

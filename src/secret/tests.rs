@@ -77,9 +77,16 @@ fn a_file_that_others_can_read_is_refused_with_the_command_that_mends_it() {
 #[test]
 fn a_file_without_a_usable_secret_is_refused() {
     let directory = tempfile::tempdir().unwrap();
-    for content in [&b"\n"[..], b"", b"\xff\xfe"] {
-        let error = get(&Credential::SecretFile(file(&directory, content, 0o600))).unwrap_err();
-        assert_eq!(error.kind(), Kind::CredentialUnusable);
+    for content in [&b"\n"[..], b"", b" \t\r\n", b"\xff\xfe"] {
+        let path = file(&directory, content, 0o600);
+        let secret = Credential::SecretFile(path.clone());
+        for error in [
+            get(&secret).unwrap_err(),
+            check_credential(&secret).unwrap_err(),
+            check_credential(&Credential::FederatedTokenFile(path)).unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), Kind::CredentialUnusable);
+        }
     }
     for path in [
         directory.path().join("missing"),
