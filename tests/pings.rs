@@ -83,6 +83,32 @@ fn a_run_tells_its_start_and_its_end_under_one_id() {
 }
 
 #[test]
+fn a_url_that_cannot_be_used_any_more_can_be_taken_away() {
+    let fleet = Fleet::nightly();
+    ping(&fleet, "https://hc.example.com/1");
+    let sql = rusqlite::Connection::open(fleet.env.database()).unwrap();
+    let spoil = "UPDATE ping_urls SET url = 'ftp://hc.example.com/1'";
+    sql.execute(spoil, []).unwrap();
+    let urls = || -> i64 {
+        sql.query_row("SELECT count(*) FROM ping_urls", [], |row| row.get(0))
+            .unwrap()
+    };
+    // Nothing else that is changed takes it away.
+    let edit = |rest: &[&str]| {
+        let args = [&["schedules", "edit", "nightly"][..], rest].concat();
+        fleet.env.run(&args).ok()
+    };
+    edit(&["--label", "a=b"]);
+    assert_eq!(urls(), 1);
+    let changed = edit(&["--no-ping-url"]);
+    assert_eq!(changed, "changed schedule nightly (id 1) of tenant contoso\n");
+    assert_eq!(urls(), 0);
+    let event = &fleet.env.items(&["audit", "list", "--limit", "1"])[0];
+    assert_eq!(event["details"]["ping"]["after"], Value::Null);
+    assert!(edit(&["--no-ping-url"]).ends_with("is like that already\n"));
+}
+
+#[test]
 fn what_is_no_success_is_a_fail_without_a_word_of_the_tenant() {
     let (fleet, listener) = pinged();
     let types = ["--types", "namedLocation,assignmentFilter"];

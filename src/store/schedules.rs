@@ -196,7 +196,7 @@ pub fn update(tx: &Transaction<'_>, id: ScheduleId, settings: &Settings) -> Resu
 }
 
 /// Keeps the ping URL of the schedule `id`, or that it has none. One that cannot be used any more is not
-/// among the settings that were read, and stays until there is another.
+/// among the settings that were read, and stays until there is another or [`drop_ping_url`].
 fn set_ping_url(tx: &Transaction<'_>, id: ScheduleId, settings: &Settings) -> Result<()> {
     let read = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
     let kept = tx.query_row(PING_URL, [id.0], read).optional();
@@ -212,6 +212,16 @@ fn set_ping_url(tx: &Transaction<'_>, id: ScheduleId, settings: &Settings) -> Re
     }
     .map(drop)
     .map_err(failed("keep the ping URL"))
+}
+
+/// Forgets the ping URL of the schedule `id`, also one that cannot be used any more; whether there was one.
+pub fn drop_ping_url(tx: &Transaction<'_>, id: ScheduleId) -> Result<bool> {
+    let dropped = tx.execute(DROP_PING_URL, [id.0]);
+    let dropped = dropped.map_err(failed("forget the ping URL"))? > 0;
+    if dropped {
+        super::monitors::forget(tx, id)?;
+    }
+    Ok(dropped)
 }
 
 /// Sets where the slots of the schedule `id` begin; none of them is accounted for.

@@ -1,6 +1,7 @@
 //! `schedules edit`: changes what is given and nothing else.
 
 use rusqlite::Transaction;
+use serde_json::json;
 
 use super::find::find_active;
 use super::options::Options;
@@ -66,7 +67,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<()> {
         tenant::check_name("schedule", name)?;
     }
     let store = ctx.store()?;
-    let (before, after, settled) = ctx.write(&store, |tx| {
+    let (before, after, settled, dropped) = ctx.write(&store, |tx| {
         let before = find_active(ctx, tx, &args.schedule)?;
         let mut settings = args.options.apply(ctx, before.settings.clone())?;
         if let Some(name) = &args.name {
@@ -80,12 +81,13 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<()> {
         } else {
             change(ctx, tx, &before, &settings)?
         };
+        let dropped = args.no_ping_url && drop_unusable_ping_url(ctx, tx, &before)?;
         let after = reread(tx, before.id)?;
-        Ok((before, after, settled))
+        Ok((before, after, settled, dropped))
     })?;
     let schedule = &after.schedule;
     settle::tell(ctx, schedule, settled);
-    if before.settings == schedule.settings {
+    if before.settings == schedule.settings && !dropped {
         ctx.ui.line(format_args!(
             "{} is like that already",
             schedule.described()
@@ -98,6 +100,29 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<()> {
         }
     }
     ctx.ui.document(&show::json(ctx, &after))
+}
+
+/// Forgets a ping URL that cannot be used any more, and so is not among the settings, with its audit
+/// event; whether there was one.
+fn drop_unusable_ping_url(
+    ctx: &Context,
+    tx: &Transaction<'_>,
+    schedule: &Schedule,
+) -> Result<bool> {
+    let dropped = store::schedules::drop_ping_url(tx, schedule.id)?;
+    if dropped {
+        let unusable = json!({ "ping": "a URL that cannot be used" });
+        let details = audit::changes(&unusable, &json!({ "ping": null }));
+        let event = event(
+            ctx,
+            "schedule.edit",
+            schedule.tenant_id,
+            schedule.id,
+            details,
+        );
+        store::audit::append(tx, &event)?;
+    }
+    Ok(dropped)
 }
 
 /// Gives a schedule other settings, which were checked, with its audit event. Slots begin anew where
