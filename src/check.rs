@@ -14,6 +14,7 @@ pub use self::optional::Optional;
 
 use crate::error::{Error, ExitCode, Kind};
 use crate::graph::{self, Fault};
+use crate::plural::{counted, form};
 use crate::policy::Outcome;
 use crate::policy::catalogue::{self, PolicyType};
 use crate::policy::selection::{self, Selection};
@@ -183,15 +184,26 @@ pub fn permissions_to_grant(tried: &[Tried]) -> Vec<String> {
 pub fn problem(tenant: &Tenant, tried: &[Tried]) -> Option<Error> {
     let name = format!("tenant {} (id {})", tenant.name(), tenant.id.0);
     let count = |verdict| tried.iter().filter(|one| one.verdict == verdict).count();
-    let of = |count: usize| format!("{count} of {} policy types of {name}", tried.len());
-    let again = format!("tenantpilot tenants check {}", tenant.name());
+    let of = |count: usize| {
+        let types = counted(tried.len(), "policy type", "policy types");
+        format!("{count} of {types} of {name}")
+    };
+    let again = format!(
+        "tenantpilot tenants check {}",
+        shell_words::quote(tenant.name())
+    );
     let refused = |one: &&Tried| {
         one.fault
             .is_some_and(|fault| fault.kind().exit_code() == ExitCode::Auth)
     };
     let failed = || tried.iter().filter(|one| one.verdict == Verdict::Failed);
     if count(Verdict::Forbidden) > 0 {
-        let mut what = format!("{} are forbidden", of(count(Verdict::Forbidden)));
+        let forbidden = count(Verdict::Forbidden);
+        let mut what = format!(
+            "{} {} forbidden",
+            of(forbidden),
+            form(forbidden, "is", "are")
+        );
         if failed().count() > 0 {
             what.push_str(&format!(", {} could not be tried", failed().count()));
         }
@@ -210,15 +222,16 @@ pub fn problem(tenant: &Tenant, tried: &[Tried]) -> Option<Error> {
         return Some(Error::new(kind, what).hint(format!("the messages say why; later: {again}")));
     }
     if count(Verdict::Unknown) > 0 {
-        let what = format!("{} are unknown", of(count(Verdict::Unknown)));
+        let unknown = count(Verdict::Unknown);
+        let what = format!("{} {} unknown", of(unknown), form(unknown, "is", "are"));
         return Some(Error::new(Kind::UnknownPolicyType, what).hint(
             "update tenantpilot, or take them out: tenantpilot schedules edit SCHEDULE --types KEY,…",
         ));
     }
     if count(Verdict::Ok) == 0 {
         let what = format!(
-            "none of the {} policy types of {name} is offered",
-            tried.len()
+            "none of {} of {name} is offered",
+            counted(tried.len(), "policy type", "policy types")
         );
         return Some(Error::new(Kind::NotLicensed, what).hint(
             "check that the tenant has an Intune licence and that its MDM authority is set",

@@ -76,6 +76,8 @@ pub use held::Held;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::plural::counted;
+
 use crate::clock;
 use crate::error::Result;
 use crate::lock::{Locks, Owner};
@@ -134,10 +136,7 @@ fn ping_checks(means: &Means, decision: &Decision) {
     let interrupted =
         interrupted.map(|run| ping::Lost::interrupted(&run.schedule, &run.owner, run.run_id));
     let missed = decision.missed.iter().map(|lost| {
-        let slots = match lost.missed.count {
-            1 => "1 slot was".to_owned(),
-            count => format!("{count} slots were"),
-        };
+        let slots = counted(lost.missed.count, "slot was", "slots were");
         let line = format!(
             "did not run: {slots} missed, the newest {}",
             lost.missed.newest

@@ -18,7 +18,7 @@
 //! - [`cli`] turns flags into domain types, [`ui`] is the only writer to the terminal, [`context`]
 //!   and [`config`] are made once per process.
 //! - [`http`] and [`program`] are the ways to other machines and other programs.
-//! - [`clock`], [`secret`], [`stop`], [`progress`], [`disk`], [`error`] are what every other module may use.
+//! - [`clock`], [`secret`], [`stop`], [`progress`], [`disk`], [`plural`], [`error`] are what every other module may use.
 
 pub mod actor;
 pub mod audit;
@@ -50,6 +50,7 @@ pub mod monitoring;
 #[cfg(test)]
 mod mutation;
 pub mod notification;
+pub mod plural;
 pub mod policy;
 #[cfg(any(test, fuzzing))]
 pub mod probe;

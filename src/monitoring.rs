@@ -293,13 +293,14 @@ impl Condition {
             format!(" since {at}")
         });
         let (who, reason) = (self.subject.described(), self.reason.as_deref());
-        match reason.and_then(|reason| reason.strip_prefix(UNUSABLE)) {
+        let reason = reason.unwrap_or_default();
+        let row = match self.failures {
+            1 => String::new(),
+            times => format!(", {times} times in a row"),
+        };
+        match reason.strip_prefix(UNUSABLE) {
             Some(why) => format!("{who} cannot be used{since}: {why}"),
-            None => format!(
-                "{who} fails{since}, {} times in a row: {}",
-                self.failures,
-                reason.unwrap_or_default()
-            ),
+            None => format!("{who} fails{since}{row}: {reason}"),
         }
     }
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::duration;
+use crate::plural::counted;
 use crate::run::{ErrorCode, RunId, Status};
 use crate::schedule::Schedule;
 use crate::slot::Slot;
@@ -92,8 +93,7 @@ impl Trouble {
                 let why = code.map(|code| format!(" ({code})")).unwrap_or_default();
                 format!("run {} ended {}{why}", id.0, status.as_str())
             }
-            Self::Missed(1) => "1 slot missed".to_owned(),
-            Self::Missed(count) => format!("{count} slots missed"),
+            Self::Missed(count) => counted(count, "slot missed", "slots missed"),
         }
     }
 }

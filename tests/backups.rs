@@ -265,7 +265,8 @@ fn what_is_intact_is_proved_so() {
     assert_eq!(verified["documents_read"], documents);
     let text = stage.env.run(&["backups", "verify", "--sample", "5%"]).ok();
     let read = documents.div_ceil(20);
-    let told = format!("intact\n{read} of {documents} documents were read, a sample of 5 %");
+    let were = if read == 1 { "was" } else { "were" };
+    let told = format!("intact\n{read} of {documents} documents {were} read, a sample of 5 %");
     assert!(text.contains(&told), "{text}");
 }
 
@@ -373,7 +374,7 @@ fn what_belongs_to_no_set_is_told_with_what_to_type() {
     .unwrap();
     let stdout = stage.env.run(&["backups", "verify"]).ok();
     assert!(
-        stdout.contains("1 contents belong to no backup set"),
+        stdout.contains("1 content belongs to no backup set"),
         "{stdout}"
     );
     assert!(stdout.ends_with(": tenantpilot retention\n"), "{stdout}");
@@ -446,7 +447,7 @@ fn a_set_whose_manifest_is_damaged_is_listed_all_the_same() {
     assert!(items[1]["types"].is_object(), "{listed}");
     assert!(stderr.contains("backup set 2"), "{stderr}");
     assert!(
-        stderr.contains("1 of 2 backup sets have a manifest that cannot be read"),
+        stderr.contains("1 of 2 backup sets has a manifest that cannot be read"),
         "{stderr}"
     );
 }

@@ -112,7 +112,7 @@ fn a_copy_of_what_is_damaged_is_not_made() {
         .run(&["db", "backup", target.to_str().unwrap()])
         .fails(14);
     assert!(
-        stderr.contains("in the newest backup sets are damaged"),
+        stderr.contains("1 thing in the newest backup sets is damaged"),
         "{stderr}"
     );
     let left = files(stage.env.path("x").parent().unwrap());
@@ -270,7 +270,7 @@ fn check_finds_what_is_not_as_it_should_be() {
     stage.env.sql().execute_batch(orphan).unwrap();
     let stdout = stage.env.run(&["db", "check"]).ok();
     assert!(
-        stdout.contains("1 contents belong to no backup set"),
+        stdout.contains("1 content belongs to no backup set"),
         "{stdout}"
     );
     assert!(stdout.contains("hint: tenantpilot retention\n"), "{stdout}");

@@ -117,11 +117,11 @@ fn a_file_makes_a_database_and_does_nothing_the_second_time() {
         stdout,
         "add      tenant contoso\nadd      schedule contoso/nightly\n\
          add      schedule contoso/weekly\nadd      tenant fabrikam\n\
-         add      schedule fabrikam/nightly\nwould be done: 5 add, 0 unchanged\n"
+         add      schedule fabrikam/nightly\nwould be done: 5 added, 0 unchanged\n"
     );
     file.apply(&env, &["--dry-run", "--exit-code"]).ends(19);
     let done = file.apply(&env, &[]).ok();
-    assert!(done.ends_with("done: 5 add, 0 unchanged\n"), "{done}");
+    assert!(done.ends_with("done: 5 added, 0 unchanged\n"), "{done}");
     assert_eq!(env::mode(&env.database()), 0o600);
     assert_eq!(
         env.audit_actions(),
@@ -207,7 +207,7 @@ fn what_changed_in_the_file_is_changed_and_told_before_and_after() {
     );
     let done = other.apply(&env, &["--yes"]).ok();
     assert!(
-        done.ends_with("\ndone: 1 add, 3 change, 1 archive, 1 unchanged\n"),
+        done.ends_with("\ndone: 1 added, 3 changed, 1 archived, 1 unchanged\n"),
         "{done}"
     );
     assert_eq!(
@@ -371,7 +371,7 @@ fn the_example_is_applied_with_secrets_that_are_there() {
         .run(&["fleet", "apply", "fleet.toml", "--dry-run"])
         .warned();
     assert!(
-        stdout.ends_with("would be done: 5 add, 0 unchanged\n"),
+        stdout.ends_with("would be done: 5 added, 0 unchanged\n"),
         "{stdout}"
     );
     assert!(
@@ -455,7 +455,7 @@ fn tenants_that_the_file_does_not_name_stay_and_are_pruned_where_nothing_hangs_o
         "archive  schedule contoso/nightly\n",
         "archive  schedule empty/nightly\n",
         "remove   tenant empty\n",
-        "done: 1 add, 3 archive, 2 remove, 0 unchanged\n",
+        "done: 1 added, 3 archived, 2 removed, 0 unchanged\n",
     ] {
         assert!(stdout.contains(line), "{line}: {stdout}");
     }

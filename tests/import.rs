@@ -345,7 +345,7 @@ fn an_export_of_intunecd_has_ids_where_they_can_be_told() {
     assert_eq!(done["unread"].as_array().unwrap().len(), 5, "{done}");
     let lacks = done["lacks"].to_string();
     for part in [
-        "ids: 1 policies have theirs from its file's name",
+        "ids: 1 policy has one from its file's name",
         "of the same name",
         "its name alone",
         "YAML",
@@ -418,7 +418,10 @@ fn what_intunecd_names_leads_back_to_what_the_tenant_has() {
     );
     let done = import(&stage, "cd", "contoso", &[]);
     let lacks = done["lacks"].to_string();
-    assert!(lacks.contains("Assignment Report: 1 files"), "{done}");
+    assert!(
+        lacks.contains("Assignment Report: 1 file that is"),
+        "{done}"
+    );
     assert!(!lacks.contains("names of groups"), "{done}");
     assert!(!lacks.contains("they stay as they are"), "{done}");
     let held = |set: i64, key: &str| stage.set(&set.into())["types"][key]["count"].clone();
@@ -462,7 +465,7 @@ fn an_export_of_intunemanagement_is_told_by_its_folders() {
     write(&folder, "Groups/Pilot.json", "{}");
     let done = import(&stage, "im", "contoso", &[]);
     assert!(
-        done["lacks"].to_string().contains("Groups: 1 files"),
+        done["lacks"].to_string().contains("Groups: 1 file that is"),
         "{done}"
     );
     assert_eq!(

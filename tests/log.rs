@@ -69,7 +69,7 @@ fn a_life_is_told_from_the_sets_that_say_something() {
         .run(&["backups", "log", "called otherwise", "--limit", "3"])
         .ok();
     assert!(
-        human.contains("backup sets  8, of which 1 say nothing of it"),
+        human.contains("backup sets  8, of which 1 says nothing of it"),
         "{human}"
     );
     assert!(human.contains("renamed from"), "{human}");

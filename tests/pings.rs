@@ -101,7 +101,10 @@ fn a_url_that_cannot_be_used_any_more_can_be_taken_away() {
     edit(&["--label", "a=b"]);
     assert_eq!(urls(), 1);
     let changed = edit(&["--no-ping-url"]);
-    assert_eq!(changed, "changed schedule nightly (id 1) of tenant contoso\n");
+    assert_eq!(
+        changed,
+        "changed schedule nightly (id 1) of tenant contoso\n"
+    );
     assert_eq!(urls(), 0);
     let event = &fleet.env.items(&["audit", "list", "--limit", "1"])[0];
     assert_eq!(event["details"]["ping"]["after"], Value::Null);

@@ -371,7 +371,7 @@ fn what_failed_runs_left_and_archived_schedules_is_reclaimed() {
     .unwrap();
     let stdout = stage.env.run(&["retention"]).ok();
     assert!(
-        stdout.contains("reclaimed 1 contents of tenant contoso, 2 bytes\n"),
+        stdout.contains("reclaimed 1 content of tenant contoso, 2 bytes\n"),
         "{stdout}"
     );
     let applied = stage.env.json(&["retention"]);
@@ -439,7 +439,7 @@ fn what_a_removed_tenant_left_is_reclaimed_under_its_name() {
         .ok();
     let stdout = stage.env.run(&["retention"]).ok();
     assert!(
-        stdout.contains("reclaimed 1 contents of tenant contoso, 2 bytes\n"),
+        stdout.contains("reclaimed 1 content of tenant contoso, 2 bytes\n"),
         "{stdout}"
     );
 }

@@ -53,7 +53,7 @@ fn a_schedule_that_runs_and_one_that_never_did() {
     assert!(text.contains("last dispatch 20"), "{text}");
     let line = fleet.env.run(&["status", "--nagios"]).ok();
     assert!(
-        line.starts_with("TENANTPILOT OK - 1 schedules | schedules=1 disabled=0 attention=0 "),
+        line.starts_with("TENANTPILOT OK - 1 schedule | schedules=1 disabled=0 attention=0 "),
         "{line}"
     );
 }
@@ -81,7 +81,7 @@ fn an_old_success_is_stale_and_none_is_too() {
         .run(&["status", "--nagios", "--max-age", "1h"])
         .ends(2);
     assert!(
-        line.starts_with("TENANTPILOT CRITICAL - 1 of 1 schedules need attention"),
+        line.starts_with("TENANTPILOT CRITICAL - 1 of 1 schedule needs attention"),
         "{line}"
     );
     assert_eq!(stderr, "");

@@ -9,6 +9,7 @@ use crate::cli::history::time;
 use crate::cli::permit;
 use crate::context::Context;
 use crate::error::{Error, ExitCode, Kind, Result};
+use crate::plural::counted;
 use crate::store;
 use crate::ui::table::Table;
 
@@ -130,8 +131,8 @@ fn verify(ctx: &Context) -> Result<()> {
         "problems": problems,
     }))?;
     ctx.ui.line(format!(
-        "{} events, head {}",
-        verdict.events,
+        "{}, head {}",
+        counted(verdict.events, "event", "events"),
         hex(&verdict.head)
     ))?;
     for problem in &problems {
@@ -139,10 +140,11 @@ fn verify(ctx: &Context) -> Result<()> {
     }
     match problems.len() {
         0 => Ok(()),
-        n => Err(
-            Error::new(Kind::Integrity, format!("the audit trail has {n} breaks"))
-                .hint("compare it with a copy of the database: tenantpilot --db COPY audit list"),
-        ),
+        n => {
+            let what = format!("the audit trail has {}", counted(n, "break", "breaks"));
+            Err(Error::new(Kind::Integrity, what)
+                .hint("compare it with a copy of the database: tenantpilot --db COPY audit list"))
+        }
     }
 }
 

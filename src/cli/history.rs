@@ -12,6 +12,7 @@ use crate::cli::schedules::choice::matching;
 use crate::context::Context;
 use crate::error::{Error, ExitCode, Result};
 use crate::labels::Wanted;
+use crate::plural::counted;
 use crate::run::summary::Summary;
 use crate::run::{ErrorCode, Run, RunId, Status, Trigger};
 use crate::store::runs::{Filter, Scope};
@@ -284,7 +285,10 @@ fn show(ctx: &Context, id: RunId) -> Result<()> {
 /// What a run says of itself when it is over.
 fn summary_fields(summary: &Summary) -> Vec<(&'static str, String)> {
     if let (Some(count), Some(first)) = (summary.missed_count, &summary.first_missed) {
-        return vec![("missed", format!("{count} slots since {first}"))];
+        return vec![(
+            "missed",
+            format!("{} since {first}", counted(count, "slot", "slots")),
+        )];
     }
     let told = |any: bool, text: String| if any { text } else { String::new() };
     let names = summary.names_resolved + summary.names_unresolved;
@@ -292,16 +296,18 @@ fn summary_fields(summary: &Summary) -> Vec<(&'static str, String)> {
         (
             "policies",
             format!(
-                "{} of {} backed up, {} errors",
-                summary.policies_backed_up, summary.policies_total, summary.errors_count
+                "{} of {} backed up, {}",
+                summary.policies_backed_up,
+                summary.policies_total,
+                counted(summary.errors_count, "error", "errors")
             ),
         ),
         (
             "requests",
             format!(
-                "{} in {} round trips, {} of them tried again, {} ms waited, {} bytes",
+                "{} in {}, {} of them tried again, {} ms waited, {} bytes",
                 summary.requests,
-                summary.round_trips,
+                counted(summary.round_trips, "round trip", "round trips"),
                 summary.retries,
                 summary.throttled_ms,
                 summary.bytes

@@ -8,6 +8,7 @@ use crate::cli;
 use crate::cli::keep::{self, KeepFlags, rules_json, rules_text};
 use crate::context::Context;
 use crate::error::{Error, ExitCode, Kind, Result};
+use crate::plural::counted;
 use crate::retention::rules::Rules;
 use crate::retention::{self, Applied, Hand, Item};
 use crate::schedule::Schedule;
@@ -260,8 +261,9 @@ impl Told {
             let tenant = store::tenants::name(store.read(), *id)?;
             if purged.contents > 0 {
                 ctx.ui.comment(format!(
-                    "reclaimed {} contents of tenant {tenant}, {} bytes",
-                    purged.contents, purged.bytes
+                    "reclaimed {} of tenant {tenant}, {} bytes",
+                    counted(purged.contents, "content", "contents"),
+                    purged.bytes
                 ))?;
             }
             if let Some(why) = &purged.waiting {

@@ -9,6 +9,7 @@ use std::sync::PoisonError;
 use super::Surroundings;
 use crate::error::{Error, Kind, Result};
 use crate::finding::Finding;
+use crate::plural::counted;
 use crate::secret::certificate::{self, Certificate};
 use crate::secret::{self, platform::Platform};
 use crate::store::{self, Store};
@@ -119,12 +120,13 @@ fn judge(judged: &[(&Tenant, Verdict)]) -> Vec<Finding> {
     let usable = count(|one| matches!(one, Verdict::Usable | Verdict::Ends(_)));
     let untried = count(|one| matches!(one, Verdict::Untried));
     let mut told = format!(
-        "{usable} of {} tenants have one that can be used",
-        judged.len()
+        "usable for {usable} of {}",
+        counted(judged.len(), "tenant", "tenants")
     );
     if untried > 0 {
         told.push_str(&format!(
-            "; {untried} sign in by a managed identity, which only tenants check tries"
+            "; {} by a managed identity, which only tenants check tries",
+            counted(untried, "signs in", "sign in")
         ));
     }
     if judged.is_empty() {

@@ -26,6 +26,7 @@ use super::{Surroundings, typed, with_store};
 use crate::crontab::{self, EACH_MINUTE, Entry};
 use crate::duration;
 use crate::finding::Finding;
+use crate::plural::counted;
 use crate::program::may_start;
 use crate::status::OVERDUE;
 use crate::store::{self, Store};
@@ -250,8 +251,7 @@ fn judge_dispatch(known: &Known<'_>) -> Finding {
     }
     let waiting = match known.enabled {
         0 => return Finding::ok(check, format!("{last}; no enabled schedule waits for one")),
-        1 => "1 schedule waits".to_owned(),
-        count => format!("{count} schedules wait"),
+        count => counted(count, "schedule waits", "schedules wait"),
     };
     let hint = match known.lines.is_empty() {
         true => to_begin(known),

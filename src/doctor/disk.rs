@@ -8,6 +8,7 @@ use super::{Surroundings, found};
 use crate::disk;
 use crate::error::{Error, Kind, Result};
 use crate::finding::Finding;
+use crate::plural::counted;
 use crate::store::volume::{MOVE, Nature, Volume};
 use crate::store::{Store, space};
 
@@ -117,7 +118,7 @@ fn judge(room: Room) -> Finding {
         (Some(growth), Some(days)) => {
             let lasts = match days {
                 3_650.. => "over ten years".to_owned(),
-                days => format!("{days} days"),
+                days => counted(days, "day", "days"),
             };
             text.push_str(&format!(
                 ", and {} come each day: room for {lasts}",

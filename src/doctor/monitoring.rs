@@ -6,6 +6,7 @@ use super::Surroundings;
 use crate::error::Result;
 use crate::finding::{Finding, told};
 use crate::monitoring::{Condition, Monitor};
+use crate::plural::counted;
 use crate::store::{self, Store};
 
 pub(super) fn examine(around: &Surroundings, store: &Store) -> Result<Vec<Finding>> {
@@ -26,10 +27,14 @@ fn judge(conditions: &[Condition], waiting: u64, now: DateTime<Utc>) -> Finding 
     let given_up: u64 = conditions.iter().map(|one| one.given_up).sum();
     let mut parts = Vec::new();
     if waiting > 0 {
-        parts.push(format!("{waiting} changes of state wait to be told"));
+        parts.push(counted(
+            waiting,
+            "change of state waits to be told",
+            "changes of state wait to be told",
+        ));
     }
     if given_up > 0 {
-        parts.push(format!("{given_up} were never told"));
+        parts.push(counted(given_up, "was never told", "were never told"));
     }
     let rest = parts.join(", ");
     match (failing.is_empty(), rest.is_empty()) {

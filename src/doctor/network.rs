@@ -10,6 +10,7 @@ use crate::finding::{Finding, told};
 use crate::graph::client::Connector;
 use crate::graph::client::reach::{Reached, Service};
 use crate::http::outside::{self, Roots, Way};
+use crate::plural::counted;
 use crate::store::{self, Store};
 
 /// So many hosts are asked at once.
@@ -105,7 +106,10 @@ fn judge_trust(roots: &Roots, named: &[String], encrypted: bool) -> Finding {
         [] => "this system's trust store".to_owned(),
         named => named.join(", "),
     };
-    let mut what = format!("{} authorities, from {from}", roots.count);
+    let mut what = format!(
+        "{}, from {from}",
+        counted(roots.count, "authority", "authorities")
+    );
     if !roots.problems.is_empty() {
         what.push_str(&format!("; {}", told(&roots.problems)));
     }

@@ -7,6 +7,7 @@ use super::{Surroundings, typed};
 use crate::dispatch;
 use crate::error::Result;
 use crate::finding::Finding;
+use crate::plural::counted;
 use crate::store::{self, Store};
 
 pub(super) fn examine(around: &Surroundings, store: &Store) -> Result<Vec<Finding>> {
@@ -20,8 +21,7 @@ pub(super) fn examine(around: &Surroundings, store: &Store) -> Result<Vec<Findin
 fn judge(alive: usize, dead: &[i64]) -> Finding {
     let going = match alive {
         0 => "none is going on".to_owned(),
-        1 => "1 is going on".to_owned(),
-        count => format!("{count} are going on"),
+        count => counted(count, "is going on", "are going on"),
     };
     if dead.is_empty() {
         return Finding::ok("runs", going);

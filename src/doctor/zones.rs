@@ -9,6 +9,7 @@
 use super::Surroundings;
 use crate::error::Result;
 use crate::finding::{Finding, told};
+use crate::plural::counted;
 use crate::recurrence::Recurrence;
 use crate::slot::Slot;
 use crate::store::{self, Store};
@@ -100,10 +101,7 @@ fn judge(source: &Source, version: &str, compiled: &str, differing: &[String]) -
     }
     let others = format!(
         "{used}; with that, slots would be others for {} of the next {DAYS} days: {}",
-        match differing.len() {
-            1 => "1 schedule".to_owned(),
-            count => format!("{count} schedules"),
-        },
+        counted(differing.len(), "schedule", "schedules"),
         told(differing)
     );
     // Versions are a year and a letter, so they can be compared as text.

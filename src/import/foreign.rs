@@ -23,6 +23,7 @@ use crate::export::folder::{Entry, Folder};
 use crate::export::layout::{migration, rewrite};
 use crate::export::name;
 use crate::json;
+use crate::plural::counted;
 use crate::policy::Outcome;
 use crate::policy::catalogue::{self, PolicyType, Shape};
 use crate::policy::document::{self, spacing};
@@ -109,7 +110,8 @@ pub(super) fn gather(
             }
             if skipped > 0 {
                 found.lacks.push(format!(
-                    "{path}: {skipped} files that are YAML or hold settings apart"
+                    "{path}: {} YAML or with settings apart",
+                    counted(skipped, "file that is", "files that are")
                 ));
             }
             looked_into.insert(path);
@@ -119,14 +121,15 @@ pub(super) fn gather(
         passed_over(folder, &looked_into)?
             .into_iter()
             .map(|(place, count)| {
-                format!("{place}: {count} files that are not known to hold policies")
+                let files = counted(count, "file that is", "files that are");
+                format!("{place}: {files} not known to hold policies")
             }),
     );
     let identity = take(&mut found, policies, purpose, reader, ids)?;
     if identity.unknown > 0 {
         found.lacks.push(format!(
-            "ids: {} mentions of groups, filters, scope tags, apps or certificates are by a name that no backup set of the tenant, or more than one thing in it, has, or of definitions by a link without an id; they stay as they are",
-            identity.unknown
+            "ids: {} of groups, filters, scope tags, apps or certificates by a name that no backup set of the tenant, or more than one thing in it, has, or of definitions by a link without an id; left alone",
+            counted(identity.unknown, "mention", "mentions")
         ));
     }
     name_groups(&mut found, folder, &identity, &mut budget)?;
@@ -139,9 +142,10 @@ pub(super) fn gather(
         (identity.made, "its name alone; it is not Graph's"),
     ] {
         if count > 0 {
-            found
-                .lacks
-                .push(format!("ids: {count} policies have theirs from {how}"));
+            found.lacks.push(format!(
+                "ids: {} one from {how}",
+                counted(count, "policy has", "policies have")
+            ));
         }
     }
     found

@@ -10,6 +10,7 @@ use crate::backup_set::{ContentHash, ListEntry, References, UnreadPolicy};
 use crate::error::{Error, Kind, Result};
 use crate::export::folder::Folder;
 use crate::export::manifest::{self, FileLine, Form, Manifest, TypeLine};
+use crate::plural::counted;
 use crate::policy::Outcome;
 use crate::policy::diff::row_of;
 use crate::policy::document::redaction::holds_digests;
@@ -103,26 +104,28 @@ pub(super) fn gather(folder: &Folder, purpose: &Purpose<'_>) -> Result<Found> {
     let digests = policies.filter(|(_, bytes)| holds_digests(bytes)).count();
     if digests > 0 {
         found.lacks.push(format!(
-            "secrets: {digests} policies hold digests of them that tell nothing beside those of \
-             another database"
+            "secrets: {} digests of them that tell nothing beside those of another database",
+            counted(digests, "policy holds", "policies hold")
         ));
     }
     if !same.is_empty() {
         found.lacks.push(format!(
-            "the bytes of {} policies: they are those of an earlier backup set, which mean the same",
-            same.len()
+            "the bytes of {}: they are those of an earlier backup set, which mean the same",
+            counted(same.len(), "policy", "policies")
         ));
     }
     if older > 0 {
         found.lacks.push(format!(
-            "{older} policies that the export held of an older backup set"
+            "{} that the export held of an older backup set",
+            counted(older, "policy", "policies")
         ));
     }
     for (key, of) in &mut found.types {
         let expected = manifest.types.get(key).map_or(0, |line| line.policies);
         let held = of.policies.len() as u64;
         if held != expected || (of.outcome == Some(Outcome::Complete) && !of.unread.is_empty()) {
-            let reason = format!("{held} of {expected} policies are in the folder as exported");
+            let policies = counted(expected, "policy", "policies");
+            let reason = format!("in the folder as exported: {held} of {policies}");
             found.lacks.push(format!("{key}: {reason}"));
             of.doubt(reason);
             whole = false;

@@ -3,6 +3,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
+use crate::plural::counted;
 use crate::run::{ErrorCode, Run, Status};
 
 /// How a schedule stands after its newest run that tells.
@@ -98,7 +99,7 @@ impl Change {
                 let count = summary.and_then(|summary| summary.missed_count);
                 let slots = match count.unwrap_or(1) {
                     1 => "a slot".to_owned(),
-                    count => format!("{count} slots"),
+                    count => counted(count, "slot", "slots"),
                 };
                 let newest = run.scheduled_for.map(|slot| format!(", the newest {slot}"));
                 format!("{of} missed {slots}{}", newest.unwrap_or_default())

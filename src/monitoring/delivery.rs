@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::http::address::Address;
 use crate::http::messenger::{Message, Messenger, Unsent};
 use crate::lock::Locks;
+use crate::plural::counted;
 use crate::stop::Stop;
 use crate::store::{self, Store};
 
@@ -128,7 +129,8 @@ pub(super) fn give_up(
     let count = store.write(|tx| store::state_changes::forget(tx, monitor, tries, at))?;
     if count > 0 {
         let monitor = monitor.as_str();
-        log::warn!("{count} changes of state were not told to the {monitor}: given up");
+        let changes = counted(count, "change of state was", "changes of state were");
+        log::warn!("{changes} not told to the {monitor}: given up");
     }
     Ok(())
 }

@@ -26,6 +26,7 @@ use super::Document;
 use super::catalogue::{self, Platform, PolicyType};
 use super::references;
 use crate::json;
+use crate::plural::counted;
 use redaction::RedactionKey;
 use sealed::Unsealed;
 
@@ -341,8 +342,7 @@ fn observe(object: &Value) -> (Vec<String>, usize) {
 fn count(secrets: usize, fate: &str) -> Option<String> {
     match secrets {
         0 => None,
-        1 => Some(format!("1 secret {fate}")),
-        several => Some(format!("{several} secrets {fate}")),
+        _ => Some(format!("{} {fate}", counted(secrets, "secret", "secrets"))),
     }
 }
 

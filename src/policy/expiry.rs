@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::catalogue::{Expiring, PolicyType};
 use crate::json;
+use crate::plural::counted;
 
 /// How long before the end a warning begins, in days: as for a certificate of ours.
 pub const WARN_DAYS: i64 = 30;
@@ -66,10 +67,7 @@ impl Expiry {
         if TimeDelta::try_days(WARN_DAYS).is_none_or(|soon| left > soon) {
             return None;
         }
-        let days = |count: i64| match count {
-            1 => "1 day".to_owned(),
-            count => format!("{count} days"),
-        };
+        let days = |count: i64| counted(count, "day", "days");
         let when = match left.num_days() {
             _ if left <= TimeDelta::zero() => {
                 let ago = -left.num_days();

@@ -26,6 +26,7 @@ use std::thread;
 use super::read::{Reading, is_gone, listed_ids, parent_ids, unusable};
 use crate::backup_set::{ListEntry, UnreadPolicy};
 use crate::graph::{Content, Error, Fault, Graph, Request};
+use crate::plural::{counted, form};
 use crate::policy::Outcome;
 use crate::policy::catalogue::{Members, PolicyType, Shape};
 use crate::policy::document::{Object, is_left_out};
@@ -448,14 +449,14 @@ fn why(doubtful: &[&(Absent, Found)]) -> String {
         .partition(|(_, found)| *found == Found::There);
     let mut told = Vec::new();
     if !there.is_empty() {
-        let (count, are) = counted(there.len());
+        let (count, are) = policies(there.len());
         let names = named(&there);
         told.push(format!(
             "Graph's list left out {count} that {are} still there: {names}"
         ));
     }
     if !unclear.is_empty() {
-        let (count, are) = counted(unclear.len());
+        let (count, are) = policies(unclear.len());
         let names = named(&unclear);
         let error = first_error(&unclear).map(|error| format!(": {error}"));
         told.push(format!(
@@ -466,11 +467,11 @@ fn why(doubtful: &[&(Absent, Found)]) -> String {
     told.join("; ")
 }
 
-fn counted(policies: usize) -> (String, &'static str) {
-    match policies {
-        1 => ("1 policy".to_owned(), "is"),
-        several => (format!("{several} policies"), "are"),
-    }
+fn policies(count: usize) -> (String, &'static str) {
+    (
+        counted(count, "policy", "policies"),
+        form(count, "is", "are"),
+    )
 }
 
 fn named(some: &[&(Absent, Found)]) -> String {

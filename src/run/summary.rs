@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::plural::counted;
+
 use serde::{Deserialize, Serialize};
 
 /// The summary of a run. Keys are a contract: they are only ever added.
@@ -79,7 +81,7 @@ impl Summary {
     pub fn counts(&self) -> String {
         let sum =
             |of: fn(&TypeSummary) -> u64| -> u64 { self.type_breakdown.values().map(of).sum() };
-        let mut parts = vec![format!("{} policies", self.policies_backed_up)];
+        let mut parts = vec![counted(self.policies_backed_up, "policy", "policies")];
         for (count, word) in [
             (sum(|t| t.added), "added"),
             (sum(|t| t.changed), "changed"),

@@ -23,6 +23,7 @@ use x509_cert::der::Decode as _;
 
 use super::private_file;
 use crate::error::{Error, Kind, Result};
+use crate::plural::counted;
 use crate::tenant::Credential;
 
 /// How long before its end a certificate is warned of.
@@ -121,11 +122,11 @@ impl Certificate {
         let soon = TimeDelta::try_days(WARN_DAYS).is_some_and(|soon| left <= soon);
         soon.then(|| {
             format!(
-                "certificate {} in {} expires on {}, in {} days: upload a new one to the app registration before, then replace the file",
+                "certificate {} in {} expires on {}, in {}: upload a new one to the app registration before, then replace the file",
                 self.facts.subject,
                 self.path,
                 day(self.facts.not_after),
-                left.num_days()
+                counted(left.num_days(), "day", "days")
             )
         })
     }

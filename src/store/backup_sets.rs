@@ -43,6 +43,7 @@ use crate::backup_set::{
     Shrunk, TypeList,
 };
 use crate::error::{Error, Kind, Result};
+use crate::plural::counted;
 use crate::policy::expiry::Expiry;
 use crate::policy::{Outcome, catalogue};
 use crate::schedule::ScheduleId;
@@ -185,8 +186,8 @@ pub fn list(reader: &Reader<'_>, entry: &ManifestType) -> Result<Option<TypeList
     }
     if u64::try_from(list.entries().len()) != Ok(entry.policies) {
         return Err(wrong(format!(
-            "it holds {} policies and the manifest says {}",
-            list.entries().len(),
+            "it holds {} and the manifest says {}",
+            counted(list.entries().len(), "policy", "policies"),
             entry.policies
         )));
     }

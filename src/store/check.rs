@@ -10,6 +10,7 @@ use super::{SCHEMA, Store, audit, contents, failed};
 use crate::audit::Problem;
 use crate::error::{Error, Kind, Result};
 use crate::finding::{Finding, Level};
+use crate::plural::counted;
 
 const RESTORE: &str = "keep the file as it is, and go back to a copy of it; tenantpilot backups \
                        verify says which backup sets are intact";
@@ -137,7 +138,10 @@ fn trail(conn: &Connection) -> Result<Finding> {
         Problem::Missing { first, last } => format!("events {first} to {last} are missing"),
     };
     let problems: Vec<String> = verdict.problems.iter().map(problem).collect();
-    let fine = format!("{} events, the chain is whole", verdict.events);
+    let fine = format!(
+        "{}, the chain is whole",
+        counted(verdict.events, "event", "events")
+    );
     let hint = "compare it with a copy of the database: tenantpilot --db COPY audit list";
     Ok(Finding::of_problems("audit", fine, &problems, hint))
 }
@@ -162,7 +166,14 @@ fn orphans(conn: &Connection) -> Result<Finding> {
     );
     if count > 0 && unknown.is_empty() {
         finding.level = Level::Warn;
-        finding.message = format!("{count} contents belong to no backup set; they only take room");
+        finding.message = format!(
+            "{} room",
+            counted(
+                count,
+                "content belongs to no backup set and only takes",
+                "contents belong to no backup set and only take"
+            )
+        );
         finding.hint = Some("tenantpilot retention".to_owned());
     }
     Ok(finding)

@@ -17,7 +17,7 @@ fn credentials_are_tried_and_not_shown() {
         &look(&stage.env, 0),
         "credentials",
         "ok",
-        "1 of 1 tenants",
+        "1 of 1 tenant",
         "",
     );
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).unwrap();
@@ -34,7 +34,7 @@ fn credentials_are_tried_and_not_shown() {
         &look(&stage.env, 0),
         "credentials",
         "ok",
-        "1 of 1 tenants",
+        "1 of 1 tenant",
         "",
     );
 
@@ -89,7 +89,7 @@ fn credentials_are_tried_and_not_shown() {
         &document,
         "credentials",
         "ok",
-        "1 sign in by a managed identity",
+        "1 signs in by a managed identity",
         "",
     );
 }

@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::error::{Error, ExitCode, Result};
 use crate::export::layout::Layout;
 use crate::export::{self, Options, Report, Source};
+use crate::plural::counted;
 use crate::policy::Outcome;
 use crate::progress::Progress;
 use crate::store::contents::Reader;
@@ -207,7 +208,7 @@ fn report_json(
 }
 
 fn told(set: &BackupSet, target: &Path, report: &Report) -> String {
-    let mut counts = format!("{} files written", report.written);
+    let mut counts = counted(report.written, "file written", "files written");
     for (count, what) in [
         (report.unchanged, "unchanged"),
         (report.removed, "removed"),
@@ -218,10 +219,10 @@ fn told(set: &BackupSet, target: &Path, report: &Report) -> String {
         }
     }
     format!(
-        "{} is in {}: {} policies; {counts}",
+        "{} is in {}: {}; {counts}",
         set.described(),
         target.display(),
-        report.policies
+        counted(report.policies, "policy", "policies")
     )
 }
 

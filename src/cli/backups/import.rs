@@ -9,6 +9,7 @@ use crate::cli;
 use crate::context::Context;
 use crate::error::{Error, ExitCode, Kind, Result};
 use crate::import::{self, Imported, Purpose, Source};
+use crate::plural::{counted, form};
 use crate::policy::document::redaction::RedactionKey;
 use crate::secret::database_key;
 
@@ -87,10 +88,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     if done.not_taken == 0 {
         return Ok(ExitCode::Ok);
     }
-    let files = match done.not_taken {
-        1 => "1 file was".to_owned(),
-        count => format!("{count} files were"),
-    };
+    let files = counted(done.not_taken, "file was", "files were");
     let error = Error::new(
         Kind::Partial,
         format!("{files} not taken of {}", args.dir.display()),
@@ -108,9 +106,10 @@ fn tell(ctx: &Context, tenant: &str, done: &Imported) -> Result<()> {
         ))?;
     } else {
         ctx.ui.line(format!(
-            "{} policies of {} are backup set {set} of tenant {tenant}",
-            done.policies,
-            done.source.as_str()
+            "{} of {} {} backup set {set} of tenant {tenant}",
+            counted(done.policies, "policy", "policies"),
+            done.source.as_str(),
+            form(done.policies, "is", "are")
         ))?;
         for what in &done.lacks {
             ctx.ui.line(format!("lacks: {what}"))?;

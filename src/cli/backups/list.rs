@@ -11,6 +11,7 @@ use crate::cli::history::{since_before, time};
 use crate::cli::permit;
 use crate::context::Context;
 use crate::error::{Error, ExitCode, Kind, Result};
+use crate::plural::{counted, form};
 use crate::store::backup_sets::{self, Filter};
 use crate::store::contents::Reader;
 use crate::tenant::TenantId;
@@ -136,9 +137,10 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         ctx.ui.problem(error);
     }
     let what = format!(
-        "{} of {} backup sets have a manifest that cannot be read",
+        "{} of {} {} a manifest that cannot be read",
         damaged.len(),
-        sets.len()
+        counted(sets.len(), "backup set", "backup sets"),
+        form(damaged.len(), "has", "have")
     );
     Err(Error::new(Kind::Integrity, what).hint("tenantpilot backups verify"))
 }

@@ -14,6 +14,7 @@ use crate::cli::{self, told};
 use crate::context::Context;
 use crate::error::{Error, ExitCode, Kind, Result};
 use crate::life::{self, Event};
+use crate::plural::counted;
 use crate::policy::catalogue::PolicyType;
 use crate::policy::diff::lines::{Limits, lines};
 use crate::policy::diff::{self, Changes, Names, View};
@@ -170,11 +171,15 @@ fn nowhere(conn: &Connection, tenants: &[TenantId], policy: &str) -> Result<Erro
     Ok(match (damaged, expired) {
         (0, 0) => Error::not_found(what).hint(show),
         (0, expired) => Error::not_found(what).hint(format!(
-            "{show}; {expired} expired ones are not looked at: tenantpilot backups list --expired"
+            "{show}; {} not looked at: tenantpilot backups list --expired",
+            counted(expired, "expired one is", "expired ones are")
         )),
         (damaged, _) => Error::new(
             Kind::Integrity,
-            format!("{what}, as far as they can be read: {damaged} are damaged"),
+            format!(
+                "{what}, as far as they can be read: {} damaged",
+                counted(damaged, "is", "are")
+            ),
         )
         .hint("tenantpilot backups verify"),
     })
@@ -429,7 +434,10 @@ fn head(ctx: &Context, found: &Found<'_>) -> Result<()> {
     };
     let sets = match (found.sightings.len(), unread(found)) {
         (all, 0) => all.to_string(),
-        (all, unread) => format!("{all}, of which {unread} say nothing of it"),
+        (all, unread) => {
+            let silent = counted(unread, "says", "say");
+            format!("{all}, of which {silent} nothing of it")
+        }
     };
     ctx.ui.fields(&[
         (

@@ -13,6 +13,7 @@ use crate::cli::history::time;
 use crate::cli::{self, told};
 use crate::context::Context;
 use crate::error::{Error, ExitCode, Kind, Result};
+use crate::plural::counted;
 use crate::policy::diff;
 use crate::policy::diff::outline::{Outline, Told, outline};
 use crate::policy::expiry::Expiry;
@@ -158,22 +159,27 @@ fn reference_json(reference: &Reference) -> Value {
 
 /// How it is known what the set holds of a type, for people.
 fn read_told(entry: &ManifestType) -> String {
-    let count = |number: u64, what: &str| match number {
-        0 => None,
-        1 => Some(format!("1 {what}")),
-        several => Some(format!("{several} {what}s")),
-    };
+    let count =
+        |number: u64, one: &str, several: &str| (number > 0).then(|| counted(number, one, several));
     let Some(proof) = &entry.proof else {
-        return count(entry.pages, "page").unwrap_or_default();
+        return count(entry.pages, "page", "pages").unwrap_or_default();
     };
-    let declared =
-        (proof.declared > 0).then(|| format!("{} of {} elements", proof.counted, proof.declared));
+    let declared = count(proof.declared, "element", "elements")
+        .map(|declared| format!("{} of {declared}", proof.counted));
     [
-        count(entry.pages, "page"),
+        count(entry.pages, "page", "pages"),
         (entry.pages > 0 && !proof.last_page).then(|| "cut off".to_owned()),
-        count(proof.extra_reads + proof.nested_links, "extra read"),
+        count(
+            proof.extra_reads + proof.nested_links,
+            "extra read",
+            "extra reads",
+        ),
         declared,
-        count(proof.secrets_not_captured, "secret").map(|told| format!("{told} not captured")),
+        count(
+            proof.secrets_not_captured,
+            "secret not captured",
+            "secrets not captured",
+        ),
     ]
     .into_iter()
     .flatten()

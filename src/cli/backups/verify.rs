@@ -12,6 +12,7 @@ use crate::cli;
 use crate::context::Context;
 use crate::error::{Error, ExitCode, Kind, Result};
 use crate::finding::Level;
+use crate::plural::{counted, form};
 use crate::progress::Progress;
 use crate::role::Readable;
 use crate::store::backup_sets::verify::{Damage, Sample, Scope, verify};
@@ -81,9 +82,9 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         "findings": found.findings,
     }))?;
     ctx.ui.line(format!(
-        "{} backup sets, {} contents, {} bytes: {}",
-        found.sets,
-        found.contents,
+        "{}, {}, {} bytes: {}",
+        counted(found.sets, "backup set", "backup sets"),
+        counted(found.contents, "content", "contents"),
         found.bytes,
         match found.damaged.len() {
             0 => "intact".to_owned(),
@@ -92,8 +93,10 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     ))?;
     if let Some(percent) = args.sample {
         ctx.ui.line(format!(
-            "{} of {} documents were read, a sample of {percent} %; the others were not looked at",
-            found.documents_read, found.documents
+            "{} of {} {} read, a sample of {percent} %; the others were not looked at",
+            found.documents_read,
+            counted(found.documents, "document", "documents"),
+            form(found.documents_read, "was", "were")
         ))?;
     }
     for damage in &found.damaged {
@@ -119,7 +122,12 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     }
     failed.iter().for_each(|error| ctx.ui.problem(error));
     let hit: BTreeSet<BackupSetId> = found.damaged.iter().map(|damage| damage.set).collect();
-    let what = format!("{} of {} backup sets are damaged", hit.len(), found.sets);
+    let what = format!(
+        "{} of {} {} damaged",
+        hit.len(),
+        counted(found.sets, "backup set", "backup sets"),
+        form(hit.len(), "is", "are")
+    );
     Err(Error::new(Kind::Integrity, what)
         .hint("keep the file as it is, and fetch the policies named above from a copy of it"))
 }

@@ -11,6 +11,7 @@ use crate::backup_set::{BackupSet, BackupSetId, Manifest, TypeList};
 use crate::cli::{history, permit, schedules, tenants};
 use crate::context::Context;
 use crate::error::Result;
+use crate::plural::counted;
 use crate::run::{Run, Status};
 use crate::schedule::Schedule;
 use crate::slot::Slot;
@@ -365,11 +366,11 @@ fn about_set(set: &BackupSet) -> String {
         .as_ref()
         .map(|reason| format!(", pinned: {reason}"));
     format!(
-        "{} {}/{schedule} {}, {} policies{}",
+        "{} {}/{schedule} {}, {}{}",
         history::time(set.time),
         set.tenant,
         set.status.as_str(),
-        set.policies,
+        counted(set.policies, "policy", "policies"),
         pinned.unwrap_or_default()
     )
 }

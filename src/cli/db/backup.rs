@@ -10,6 +10,7 @@ use crate::audit::{Event, Outcome};
 use crate::context::Context;
 use crate::disk::file_error;
 use crate::error::{Error, ExitCode, Kind, Result};
+use crate::plural::counted;
 use crate::progress::{Gauge, Progress};
 use crate::secret::database_key;
 use crate::store::backup_sets::verify::{Scope, Verification, verify};
@@ -85,10 +86,9 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         "key": copied_key.as_ref().map(|key| key.display().to_string()),
     }))?;
     ctx.ui.line(format!(
-        "copied the database to {}: {bytes} bytes; it is sound, and the newest {} backup sets in it \
-         are intact",
+        "copied the database to {}: {bytes} bytes; it is sound, and the newest {} intact",
         target.display(),
-        checked.sets
+        counted(checked.sets, "backup set in it is", "backup sets in it are")
     ))?;
     match copied_key {
         Some(copied) => ctx.ui.line(format!("its key is in {}", copied.display()))?,
@@ -124,7 +124,14 @@ fn check(copy: &rusqlite::Connection, gauge: &Gauge) -> Result<Verification> {
         0 => Ok(found),
         n => Err(Error::new(
             Kind::Integrity,
-            format!("{n} things in the newest backup sets are damaged"),
+            format!(
+                "{} damaged",
+                counted(
+                    n,
+                    "thing in the newest backup sets is",
+                    "things in the newest backup sets are"
+                )
+            ),
         )
         .hint("tenantpilot backups verify")),
     }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::error::{ExitCode, Result};
+use crate::plural::counted;
 use crate::store::census::{self, Census, TenantCensus};
 use crate::ui::table::Table;
 
@@ -28,8 +29,11 @@ pub(super) fn run(ctx: &Context) -> Result<ExitCode> {
         (
             "size",
             format!(
-                "{} bytes, {} pages of {}, {} free",
-                census.file_bytes, pages.all, pages.size, pages.free
+                "{} bytes, {} of {}, {} free",
+                census.file_bytes,
+                counted(pages.all, "page", "pages"),
+                pages.size,
+                pages.free
             ),
         ),
         ("log", format!("{} bytes", census.log_bytes)),

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::http::address::Address;
 use crate::monitoring::ping::Signal;
 use crate::monitoring::{self, Monitors, Subject};
+use crate::plural::counted;
 use crate::program::Program;
 use crate::run::Means;
 use crate::store::Store;
@@ -132,7 +133,10 @@ pub(super) fn decided(means: &Means, monitors: &Monitors, unusable: usize) {
         0 => (Signal::Success, "dispatch ok".to_owned()),
         count => (
             Signal::Fail,
-            format!("dispatch: {count} schedules cannot be used"),
+            format!(
+                "dispatch: {} cannot be used",
+                counted(count, "schedule", "schedules")
+            ),
         ),
     };
     means.pings.dispatched(address.clone(), signal, &line);

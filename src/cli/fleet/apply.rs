@@ -228,12 +228,12 @@ fn told(value: &Value) -> String {
     }
 }
 
-/// How many of each: `2 add, 1 archive, 14 unchanged`.
+/// How many of each: `2 added, 1 archived, 14 unchanged`.
 fn counts(plan: &Plan) -> String {
     let counted = ACTIONS.iter().map(|action| (*action, plan.count(action)));
     let counted = counted
         .filter(|(_, count)| *count > 0)
-        .map(|(action, count)| format!("{count} {action}"));
+        .map(|(action, count)| format!("{count} {}ed", action.trim_end_matches('e')));
     let unchanged = format!("{} unchanged", plan.unchanged);
     counted.chain([unchanged]).collect::<Vec<_>>().join(", ")
 }

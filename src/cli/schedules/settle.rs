@@ -8,6 +8,7 @@ use rusqlite::Transaction;
 use crate::context::Context;
 use crate::dispatch;
 use crate::error::Result;
+use crate::plural::counted;
 use crate::recurrence::Missed;
 use crate::schedule::Schedule;
 use crate::slot::Slot;
@@ -59,11 +60,7 @@ pub(crate) fn tell(ctx: &Context, schedule: &Schedule, settled: Settled) {
         ctx.ui.warn(format_args!(
             "{} missed {} until now, the newest at {}; recorded as skipped",
             schedule.described(),
-            if missed.count == 1 {
-                "1 slot".to_owned()
-            } else {
-                format!("{} slots", missed.count)
-            },
+            counted(missed.count, "slot", "slots"),
             missed.newest,
         ));
     }

@@ -4,6 +4,7 @@
 use super::{Overview, texts};
 use crate::context::Context;
 use crate::error::{Error, ExitCode, Result};
+use crate::plural::{counted, form};
 use crate::status::Gravity;
 
 /// Schedules that the line names; more are counted.
@@ -44,7 +45,9 @@ fn assess(overview: &Overview) -> (String, ExitCode) {
     troubled.truncate(NAMED);
     // A bar begins the figures, wherever it stands.
     let named = troubled.join("; ").replace('|', "/");
-    let attention = format!("{count} of {all} schedules need attention: {named}{more}");
+    let schedules = counted(all, "schedule", "schedules");
+    let need = form(count, "needs", "need");
+    let attention = format!("{count} of {schedules} {need} attention: {named}{more}");
     let (word, code, what) = match gravest {
         Some(Gravity::Critical) => ("CRITICAL", ExitCode::Usage, attention),
         Some(Gravity::Warning) => ("WARNING", ExitCode::Failed, attention),
@@ -54,15 +57,14 @@ fn assess(overview: &Overview) -> (String, ExitCode) {
             ("UNKNOWN", ExitCode::Partial, what)
         }
         None if disabled(overview) == all => {
-            let what = format!("none of {all} schedules is enabled");
+            let what = format!("none of {schedules} is enabled");
             ("WARNING", ExitCode::Failed, what)
         }
-        None => ("OK", ExitCode::Ok, format!("{all} schedules")),
+        None => ("OK", ExitCode::Ok, schedules),
     };
     let untold = match overview.failing_monitors.len() {
         0 => String::new(),
-        1 => ", 1 monitor fails".to_owned(),
-        several => format!(", {several} monitors fail"),
+        failing => format!(", {}", counted(failing, "monitor fails", "monitors fail")),
     };
     let figures = figures(overview, count);
     (format!("{word} - {what}{untold} | {figures}"), code)

@@ -6,6 +6,7 @@ use super::{described, find};
 use crate::check::{self, Checked, Optional, Tried, Verdict};
 use crate::context::Context;
 use crate::error::Result;
+use crate::plural::counted;
 use crate::store;
 use crate::tenant::Tenant;
 use crate::ui::table::Table;
@@ -73,10 +74,10 @@ fn show(ctx: &Context, tenant: &Tenant, checked: &Checked) -> Result<()> {
     ctx.ui.comment("")?;
     let ok = tried.iter().filter(|one| one.verdict == Verdict::Ok);
     ctx.ui.comment(format_args!(
-        "{}: signed in, {} of {} policy types can be read",
+        "{}: signed in, {} of {} can be read",
         described(tenant),
         ok.count(),
-        tried.len()
+        counted(tried.len(), "policy type", "policy types")
     ))?;
     let missing = check::permissions_to_grant(tried);
     if !missing.is_empty() {

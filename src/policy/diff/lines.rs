@@ -15,6 +15,8 @@
 
 use std::fmt::Write as _;
 
+use crate::plural::counted;
+
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
@@ -150,7 +152,8 @@ fn tell_diff(lines: &mut Vec<Line>, diff: &str, most: usize) {
     }
     let left = diff.lines().count().saturating_sub(most);
     if left > 0 {
-        let text = format!("    … {left} more lines; --json has them all");
+        let more = counted(left, "more line", "more lines");
+        let text = format!("    … {more}; --json has all of it");
         lines.push(Line {
             mark: Mark::Plain,
             text,

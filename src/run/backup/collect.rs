@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::backup_set::{ContentHash, ListEntry, TypeList, UnreadPolicy};
 use crate::error::Result;
+use crate::plural::counted;
 use crate::policy::Document;
 use crate::policy::catalogue;
 use crate::policy::expiry::Expiry;
@@ -132,9 +133,8 @@ impl Collected {
                     *counts.entry(warning.as_str()).or_default() += 1;
                 }
             }
-            warnings.extend(counts.into_iter().map(|(warning, count)| match count {
-                1 => format!("{key}: 1 policy: {warning}"),
-                n => format!("{key}: {n} policies: {warning}"),
+            warnings.extend(counts.into_iter().map(|(warning, count)| {
+                format!("{key}: {}: {warning}", counted(count, "policy", "policies"))
             }));
         }
         warnings

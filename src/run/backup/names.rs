@@ -21,6 +21,7 @@ use crate::backup_set::{Reference, Unresolved};
 use crate::graph::page::{self, Item};
 use crate::graph::{self, Fault, Graph};
 use crate::json;
+use crate::plural::counted;
 use crate::policy::Outcome;
 use crate::policy::catalogue::directory::{self, DirectoryKind, Question};
 use crate::policy::catalogue::{self, Members, PolicyType};
@@ -343,7 +344,7 @@ impl Troubles {
             let counts = self
                 .forbidden
                 .iter()
-                .map(|(kind, (count, _))| counted(kind, *count));
+                .map(|(kind, (count, _))| things(kind, *count));
             let counts: Vec<String> = counts.collect();
             let missing: BTreeSet<&str> = self
                 .forbidden
@@ -360,7 +361,7 @@ impl Troubles {
         for (kind, (count, why)) in &self.unreadable {
             told.push(format!(
                 "names of {} could not be looked up: {why}",
-                counted(kind, *count)
+                things(kind, *count)
             ));
         }
         told
@@ -375,12 +376,10 @@ fn permissions(kind: &str) -> &'static [&'static str] {
         .unwrap_or_default()
 }
 
-fn counted(kind: &str, count: u64) -> String {
-    match (directory::find(kind), count) {
-        (Some(row), 1) => format!("1 {}", row.label[0]),
-        (Some(row), _) => format!("{count} {}", row.label[1]),
-        (None, 1) => format!("1 policy of {kind}"),
-        (None, _) => format!("{count} policies of {kind}"),
+fn things(kind: &str, count: u64) -> String {
+    match directory::find(kind) {
+        Some(row) => counted(count, row.label[0], row.label[1]),
+        None => format!("{} of {kind}", counted(count, "policy", "policies")),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::changes::Baselines;
 use super::collect::Collected;
+use crate::plural::counted;
 use crate::policy::Outcome;
 
 /// A type that is not offered now and held policies before is incomplete: Graph gives the same
@@ -15,10 +16,7 @@ pub(super) fn doubt(collected: &mut Collected, baselines: &Baselines, schedule: 
         if reading.outcome != Outcome::NotOffered {
             continue;
         }
-        let held = match policies {
-            1 => "1 policy".to_owned(),
-            several => format!("{several} policies"),
-        };
+        let held = counted(policies, "policy", "policies");
         let why =
             format!("Graph answers as if it were not offered; backup set {set} held {held} of it");
         reading.outcome = Outcome::Incomplete;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::collect::Collected;
 use crate::graph::{self, Fault};
+use crate::plural::{counted, form};
 use crate::policy::Outcome;
 use crate::run::read::Reading;
 use crate::run::{Ending, ErrorCode, Status};
@@ -117,7 +118,9 @@ pub(super) fn judge(
     let code = gravest(lacking()).unwrap_or(ErrorCode::UnknownPolicyType);
     let total = readings.len() + unknown.len();
     let message = format!(
-        "{missing} of {total} policy types are not complete: {}",
+        "{missing} of {} {} not complete: {}",
+        counted(total, "policy type", "policy types"),
+        form(missing, "is", "are"),
         explain(lacking(), unknown)
     );
     Verdict::Set(Ending {

@@ -7,6 +7,7 @@ use super::collection::is_not_offered;
 use super::counted::Extra;
 use super::object::{missing_permissions, why};
 use crate::graph::{Error, Fault};
+use crate::plural::counted;
 use crate::policy::catalogue::PolicyType;
 use crate::policy::{Outcome, Unread};
 
@@ -176,7 +177,7 @@ impl Tally {
         if let (Some(left_out), 1..) = (self.row.left_out, count) {
             let called = left_out.called;
             self.warnings
-                .push(format!("{count} {called} are left out on purpose"));
+                .push(format!("left out on purpose: {count} {called}"));
         }
     }
 
@@ -204,7 +205,8 @@ impl Tally {
                 (outcome, Some(why(self.row, error)), Some(error.clone()))
             }
             ListEnd::Failed(pages, error) => {
-                let reason = format!("the list was cut off after {pages} pages: {error}");
+                let read = counted(pages, "page", "pages");
+                let reason = format!("the list was cut off after {read}: {error}");
                 (Outcome::Incomplete, Some(reason), Some(error.clone()))
             }
             ListEnd::Unreached(error) => {

@@ -21,6 +21,7 @@ use rusqlite::{Connection, Row};
 
 use crate::backup_set::{BackupSetId, ContentHash, ListEntry};
 use crate::error::{Error, Result};
+use crate::plural::counted;
 use crate::tenant::TenantId;
 
 use super::super::{check, contents, failed};
@@ -241,12 +242,14 @@ impl Orphans {
     /// Room that could be used otherwise, also where they are damaged: no set has lost anything.
     fn finding(self) -> Option<finding::Finding> {
         let mut message = format!(
-            "{} contents belong to no backup set: runs that failed or are going on left them, and \
-             they only take room",
-            self.contents
+            "{} to no backup set: left by runs that failed or are going on, and only taking room",
+            counted(self.contents, "content belongs", "contents belong")
         );
         if self.damaged > 0 {
-            message.push_str(&format!("; {} of them are damaged", self.damaged));
+            message.push_str(&format!(
+                "; of them {} damaged",
+                counted(self.damaged, "is", "are")
+            ));
         }
         (self.contents > 0).then(|| finding::Finding {
             check: "orphans".to_owned(),

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use super::text::side;
 use crate::diff::{About, Change, ChangeKind, Diff};
 use crate::error::Result;
+use crate::plural::counted;
 use crate::policy::diff::lines::{Limits, lines};
 use crate::ui::Ui;
 use crate::ui::text::visible;
@@ -36,7 +37,8 @@ fn head(from: &About, to: &About, diff: &Diff) -> String {
         "\n| {names} | unread types |\n|---|---|---|---|---|---|\n| {counts} | {unread} |\n"
     );
     if diff.equal() {
-        let _ = writeln!(text, "\nNo difference in {} policies.", diff.compared);
+        let compared = counted(diff.compared, "policy", "policies");
+        let _ = writeln!(text, "\nNo difference in {compared}.");
     }
     if !diff.unread_types.is_empty() || !diff.unread_policies.is_empty() {
         text.push_str("\n### Not read\n\n");
@@ -85,7 +87,8 @@ fn policy(key: &str, name: &str, id: &str) -> String {
 fn code(text: &str) -> String {
     let text = visible(text);
     if text.trim().is_empty() {
-        return format!("`({} blanks)`", text.chars().count());
+        let blanks = counted(text.chars().count(), "blank", "blanks");
+        return format!("`({blanks})`");
     }
     let fence = "`".repeat(longest_run(&text) + 1);
     let pad = if text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']) {

@@ -4,6 +4,7 @@ use crate::cli::backups::shaded;
 use crate::cli::history::time;
 use crate::diff::{About, Change, ChangeKind, Diff};
 use crate::error::Result;
+use crate::plural::counted;
 use crate::policy::diff::lines::{Limits, lines};
 use crate::ui::table::Table;
 use crate::ui::{Shade, Ui};
@@ -18,7 +19,10 @@ pub(super) fn show(ui: &Ui, from: &About, to: &About, diff: &Diff) -> Result<()>
     counts(ui, diff)?;
     if diff.equal() {
         ui.line("")?;
-        return ui.line(format_args!("no difference in {} policies", diff.compared));
+        return ui.line(format_args!(
+            "no difference in {}",
+            counted(diff.compared, "policy", "policies")
+        ));
     }
     if !diff.unread_types.is_empty() || !diff.unread_policies.is_empty() {
         ui.line("")?;

@@ -73,7 +73,7 @@ fn a_list_that_is_cut_off_is_incomplete_and_keeps_what_came() {
         assert_eq!(out.of("assignmentFilter"), (Outcome::Incomplete, 1, 1, 0));
         assert!(
             out.reason("assignmentFilter")
-                .contains("cut off after 1 pages")
+                .contains("cut off after 1 page:")
         );
     }
     let graph = Script::default().on(FILTERS, r#"{"value":[{"id":"a"}"#);

@@ -168,7 +168,7 @@ fn what_nobody_made_is_left_out_and_counted() {
     assert_eq!(out.of("thing"), (Outcome::Complete, 4, 4, 0));
     let reading = &out.readings["thing"];
     assert_eq!(reading.left_out, 2);
-    assert_eq!(reading.warnings, ["2 stubs are left out on purpose"]);
+    assert_eq!(reading.warnings, ["left out on purpose: 2 stubs"]);
 }
 
 #[test]

@@ -299,7 +299,7 @@ fn what_belongs_to_no_set_is_counted_and_looked_at() {
     let damage = "UPDATE contents SET data = zeroblob(20) WHERE hash = ?1";
     fixture.conn.execute(damage, [left.0]).unwrap();
     let told = orphans(&verified(&fixture));
-    assert!(told.ends_with("; 1 of them are damaged"), "{told}");
+    assert!(told.ends_with("; of them 1 is damaged"), "{told}");
 
     fixture.sql("INSERT INTO purges (tenant_id) VALUES (77)");
     let found = verified(&fixture);

@@ -8,6 +8,7 @@ use rusqlite::{Connection, Row};
 use crate::backup_set::BackupSetId;
 use crate::error::Result;
 use crate::finding::{Finding, Level};
+use crate::plural::counted;
 
 use super::super::event::{Facts, Trail, instant};
 use super::Damage;
@@ -156,8 +157,8 @@ fn told(without: usize, timeless: usize) -> Vec<Finding> {
             check: "audit_events".to_owned(),
             level: Level::Warn,
             message: format!(
-                "the audit trail has no event of {without} backup sets: nothing proves what their \
-                 rows say of time and origin"
+                "the audit trail has no event of {}: nothing proves what is told of time and origin",
+                counted(without, "backup set", "backup sets")
             ),
             hint: Some("tenantpilot audit verify".to_owned()),
         });
