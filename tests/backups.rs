@@ -202,6 +202,8 @@ fn a_policy_is_shown_as_a_person_reads_it() {
         "the script is decoded: {text}"
     );
     assert!(text.contains("runAsAccount: "), "{text}");
+    assert_eq!(show(&script).ok(), text, "an id that is the only one");
+    assert_eq!(show(&script.to_uppercase()).ok(), text);
     assert!(show("twin").ok().contains(&ids[0]));
     assert!(show("Twin").ok().contains(&ids[1]));
     let error = show("TWIN").fails(2);
@@ -209,7 +211,12 @@ fn a_policy_is_shown_as_a_person_reads_it() {
         ids[..2].iter().all(|id| error.contains(id.as_str())),
         "{error}"
     );
-    show("nobody").fails(18);
+    assert!(error.contains("hint: type one of "), "{error}");
+    let error = show("nobody").fails(18);
+    assert!(
+        error.contains("hint: type TYPE/ID, or an id or a name that one policy alone has: "),
+        "{error}"
+    );
 }
 
 #[test]

@@ -207,6 +207,20 @@ fn one_policy_can_be_asked_for() {
         &["1", "2", "--policy", &format!("deviceConfiguration/{id}")],
     );
     assert_eq!(by_id["changes"], by_name["changes"]);
+    for alone in [&id, "custom OMA-URI"] {
+        let found = diff(&stage, &["1", "2", "--policy", alone]);
+        assert_eq!(found["changes"], by_name["changes"], "{alone}");
+    }
+    let of = |rest: &[&str]| {
+        let args = [&["backups", "diff", "1", "2", "--policy"][..], rest].concat();
+        stage.env.run(&args)
+    };
+    let nobody = of(&["nobody"]).fails(18);
+    assert!(
+        nobody.contains("no policy nobody in backup set 1 and 2\nhint: type TYPE/ID, or "),
+        "{nobody}"
+    );
+    of(&["Custom OMA-URI", "--types", "assignmentFilter"]).fails(18);
     let other = diff(
         &stage,
         &["1", "2", "--policy", "deviceConfiguration/Root CA"],

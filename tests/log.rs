@@ -74,6 +74,9 @@ fn a_life_is_told_from_the_sets_that_say_something() {
     );
     assert!(human.contains("renamed from"), "{human}");
     assert!(!human.contains("added"), "{human}");
+    let (_, id) = policy.split_once('/').unwrap();
+    let by_id = ["backups", "log", id, "--limit", "3"];
+    assert_eq!(stage.env.run(&by_id).ok(), human);
     let patch = stage
         .env
         .run(&["backups", "log", &policy, "--patch", "--tenant", "contoso"])

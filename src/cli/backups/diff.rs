@@ -3,20 +3,19 @@
 mod choose;
 mod json;
 mod markdown;
+mod scope;
 mod text;
-
-use std::collections::BTreeSet;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
 use self::choose::{Chosen, choose};
+use self::scope::Asked;
 use super::find;
 use crate::backup_set::{BackupSet, BackupSetId};
 use crate::cli;
 use crate::context::Context;
 use crate::diff::{self, Diff, Scope, Side};
 use crate::error::{Error, ExitCode, Result};
-use crate::policy::selection;
 use crate::store::contents::Reader;
 use crate::store::{self, Store, backup_sets};
 
@@ -68,8 +67,8 @@ pub struct Args {
     #[arg(long, value_name = "KEY,…", value_delimiter = ',')]
     types: Vec<String>,
 
-    /// Only this policy: its policy type, and its id or name
-    #[arg(long, value_name = "TYPE/ID|NAME")]
+    /// Only this policy: its policy type and its id or name, or an id or a name that it alone has
+    #[arg(long, value_name = "TYPE/ID|ID|NAME")]
     policy: Option<String>,
 
     /// Print in this form; --json prints everything
@@ -98,9 +97,11 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
             "--json and --format markdown exclude each other",
         ));
     }
-    let scope = scope(args)?;
+    let asked = Asked::of(args)?;
     let store = ctx.store()?;
-    let (from, to, diff) = match choose(ctx, store.read(), args)? {
+    let chosen = choose(ctx, store.read(), args)?;
+    let scope = asked.scope(ctx, &store, &chosen)?;
+    let (from, to, diff) = match chosen {
         Chosen::Sets(from, to) => of_sets(ctx, &store, from, to, &scope)?,
         Chosen::Live(from) => with_live(ctx, &store, from, &scope)?,
     };
@@ -163,34 +164,4 @@ fn find_present(ctx: &Context, store: &Store, id: BackupSetId) -> Result<BackupS
             .hint(format!("bring it back: tenantpilot backups unexpire {id}")));
     }
     Ok(set)
-}
-
-fn scope(args: &Args) -> Result<Scope> {
-    let types: Option<BTreeSet<String>> =
-        (!args.types.is_empty()).then(|| args.types.iter().cloned().collect());
-    for key in types.iter().flatten() {
-        selection::known(key)?;
-    }
-    let policy = args.policy.as_deref().map(policy).transpose()?;
-    if let (Some(types), Some((key, _))) = (&types, &policy)
-        && !types.contains(key)
-    {
-        return Err(Error::usage(format!(
-            "--types leaves out {key}, which --policy names"
-        )));
-    }
-    Ok(Scope { types, policy })
-}
-
-/// A policy as it is typed: `TYPE/ID` or `TYPE/NAME`.
-fn policy(given: &str) -> Result<(String, String)> {
-    match given.split_once('/') {
-        Some((key, wanted)) if !wanted.is_empty() => {
-            Ok((selection::known(key)?.key.to_owned(), wanted.to_owned()))
-        }
-        _ => Err(
-            Error::usage(format!("{given:?} is not TYPE/ID or TYPE/NAME"))
-                .hint("copy type and id from: tenantpilot backups show SET"),
-        ),
-    }
 }

@@ -39,8 +39,8 @@ const FIELDS: usize = 3;
   tenantpilot backups log 'Windows baseline' --who
   tenantpilot backups log namedLocation/5c4b1d0e-0b6c-4f7e-9d51-0c9c4f7e9d51")]
 pub struct Args {
-    /// The policy: its policy type and its id, or its name
-    #[arg(value_name = "TYPE/ID|NAME")]
+    /// The policy: its policy type and its id, or an id or a name that it alone has
+    #[arg(value_name = "TYPE/ID|ID|NAME")]
     policy: String,
 
     /// Only in this tenant: its name or id
@@ -150,8 +150,8 @@ fn find<'c>(ctx: &Context, conn: &'c Connection, args: &Args) -> Result<Found<'c
 }
 
 /// Why a policy was not found: there is none, or the sets that could hold it are damaged.
-fn nowhere(conn: &Connection, tenants: &[TenantId], policy: &str) -> Result<Error> {
-    let what = format!("no backup set holds the policy {policy:?}");
+fn nowhere(conn: &Connection, tenants: &[TenantId], wanted: &str) -> Result<Error> {
+    let what = format!("no backup set holds the policy {wanted:?}");
     let (mut damaged, mut expired) = (0, 0);
     for tenant in tenants {
         let reader = Reader::new(conn, *tenant);
@@ -167,7 +167,7 @@ fn nowhere(conn: &Connection, tenants: &[TenantId], policy: &str) -> Result<Erro
             }
         }
     }
-    let show = "copy policy type and id from: tenantpilot backups show SET";
+    let show = format!("{}: tenantpilot backups show SET", policy::SHAPE);
     Ok(match (damaged, expired) {
         (0, 0) => Error::not_found(what).hint(show),
         (0, expired) => Error::not_found(what).hint(format!(
@@ -243,8 +243,8 @@ fn sighted(within: &Sets<'_>, policy_type: &str, id: &str) -> Result<Option<Vec<
     Ok(held.then_some(seen))
 }
 
-/// The policy that has this name in the newest set in which one has it.
-fn called(within: &Sets<'_>, name: &str) -> Result<Option<(String, String)>> {
+/// The policy that has this id or name in the newest set in which one has it.
+fn called(within: &Sets<'_>, wanted: &str) -> Result<Option<(String, String)>> {
     let mut looked_into = std::collections::HashSet::new();
     for set in within.sets.iter().rev() {
         let manifest = match backup_sets::manifest(&within.reader, set) {
@@ -260,12 +260,10 @@ fn called(within: &Sets<'_>, name: &str) -> Result<Option<(String, String)>> {
                 }
             }
         }
-        match policy::called(&lists, name).as_slice() {
+        match policy::called(&lists, wanted).as_slice() {
             [] => {}
-            [(policy_type, entry)] => {
-                return Ok(Some(((*policy_type).to_owned(), entry.id.clone())));
-            }
-            several => return Err(policy::ambiguous(name, several)),
+            [one] => return Ok(Some((one.policy_type.clone(), one.entry.id.clone()))),
+            several => return Err(policy::ambiguous(wanted, several)),
         }
     }
     Ok(None)

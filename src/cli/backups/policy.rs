@@ -1,5 +1,7 @@
 //! A policy as it is typed, and the names of what policies refer to.
 
+use std::collections::BTreeSet;
+
 use crate::backup_set::{ListEntry, Manifest, TypeList};
 use crate::cli::told;
 use crate::error::{Error, Result};
@@ -37,36 +39,54 @@ pub(super) fn names(reader: &Reader<'_>, manifest: &Manifest, lists: &[TypeList]
     Ok(names)
 }
 
-/// The policies of these lists that are called so, whatever the case; those that are called exactly
-/// so, where there are any.
-pub(super) fn called<'l>(lists: &'l [TypeList], name: &str) -> Vec<(&'l str, &'l ListEntry)> {
-    let all = || {
-        lists.iter().flat_map(|list| {
+/// How a policy is typed, before the command that lists them.
+pub(super) const SHAPE: &str = "type TYPE/ID, or an id or a name that one policy alone has";
+
+/// A policy that answers to what is typed.
+#[derive(Debug, Clone)]
+pub(super) struct Match {
+    pub(super) policy_type: String,
+    pub(super) entry: ListEntry,
+}
+
+/// The policies of these lists that have this id or name, whatever the case; those that have exactly
+/// it, where there are any.
+pub(super) fn called(lists: &[TypeList], wanted: &str) -> Vec<Match> {
+    let those = |is_meant: &dyn Fn(&str) -> bool| -> Vec<Match> {
+        let entries = lists.iter().flat_map(|list| {
             let entries = list.entries().iter();
             entries.map(move |entry| (list.policy_type(), entry))
-        })
+        });
+        entries
+            .filter(|(_, entry)| is_meant(&entry.id) || is_meant(&entry.name))
+            .map(|(policy_type, entry)| Match {
+                policy_type: policy_type.to_owned(),
+                entry: entry.clone(),
+            })
+            .collect()
     };
-    let exact: Vec<_> = all().filter(|(_, entry)| entry.name == name).collect();
+    let exact = those(&|word| word == wanted);
     if !exact.is_empty() {
         return exact;
     }
-    let folded = name.to_lowercase();
-    all()
-        .filter(|(_, entry)| entry.name.to_lowercase() == folded)
-        .collect()
+    let folded = wanted.to_lowercase();
+    those(&|word| word.to_lowercase() == folded)
 }
 
-/// A name that several policies have.
-pub(super) fn ambiguous(name: &str, candidates: &[(&str, &ListEntry)]) -> Error {
-    let mut listed: Vec<String> = candidates
-        .iter()
-        .take(CANDIDATES)
-        .map(|(policy_type, entry)| format!("{policy_type}/{}", entry.id))
+/// An id or a name that several policies have.
+pub(super) fn ambiguous(wanted: &str, candidates: &[Match]) -> Error {
+    let all = candidates.iter();
+    let all: BTreeSet<String> = all
+        .map(|one| format!("{}/{}", one.policy_type, one.entry.id))
         .collect();
-    if candidates.len() > CANDIDATES {
-        listed.push("…".to_owned());
+    let mut listed: Vec<&str> = all.iter().take(CANDIDATES).map(String::as_str).collect();
+    if all.len() > CANDIDATES {
+        listed.push("…");
     }
-    let count = candidates.len();
-    Error::usage(format!("{count} policies are called {}", told(name)))
-        .hint(format!("one of {}", listed.join(", ")))
+    let count = all.len();
+    Error::usage(format!(
+        "{count} policies have the id or name {}",
+        told(wanted)
+    ))
+    .hint(format!("type one of {}", listed.join(", ")))
 }

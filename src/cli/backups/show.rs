@@ -33,8 +33,9 @@ pub struct Args {
     #[arg(value_name = "SET", value_parser = cli::parse_id)]
     set: i64,
 
-    /// Show this policy: its policy type and its id, or its name; with --json the document itself
-    #[arg(long, value_name = "TYPE/ID|NAME")]
+    /// Show this policy: its policy type and its id, or an id or a name that it alone has; with --json
+    /// the document itself
+    #[arg(long, value_name = "TYPE/ID|ID|NAME")]
     policy: Option<String>,
 }
 
@@ -345,25 +346,24 @@ fn not_json(policy: &str, error: &dyn std::fmt::Display) -> Error {
     )
 }
 
-/// The list entry of `TYPE/ID`, or of a name.
+/// The list entry of `TYPE/ID`, or of an id or a name.
 fn find_policy(
     reader: &Reader<'_>,
     set: &BackupSet,
     manifest: &Manifest,
     wanted: &str,
 ) -> Result<(String, ListEntry)> {
-    let show = format!("tenantpilot backups show {}", set.id);
+    let show = format!("{}: tenantpilot backups show {}", policy::SHAPE, set.id);
     let typed = wanted
         .split_once('/')
         .and_then(|(policy_type, id)| Some((manifest.get(policy_type)?, id)));
     let Some((entry, id)) = typed else {
         let lists = policy::lists(reader, manifest)?;
         return match policy::called(&lists, wanted).as_slice() {
-            [(policy_type, entry)] => Ok(((*policy_type).to_owned(), (*entry).clone())),
-            [] if manifest.get(wanted).is_some() => Err(Error::usage(format!(
-                "{wanted} is a policy type, not TYPE/ID"
-            ))
-            .hint(format!("copy type and id from: {show}"))),
+            [one] => Ok((one.policy_type.clone(), one.entry.clone())),
+            [] if manifest.get(wanted).is_some() => {
+                Err(Error::usage(format!("{wanted} is a policy type, and no policy")).hint(show))
+            }
             [] => Err(
                 Error::not_found(format!("{} holds no policy {wanted:?}", set.described()))
                     .hint(show),

@@ -102,7 +102,7 @@ const VALUES: &[(&str, Value)] = &[
     ("KEY", Value::Type),
     ("KEY,…", Value::Type),
     ("TYPE/ID", Value::Policy),
-    ("TYPE/ID|NAME", Value::Policy),
+    ("TYPE/ID|ID|NAME", Value::Policy),
     ("ZONE", Value::Zone),
     ("ROLE", Value::Role),
     ("USER", Value::User),
