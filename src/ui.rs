@@ -25,7 +25,7 @@ use crate::error::{Error, ExitCode, Result};
 use crate::progress::Progress;
 use progress::{Bars, Following};
 use table::Table;
-use text::{ascii_controls, visible, visible_lines};
+use text::{ascii_controls, hanging, visible, visible_lines};
 
 /// How this process talks.
 #[derive(Debug, Clone)]
@@ -153,6 +153,20 @@ impl Ui {
         self.raw(&format!("{}\n", visible(&line.to_string())))
     }
 
+    /// One line of data, for people, that begins with `lead`; on a terminal that has no room for it
+    /// broken at blanks, all of it under `text`. Not with `--json`, not with `-q`.
+    pub fn item(&self, lead: impl Display, text: impl Display) -> Result<()> {
+        let Some(columns) = self.width else {
+            return self.line(format_args!("{lead}{text}"));
+        };
+        if self.silent() {
+            return Ok(());
+        }
+        let (lead, text) = (lead.to_string(), text.to_string());
+        let shown = hanging(&visible(&lead), &visible(&text), columns.into());
+        self.raw(&format!("{shown}\n"))
+    }
+
     /// Lines of data, for people, each with what it stands for: not with `--json`, not with `-q`.
     pub fn shaded<S: AsRef<str>>(&self, lines: &[(Shade, S)]) -> Result<()> {
         if self.json || self.quiet || lines.is_empty() {
@@ -183,10 +197,14 @@ impl Ui {
         }
     }
 
-    /// A line that goes with a table and is no record: as [`line`](Self::line), and not with
+    /// A line that goes with a table and is no record: as [`item`](Self::item), and not with
     /// `--plain`.
     pub fn comment(&self, line: impl Display) -> Result<()> {
-        if self.plain { Ok(()) } else { self.line(line) }
+        if self.plain {
+            Ok(())
+        } else {
+            self.item("", line)
+        }
     }
 
     /// Whether tables are records for other programs.
@@ -221,8 +239,8 @@ impl Ui {
         })
     }
 
-    /// One thing, for people: a line for each of its fields that has a value, whole whatever the
-    /// width; with `--plain` name and value are between tabs; not with `--json`, not with `-q`.
+    /// One thing, for people: a line for each of its fields that has a value, as
+    /// [`item`](Self::item); with `--plain` name and value are between tabs; not with `--json`, not with `-q`.
     pub fn fields(&self, fields: &[(&str, String)]) -> Result<()> {
         if self.silent() {
             return Ok(());
@@ -234,7 +252,7 @@ impl Ui {
             .filter(|(_, value)| !value.is_empty())
             .try_for_each(|(name, value)| match self.plain {
                 true => self.raw(&format!("{name}\t{}\n", visible(value))),
-                false => self.line(format_args!("{name:widest$}  {value}")),
+                false => self.item(format_args!("{name:widest$}  "), value),
             })
     }
 

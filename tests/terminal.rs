@@ -16,6 +16,7 @@ use std::process::Stdio;
 use env::{PROGRAM, until};
 use fleet::Fleet;
 use sandbox::server::DIRECTORY;
+use sandbox::server::faults::{Fault, Kind};
 use tenantpilot::clock::{Clock as _, SystemClock};
 use terminal::{Screen, Terminal};
 use unicode_width::UnicodeWidthStr as _;
@@ -79,7 +80,9 @@ fn tables_fit_the_terminal_and_nothing_that_is_typed_again_is_cut() {
                 assert_eq!(line.trim_end(), *line, "{args:?}");
             }
             // Where a table finds no room, each record is a block with all of its cells.
-            let is_block = cells.iter().all(|cell| written.contains(cell));
+            let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let said = one_line(&written);
+            let is_block = cells.iter().all(|cell| said.contains(&one_line(cell)));
             let fits = |line: &&str| line.width() <= usize::from(columns);
             let is_table = lines.len() == whole.lines().count() && lines.iter().all(fits);
             assert!(
@@ -92,6 +95,64 @@ fn tables_fit_the_terminal_and_nothing_that_is_typed_again_is_cut() {
             let first = cells.first().copied().unwrap_or_default();
             assert!(written.contains(first), "{first:?} in {written}");
         }
+    }
+}
+
+/// Whether nothing is broken that was to stay whole, and all else fits: a word and a hint may be wider.
+fn fits(line: &str, columns: u16) -> bool {
+    let text = line.trim_start();
+    let last = text.rsplit(' ').next().unwrap_or_default();
+    line.width() <= usize::from(columns)
+        || last.width() + 4 > usize::from(columns)
+        || text.starts_with("hint: ")
+        || text.starts_with("error: ")
+}
+
+#[test]
+fn long_lines_go_on_under_their_text_and_only_on_a_terminal() {
+    let mut fleet = Fleet::nightly();
+    fleet.env.set("TERM", "xterm");
+    let types = "assignmentFilter,namedLocation,roleScopeTag,notificationMessageTemplate";
+    let edit = ["schedules", "edit", "nightly", "--types", types];
+    fleet.env.run(&edit).ok();
+    for path in [
+        "deviceManagement/assignmentFilters",
+        "deviceManagement/roleScopeTags",
+        "deviceManagement/notificationMessageTemplates",
+    ] {
+        fleet.sandbox.fault(Fault::on(path, Kind::Forbidden));
+    }
+    fleet.env.run(&["run", "nightly", "--quiet"]).ends(3);
+    let head = |text: &str| text.split("\n\n").next().unwrap().replace('\r', "");
+    for args in [
+        &["history", "show", "1"][..],
+        &["backups", "show", "1"],
+        &["schedules", "show", "nightly"],
+        &["status"],
+        &["doctor", "--offline"],
+    ] {
+        let piped = fleet.env.run(args);
+        let whole = format!("{}{}", piped.stdout, piped.stderr);
+        for columns in [40, 80] {
+            let (_, _, written) = Terminal::start(&fleet.env, args, columns).end();
+            let shown = head(&written.replace('\r', ""));
+            let is_table = args == ["status"];
+            for line in shown.lines() {
+                assert!(
+                    is_table || fits(line, columns),
+                    "{columns}: {line:?}\n{shown}"
+                );
+                assert_eq!(line.trim_end(), line);
+            }
+            let words = |text: &str| {
+                let words = text.split_whitespace().filter(|word| !word.ends_with('Z'));
+                words.map(str::to_owned).collect::<Vec<_>>()
+            };
+            let is_same = words(&shown) == words(&head(&whole));
+            assert!(is_table || is_same, "{columns}: {shown}\n{whole}");
+        }
+        let reason = whole.lines().find(|line| line.starts_with("reason  "));
+        assert!(reason.is_none_or(|line| line.width() > 120), "{whole}");
     }
 }
 

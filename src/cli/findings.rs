@@ -30,10 +30,9 @@ pub(crate) fn tell(ctx: &Context, findings: &[Finding]) -> Result<()> {
     for finding in findings {
         let check = finding.check.replace('_', " ");
         let level = finding.level.as_str();
-        ctx.ui.line(format_args!(
-            "{level:4}  {check:widest$}  {}",
-            finding.message
-        ))?;
+        let lead = format!("{level:4}  {check:widest$}  ");
+        ctx.ui.item(lead, &finding.message)?;
+        // A hint is typed again: it stays one line, which a terminal that breaks it gives back as one.
         if let Some(hint) = &finding.hint {
             ctx.ui
                 .line(format_args!("{:4}  {:widest$}  hint: {hint}", "", ""))?;

@@ -3,7 +3,7 @@
 use comfy_table::{ColumnConstraint, ContentArrangement, Row, TableStyle, Width};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::text::visible;
+use super::text::{hanging, visible};
 
 /// The widest a cell gets where lines have a width.
 const WIDEST_CELL: u16 = 60;
@@ -92,7 +92,7 @@ impl Table {
             }
         }
         match fitted.least(READABLE_CELL) > columns {
-            true => self.blocks(),
+            true => self.blocks(columns),
             false => fitted.lines(width),
         }
     }
@@ -149,15 +149,19 @@ impl Table {
         text
     }
 
-    /// Each record as lines of a column's name and its cell, an empty line between two records.
-    fn blocks(&self) -> String {
+    /// Each record as lines of a column's name and its cell, [`hanging`], an empty line between two
+    /// records.
+    fn blocks(&self, columns: usize) -> String {
         let widest = self.header.iter().map(|name| name.width()).max();
         let widest = widest.unwrap_or_default();
         let blocks = self.rows.iter().map(|cells| {
             let cells = self.header.iter().zip(cells);
             let told = cells.filter(|(_, cell)| !cell.is_empty());
-            told.map(|(name, cell)| format!("{name:widest$}  {}\n", visible(cell)))
-                .collect::<String>()
+            told.map(|(name, cell)| {
+                let lead = format!("{name:widest$}  ");
+                format!("{}\n", hanging(&lead, &visible(cell), columns))
+            })
+            .collect::<String>()
         });
         blocks.collect::<Vec<_>>().join("\n")
     }

@@ -11,6 +11,13 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use unicode_width::UnicodeWidthStr as _;
+
+/// The least room that text gets under its own beginning; with less, or where a word finds none, it goes
+/// on at [`STEP`].
+const NARROWEST: usize = 24;
+const STEP: usize = 4;
+
 /// Whether a terminal would act on `c`, or show nothing in its place.
 fn is_hidden(c: char) -> bool {
     c.is_control()
@@ -57,6 +64,33 @@ pub fn visible(text: &str) -> Cow<'_, str> {
 pub fn visible_lines(text: &str) -> String {
     let lines: Vec<_> = text.lines().map(visible).collect();
     lines.join("\n")
+}
+
+/// `lead` and `text` on one line; where that takes more than `columns`, broken at blanks, and what follows
+/// stands under the beginning of the text. A word is never broken: it may be typed again.
+pub fn hanging(lead: &str, text: &str, columns: usize) -> String {
+    let mut at = lead.width();
+    let words = text.split(' ').map(str::width);
+    let widest = words.filter(|width| STEP + width <= columns).max();
+    let room = widest.unwrap_or_default().max(NARROWEST);
+    let indent = if at + room > columns { STEP } else { at };
+    let mut shown = lead.to_owned();
+    for (place, word) in text.split(' ').enumerate() {
+        let blank = usize::from(place > 0);
+        let helps = place > 0 || indent + word.width() <= columns;
+        if at + blank + word.width() > columns && at > indent && helps {
+            shown.truncate(shown.trim_end_matches(' ').len());
+            shown.push('\n');
+            shown.push_str(&" ".repeat(indent));
+            at = indent;
+        } else if blank > 0 {
+            shown.push(' ');
+            at += 1;
+        }
+        shown.push_str(word);
+        at += word.width();
+    }
+    shown
 }
 
 /// A JSON text with hidden characters written as `\u` escapes: the same document, safe to print.
@@ -126,6 +160,30 @@ mod tests {
             assert_eq!(visible(order), shown);
         }
         assert_eq!(visible_lines("one\ntwo\x1b"), "one\ntwo\\u{1b}");
+    }
+
+    #[test]
+    fn text_that_is_too_wide_goes_on_under_its_beginning() {
+        let of = |lead, text| hanging(lead, text, 34);
+        assert_eq!(of("size  ", "12 bytes"), "size  12 bytes");
+        assert_eq!(
+            of("reason  ", "1 of 2 policy types is not complete"),
+            "reason  1 of 2 policy types is not\n        complete"
+        );
+        assert_eq!(
+            of("", "one two 東京ホールディングス株式会社 four five"),
+            "one two\n東京ホールディングス株式会社 four\nfive"
+        );
+        assert_eq!(
+            of("a lead with hardly any room:  ", "so, it goes on below"),
+            "a lead with hardly any room:  so,\n    it goes on below"
+        );
+        assert_eq!(
+            of("a lead with hardly any room:  ", "because"),
+            "a lead with hardly any room:\n    because"
+        );
+        let word = "x".repeat(40);
+        assert_eq!(of("id  ", &word), format!("id  {word}"));
     }
 
     #[test]

@@ -311,10 +311,10 @@ fn tell(ctx: &Context, outline: &Outline) -> Result<()> {
         .iter()
         .partition(|told| told.lines.is_empty());
     for told in short {
-        ui.line(format!("{}: {}", told.name, told.value))?;
+        ui.item(format_args!("{}: ", told.name), &told.value)?;
     }
     for assignment in &outline.assignments {
-        ui.line(format!("assigned: {assignment}"))?;
+        ui.item("assigned: ", assignment)?;
     }
     for told in long {
         ui.line("")?;
