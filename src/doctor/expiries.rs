@@ -7,6 +7,7 @@ use super::Surroundings;
 use crate::backup_set::TypeList;
 use crate::error::{Error, Kind, Result};
 use crate::finding::Finding;
+use crate::plural::counted;
 use crate::policy::catalogue;
 use crate::policy::expiry::Expiry;
 use crate::store::backup_sets::{self, KnownList};
@@ -79,18 +80,15 @@ fn told(found: &[(Tenant, Expiry)]) -> String {
         None => "no certificate or token of Apple was read from a backup set".to_owned(),
         Some((tenant, expiry)) => format!(
             "{} in the newest backup sets; the first to end, on {}, is the {} of tenant {} (id {})",
-            counted(found.len()),
+            counted(
+                found.len(),
+                "of Apple's certificates and tokens is",
+                "of Apple's certificates and tokens are"
+            ),
             expiry.day(),
             expiry.told(),
             tenant.name(),
             tenant.id.0
         ),
-    }
-}
-
-fn counted(number: usize) -> String {
-    match number {
-        1 => "1 of Apple's certificates and tokens is".to_owned(),
-        several => format!("{several} of Apple's certificates and tokens are"),
     }
 }
