@@ -8,6 +8,7 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt::Display;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -177,8 +178,12 @@ impl Context {
             needs,
             has: has.map(Role::as_str),
         }));
-        let has = has.map_or("there is no role".to_owned(), |role| {
-            format!("the role is {}", role.as_str())
+        let everywhere = match place {
+            Place::Everywhere => " for all tenants",
+            _ => "",
+        };
+        let has = has.map_or(format!("there is no role{everywhere}"), |role| {
+            format!("the role{everywhere} is {}", role.as_str())
         });
         let message = format!(
             "{user} may not {}{whose}: {has}, and it takes {needs}",
@@ -188,6 +193,24 @@ impl Context {
         Err(Error::new(Kind::Denied, message).hint(format!(
             "an owner can allow it: tenantpilot roles grant {user} {needs}{grant}"
         )))
+    }
+
+    /// That the actor may name this path to the account that acts: by sudo that of another user, which
+    /// can read and write what they cannot.
+    ///
+    /// # Errors
+    /// Their role does not allow it.
+    pub fn permit_path(&self, path: &Path) -> Result<()> {
+        if !self.config.by_sudo {
+            return Ok(());
+        }
+        self.permit_everywhere_to(Action::Path, format_args!("file {}", path.display()))
+    }
+
+    /// Whether the actor may say how tenants are signed in to. To be asked once the store is open.
+    pub fn may_say_access(&self) -> bool {
+        let held = self.held.borrow();
+        held.allows(Action::Access, Place::Everywhere)
     }
 
     /// Whether the actor may do this in that tenant: for what is shown to some alone. To be asked once

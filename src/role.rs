@@ -13,6 +13,13 @@
 //!
 //! Roles keep people who work together from mistakes, and apart where they come by sudo. They
 //! protect nothing from somebody who can write the file itself.
+//!
+//! Whoever says what a credential is, or which host is asked with it, says what the account that runs
+//! backups starts, reads and hands over, and that account can do everything to every tenant. So this
+//! takes an owner for all ([`Action::Access`]), whoever the tenant belongs to. The directory and the
+//! cloud are part of it, because tenants may share one credential; the client id is not: it leads to
+//! another application of the same directory at most. A ping URL is not either: nothing but how a run
+//! went goes there. By sudo, the same holds for the path of a file ([`Action::Path`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -80,8 +87,12 @@ pub enum Action {
     Upkeep,
     /// Remove for good.
     Delete,
-    /// Change a tenant and how we sign in to it.
+    /// Change a tenant.
     Tenant,
+    /// Say how a tenant is reached and signed in to: what the account starts, reads and asks.
+    Access,
+    /// Name a file that another user's account opens.
+    Path,
     /// Add a tenant.
     AddTenant,
     /// Give and take roles.
@@ -111,9 +122,13 @@ impl Action {
             Self::Schedule | Self::Retain | Self::RetainByDefault | Self::Import | Self::Upkeep => {
                 Some(Role::Manager)
             }
-            Self::Delete | Self::Tenant | Self::AddTenant | Self::Grant | Self::Copy => {
-                Some(Role::Owner)
-            }
+            Self::Delete
+            | Self::Tenant
+            | Self::Access
+            | Self::Path
+            | Self::AddTenant
+            | Self::Grant
+            | Self::Copy => Some(Role::Owner),
         }
     }
 
@@ -124,6 +139,8 @@ impl Action {
             | Self::Dispatch
             | Self::RetainByDefault
             | Self::Upkeep
+            | Self::Access
+            | Self::Path
             | Self::AddTenant
             | Self::Copy => Place::Everywhere,
             _ => Place::Somewhere,
@@ -145,6 +162,8 @@ impl Action {
             Self::Upkeep => "rewrite the database",
             Self::Delete => "delete what is of",
             Self::Tenant => "change",
+            Self::Access => "say how tenants are reached and signed in to",
+            Self::Path => "name a file that another user's account opens",
             Self::AddTenant => "add tenants",
             Self::Grant => "give or take roles in",
             Self::Copy => "copy the database",
@@ -300,6 +319,8 @@ mod tests {
             (Do::Upkeep, Role::Manager),
             (Do::Delete, Role::Owner),
             (Do::Tenant, Role::Owner),
+            (Do::Access, Role::Owner),
+            (Do::Path, Role::Owner),
             (Do::AddTenant, Role::Owner),
             (Do::Grant, Role::Owner),
             (Do::Copy, Role::Owner),
@@ -329,6 +350,9 @@ mod tests {
         assert!(ben.allows(Action::Schedule, Place::In(A)));
         assert!(!ben.allows(Action::Schedule, Place::In(B)));
         assert!(!ben.allows(Action::Schedule, Place::Everywhere));
+        for action in [Action::Access, Action::Path] {
+            assert_eq!(action.place(), Place::Everywhere, "{action:?}");
+        }
         assert!(ben.allows(Action::Schedule, Place::Somewhere));
         assert_eq!(ben.readable(), Readable::All);
         let cleo = Held::of("cleo", &grants);

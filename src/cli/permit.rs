@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::audit::{Event, Outcome};
 use crate::context::{Context, Deed, Denial};
 use crate::error::Result;
-use crate::fleet::plan::{Deed as Planned, Plan};
+use crate::fleet::plan::{Change, Deed as Planned, Plan};
 use crate::role::{Action, Readable};
 use crate::store::{self, Store};
 use crate::tenant::TenantId;
@@ -110,8 +110,17 @@ pub fn actions(command: &str) -> Vec<Action> {
     rows.map(|(_, _, action)| *action).collect()
 }
 
-/// That the actor may take each step of a plan: an owner adds, changes and removes tenants, a manager
-/// those of a tenant its schedules.
+/// The keys of a tenant in a file that say how it is reached and signed in to: [`Action::Access`].
+const ACCESS: [&str; 5] = [
+    "directory",
+    "cloud",
+    "credential",
+    "graph_url",
+    "authority_url",
+];
+
+/// That the actor may take each step of a plan: an owner adds, changes and removes tenants, an owner for
+/// all says how they are signed in to, a manager of a tenant changes its schedules.
 pub(super) fn steps(ctx: &Context, plan: &Plan) -> Result<()> {
     for step in &plan.steps {
         let object = step.object();
@@ -127,6 +136,10 @@ pub(super) fn steps(ctx: &Context, plan: &Plan) -> Result<()> {
             Some(tenant) => ctx.permit_to(action, tenant, &step.tenant, object)?,
             // A schedule of a tenant that is not there yet goes with adding that.
             None => ctx.permit_everywhere_to(Action::AddTenant, object)?,
+        }
+        let is_access = |change: &Change| ACCESS.contains(&change.field);
+        if step.schedule.is_none() && step.changes.iter().any(is_access) {
+            ctx.permit_everywhere_to(Action::Access, step.object())?;
         }
     }
     Ok(())

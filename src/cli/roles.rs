@@ -21,6 +21,10 @@ use crate::ui::table::Table;
 /// tenants, roles, deleting. In a tenant the higher of a user's two roles counts. Lists show the
 /// tenants that the user has a role in.
 ///
+/// What is started, read and asked by the account that runs backups takes an owner for all tenants: how a
+/// tenant is signed in to (credential, directory, cloud, --graph-url, --authority-url) and, by sudo, a
+/// path that it opens (backups export --to, backups import, fleet apply FILE).
+///
 /// While no role is given, whoever can open the database is owner. From the first one on, a user
 /// without a role may do nothing, with two exceptions that no role takes anything from: root, and
 /// the user who owns the database file, such as the account that cron runs dispatch as. Under sudo

@@ -83,7 +83,7 @@ fn a_service_account_and_those_who_come_by_sudo() {
     let stderr = account.run(Some(&other_name), &["dispatch"]).fails(20);
     assert!(
         stderr.contains(&format!(
-            "{other_name} may not dispatch: the role is readonly"
+            "{other_name} may not dispatch: the role for all tenants is readonly"
         )),
         "{stderr}"
     );
@@ -106,6 +106,44 @@ fn a_service_account_and_those_who_come_by_sudo() {
         "{stderr}"
     );
     account.run(None, &["dispatch", "--hook", "/bin/true"]).ok();
+    // Nor a file that the account can open and they cannot.
+    account
+        .run(
+            None,
+            &[
+                "roles",
+                "grant",
+                &other_name,
+                "owner",
+                "--tenant",
+                "contoso",
+            ],
+        )
+        .ok();
+    let by_path: [&[&str]; 3] = [
+        &["backups", "export", "1", "--to", "/tmp/theirs"],
+        &["backups", "import", "/tmp/theirs", "--tenant", "contoso"],
+        &["fleet", "apply", "/tmp/theirs.toml", "--dry-run"],
+    ];
+    for command in by_path {
+        let stderr = account.run(Some(&other_name), command).fails(20);
+        let expected =
+            format!("error: {other_name} may not name a file that another user's account opens: ");
+        assert!(stderr.starts_with(&expected), "{stderr}");
+        let code = account.run(None, command).code;
+        assert_eq!(code, Some(if command[0] == "fleet" { 16 } else { 18 }));
+    }
+    account
+        .run(Some(&other_name), &["fleet", "apply", "-", "--dry-run"])
+        .fails(2);
+    let command = ["tenants", "edit", "contoso", "--secret-command", "id"];
+    account.run(Some(&other_name), &command).fails(20);
+    account
+        .run(
+            None,
+            &["roles", "revoke", &other_name, "--tenant", "contoso"],
+        )
+        .ok();
 
     // Without sudo the other user cannot open it.
     let path = database.to_str().unwrap();
@@ -144,6 +182,12 @@ fn a_service_account_and_those_who_come_by_sudo() {
         [
             (other_name.as_str(), "denied"),
             (&other_name, "denied"),
+            (&service_name, "ok"),
+            (&other_name, "denied"),
+            (&other_name, "denied"),
+            (&other_name, "denied"),
+            (&other_name, "denied"),
+            (&service_name, "ok"),
             ("eve", "denied"),
             (&other_name, "denied"),
             (&service_name, "ok"),
@@ -184,6 +228,7 @@ fn the_recipe_for_a_service_account_holds() {
     let home = folder.path().join("home");
     let program = folder.path().join("tenantpilot");
     std::fs::copy(env::PROGRAM, &program).unwrap();
+    let home_folder = home.clone();
     let (at, home, program) = (folder.path().display(), home.display(), program.display());
     let _machine = Machine;
     Machine::sh(&format!(
@@ -240,6 +285,20 @@ fn the_recipe_for_a_service_account_holds() {
         stderr.contains("tp-ben may not change schedules of any tenant"),
         "{stderr}"
     );
+    // The owner of one tenant does not have the account copy the database, or hand it a file.
+    account("roles grant tp-ben owner --tenant contoso").ok();
+    let copy = format!(
+        "tenants edit contoso --secret-command \"/bin/sh -c 'cp {home}/.local/state/tenantpilot/tenantpilot.db {home}/taken'\""
+    );
+    let stderr = by_sudo("tp-ben", &copy).fails(20);
+    assert!(
+        stderr.contains("tp-ben may not say how tenants are reached and signed in to"),
+        "{stderr}"
+    );
+    by_sudo("tp-ben", "tenants check contoso").fails(17);
+    assert!(!home_folder.join("taken").exists());
+    by_sudo("tp-ben", "backups export 1 --to /tmp/tp-theirs").fails(20);
+    by_sudo("tp-ben", "tenants edit contoso --label a=b").ok();
     by_sudo("tp-ben", &format!("--db {at}/theirs.db tenants list")).fails(2);
     // Neither a variable nor a home folder of his own leads to another file.
     let variable = format!(

@@ -88,6 +88,7 @@ fn parse_layout(text: &str) -> std::result::Result<Layout, String> {
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     check_target(&args.to)?;
     let store = ctx.store()?;
+    ctx.permit_path(&args.to)?;
     let set = find(ctx, store.read(), args.set)?;
     let tenant = tenants::get(store.read(), set.tenant_id)?;
     let reader = Reader::new(store.read(), set.tenant_id);

@@ -58,6 +58,7 @@ fn parse_layout(text: &str) -> std::result::Result<Source, String> {
 /// Carries it out.
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let store = ctx.store()?;
+    ctx.permit_path(&args.dir)?;
     let tenant = cli::tenants::find(ctx, store.read(), &args.tenant)?;
     let time = args.time.as_deref().map(cli::parse_time).transpose()?;
     let key = RedactionKey::new(database_key::of_tenant(&ctx.config.database, tenant.id)?);

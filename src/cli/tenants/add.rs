@@ -7,7 +7,7 @@ use rusqlite::Transaction;
 use super::credential::{CredentialArgs, check_client_id};
 use super::{event, require_free_name, show};
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::graph::cloud::Cloud;
 use crate::labels;
 use crate::store;
@@ -63,9 +63,18 @@ pub struct Args {
 }
 
 pub(super) fn run(ctx: &Context, args: Args) -> Result<()> {
-    // Everything that can be refused is refused before a database is made.
+    // Who may add none does not have a file looked at either. Where there is no database, everything
+    // that can be refused is refused before one is made.
+    let there = match ctx.store() {
+        Ok(store) => Some(store),
+        Err(error) if error.kind() == Kind::NoStore => None,
+        Err(error) => return Err(error),
+    };
     let settings = settings(ctx, args)?;
-    let store = ctx.store_or_new()?;
+    let store = match there {
+        Some(store) => store,
+        None => ctx.store_or_new()?,
+    };
     let id = ctx.write(&store, |tx| insert(ctx, tx, &settings))?;
     let tenant = Tenant {
         id,

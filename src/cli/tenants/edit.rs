@@ -9,10 +9,15 @@ use crate::audit;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::labels;
+use crate::role::Action;
 use crate::store;
 use crate::tenant::{self, Settings, Tenant, address};
 
 /// Change a tenant; what is not given stays
+///
+/// The name, the labels and the client id are for an owner of the tenant. All else says what is started,
+/// read and asked to sign in, by an account that can do everything to every tenant, and is for an owner
+/// for all tenants.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   tenantpilot tenants edit contoso --certificate /etc/tenantpilot/2027.pem
@@ -57,17 +62,17 @@ pub struct Args {
 impl Args {
     /// Whether no flag says what should be otherwise.
     fn is_empty(&self) -> bool {
-        let texts = [
-            &self.name,
-            &self.directory,
-            &self.client_id,
-            &self.cloud,
-            &self.graph_url,
-            &self.authority_url,
-        ];
-        texts.iter().all(|text| text.is_none())
-            && self.labels.is_empty()
-            && self.credential.is_none()
+        let plain = self.name.is_none() && self.client_id.is_none() && self.labels.is_empty();
+        plain && !self.says_access()
+    }
+
+    /// Whether it says how the tenant is reached and signed in to.
+    fn says_access(&self) -> bool {
+        self.directory.is_some()
+            || self.cloud.is_some()
+            || self.credential.is_some()
+            || self.graph_url.is_some()
+            || self.authority_url.is_some()
     }
 }
 
@@ -81,6 +86,11 @@ pub(super) fn run(ctx: &Context, args: Args) -> Result<()> {
     }
     let store = ctx.store()?;
     let given = args.tenant.clone();
+    if args.says_access() {
+        // Before a file or a command that they name is as much as looked at.
+        let tenant = find(ctx, store.read(), &given)?;
+        ctx.permit_everywhere_to(Action::Access, format_args!("tenant {}", tenant.id.0))?;
+    }
     let change = Change::new(ctx, args)?;
     let (before, after) = ctx.write(&store, |tx| {
         let before = find(ctx, tx, &given)?;
