@@ -4,6 +4,9 @@
 //! What is started for an answer ([`Program::answer`]) stays in our group, so that it can ask its user
 //! on the terminal and Ctrl-C reaches it. What is only told something ([`Program::tell`]) gets a group
 //! of its own, which is ended as a whole.
+//!
+//! One that cannot be ended, because it acts as another user or hangs in the kernel, is left alone after
+//! a moment: nobody waits without limit.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -18,7 +21,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, SystemClock};
 use crate::stop::Stop;
 
 /// How often a program that goes on is looked at.
@@ -36,6 +39,9 @@ pub fn may_start(path: &Path) -> bool {
         ),
     }
 }
+
+/// How long a program that was killed may take to be gone.
+const GONE: Duration = Duration::from_secs(2);
 
 /// A program and its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +63,8 @@ pub enum Unfinished {
     TooMuch(u64),
     /// What it printed could not be read, or its end not be waited for.
     Io(io::Error),
+    /// It was to be ended because of this, could not be, and goes on as the process of this id.
+    GoesOn(Box<Self>, u32),
 }
 
 /// What a program that is told something finds around it.
@@ -150,12 +158,8 @@ impl Program {
                 None => Ok(None),
             }
         });
-        if ended.is_err() {
-            // A program that is already gone is no reason to complain twice.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-        ended
+        // A program that is already gone is no reason to complain twice.
+        ended.map_err(|why| end(&mut child, why, |child| drop(child.kill())))
     }
 
     /// Starts it with these variables, and gives how it ended. What it prints goes nowhere, or, where
@@ -196,12 +200,7 @@ impl Program {
         let ended = wait(&mut child, limit, clock, stop, |child| {
             child.try_wait().map_err(Unfinished::Io)
         });
-        if ended.is_err() {
-            let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-            let _ = group.map(|group| kill_process_group(group, Signal::KILL));
-            let _ = child.wait();
-        }
-        let status = ended?;
+        let status = ended.map_err(|why| end(&mut child, why, kill_group))?;
         Ok((
             status,
             ear.map(|ear| ear.printed(clock, stop)).unwrap_or_default(),
@@ -230,6 +229,26 @@ fn wait<T>(
         }
         clock.sleep(POLL, stop);
     }
+}
+
+fn kill_group(child: &mut Child) {
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let _ = group.map(|group| kill_process_group(group, Signal::KILL));
+}
+
+/// Ends a program by `kill`, and gives why it was to be ended; with that, where it could not be. By the
+/// machine's own time, since no stop is waited for any more.
+fn end(child: &mut Child, why: Unfinished, kill: impl FnOnce(&mut Child)) -> Unfinished {
+    kill(child);
+    let (clock, unheard) = (SystemClock, Stop::default());
+    let began = clock.monotonic();
+    while let Ok(None) = child.try_wait() {
+        if clock.monotonic().saturating_duration_since(began) >= GONE {
+            return Unfinished::GoesOn(Box::new(why), child.id());
+        }
+        clock.sleep(POLL, &unheard);
+    }
+    why
 }
 
 /// Reads the output in a thread of its own, because a read of a pipe knows no time limit.
@@ -288,7 +307,6 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::clock::SystemClock;
     use crate::stop::Reason;
 
     fn told(command: &str, variables: &Variables) -> (ExitStatus, String) {
@@ -328,6 +346,25 @@ mod tests {
             printed, "begun\n",
             "what it leaves behind is not waited for"
         );
+    }
+
+    #[test]
+    fn what_cannot_be_ended_is_left_alone_after_a_moment() {
+        let mut child = Program::of("sleep 600").unwrap().command().spawn().unwrap();
+        let began = Instant::now();
+        let why = end(&mut child, Unfinished::Stopped, |_| ());
+        assert!(began.elapsed() < Duration::from_secs(60));
+        match why {
+            Unfinished::GoesOn(why, id) => {
+                assert!(matches!(*why, Unfinished::Stopped));
+                assert_eq!(id, child.id());
+            }
+            other => panic!("{other:?}"),
+        }
+        let why = end(&mut child, Unfinished::Stopped, |child| {
+            child.kill().unwrap();
+        });
+        assert!(matches!(why, Unfinished::Stopped), "{why:?}");
     }
 
     #[test]

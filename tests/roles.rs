@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+#[path = "support/account.rs"]
+mod account;
 #[path = "roles/accounts.rs"]
 mod accounts;
 #[path = "support/env.rs"]

@@ -76,21 +76,32 @@ fn call(
     let heard = log::log_enabled!(log::Level::Info).then_some(HEARD);
     let path = program.path();
     let ended = program.tell(&variables, LIMIT, heard, means.clock, means.stop);
-    let (status, printed) = ended.map_err(|why| match why {
-        Unfinished::NotStarted(error) => Untold::All(format!("{path} cannot be started: {error}")),
-        Unfinished::Stopped => Untold::Stopped,
-        Unfinished::TooLong(limit) => Untold::This(format!(
-            "{path} was ended, not done after {} s",
-            limit.as_secs()
-        )),
-        Unfinished::TooMuch(_) => Untold::This(format!("{path} printed too much")),
-        Unfinished::Io(error) => Untold::This(format!("{path}: {error}")),
-    })?;
+    let (status, printed) = ended.map_err(|why| untold(path, why))?;
     for line in String::from_utf8_lossy(&printed).lines() {
         log::info!("hook: {line}");
     }
     match status.success() {
         true => Ok(()),
         false => Err(Untold::This(format!("{path} failed with {status}"))),
+    }
+}
+
+/// Why there is no end of the hook at `path` to speak of.
+fn untold(path: &str, why: Unfinished) -> Untold {
+    match why {
+        Unfinished::NotStarted(error) => Untold::All(format!("{path} cannot be started: {error}")),
+        Unfinished::Stopped => Untold::Stopped,
+        Unfinished::TooLong(limit) => {
+            Untold::This(format!("{path} was not done after {} s", limit.as_secs()))
+        }
+        Unfinished::TooMuch(_) => Untold::This(format!("{path} printed too much")),
+        Unfinished::Io(error) => Untold::This(format!("{path}: {error}")),
+        Unfinished::GoesOn(why, id) => match untold(path, *why) {
+            Untold::This(why) => Untold::This(format!("{why}; it cannot be ended, see ps {id}")),
+            other => {
+                log::warn!("{path} cannot be ended, see ps {id}");
+                other
+            }
+        },
     }
 }

@@ -1,36 +1,10 @@
 //! Accounts of the system: whose database it is, and who comes by sudo.
 
+use super::account::Account;
 use super::*;
-
-/// The program as another user, by number. Its name is what the user database says.
-struct Other {
-    uid: u32,
-    home: tempfile::TempDir,
-    program: std::path::PathBuf,
-}
-
-impl Other {
-    fn run(&self, sudo_user: Option<&str>, args: &[&str]) -> Run {
-        self.run_as(self.uid, sudo_user, args)
-    }
-
-    fn run_as(&self, uid: u32, sudo_user: Option<&str>, args: &[&str]) -> Run {
-        use std::os::unix::process::CommandExt as _;
-        let mut command = std::process::Command::new(&self.program);
-        command.args(args).env_clear().uid(uid).gid(uid);
-        command
-            .env("HOME", self.home.path())
-            .env("SECRET", "s3cret");
-        command.current_dir("/");
-        sudo_user.map(|user| command.env("SUDO_USER", user));
-        Run::from_output(&args.join(" "), command.output().unwrap())
-    }
-}
 
 /// The numbers and names of two users that every system has, where this process may act as them.
 fn two_users() -> Option<[(u32, String); 2]> {
-    let root = std::fs::read_to_string("/proc/self/status")
-        .is_ok_and(|status| status.lines().any(|line| line.starts_with("Uid:\t0\t0\t")));
     let users = std::fs::read_to_string("/etc/passwd").ok()?;
     let find = |wanted: &str| {
         let line = users
@@ -38,28 +12,18 @@ fn two_users() -> Option<[(u32, String); 2]> {
             .find(|line| line.split(':').next() == Some(wanted))?;
         Some((line.split(':').nth(2)?.parse().ok()?, wanted.to_owned()))
     };
-    Some([find("daemon")?, find("nobody")?]).filter(|_| root)
+    Some([find("daemon")?, find("nobody")?]).filter(|_| account::is_root())
 }
 
 #[test]
 fn a_service_account_and_those_who_come_by_sudo() {
-    use std::os::unix::fs::{PermissionsExt as _, chown};
+    use std::os::unix::fs::PermissionsExt as _;
+    let open = |mode| std::fs::Permissions::from_mode(mode);
     let Some([(service, service_name), (other, other_name)]) = two_users() else {
         eprintln!("not tried: this takes root and the users daemon and nobody");
         return;
     };
-    let home = tempfile::tempdir().unwrap();
-    let program = home.path().join("tenantpilot");
-    std::fs::copy(env::PROGRAM, &program).unwrap();
-    let open = |mode| std::fs::Permissions::from_mode(mode);
-    std::fs::set_permissions(&program, open(0o755)).unwrap();
-    std::fs::set_permissions(home.path(), open(0o755)).unwrap();
-    chown(home.path(), Some(service), Some(service)).unwrap();
-    let account = Other {
-        uid: service,
-        home,
-        program,
-    };
+    let account = Account::of(service);
     let add = [
         "tenants",
         "add",
