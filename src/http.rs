@@ -11,14 +11,15 @@
 
 pub mod address;
 pub mod messenger;
+mod names;
 pub mod outside;
 pub(crate) mod url;
 
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use self::names::Names;
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport,
 };
@@ -67,7 +68,7 @@ impl WaysOut {
             Agent::with_parts(
                 config,
                 DefaultConnector::default().chain(BodyPatience(phases.read)),
-                DefaultResolver::default(),
+                Names,
             )
         };
         Self {

@@ -18,7 +18,8 @@
 //! - [`cli`] turns flags into domain types, [`ui`] is the only writer to the terminal, [`context`]
 //!   and [`config`] are made once per process.
 //! - [`http`] and [`program`] are the ways to other machines and other programs.
-//! - [`clock`], [`secret`], [`stop`], [`progress`], [`disk`], [`plural`], [`error`] are what every other module may use.
+//! - [`clock`], [`secret`], [`stop`], [`progress`], [`disk`], [`plural`], `threads`, [`error`] are what every
+//!   other module may use.
 
 pub mod actor;
 pub mod audit;
@@ -68,5 +69,6 @@ pub mod status;
 pub mod stop;
 pub mod store;
 pub mod tenant;
+mod threads;
 pub mod ui;
 pub mod zone;

@@ -129,20 +129,20 @@ impl Program {
         clock: &dyn Clock,
         stop: &Stop,
     ) -> Result<(ExitStatus, Vec<u8>), Unfinished> {
-        let mut child = self
-            .command()
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(Unfinished::NotStarted)?;
-        let output = child.stdout.take().map(|pipe| read_aside(pipe, most));
+        let (reader, writer) = io::pipe().map_err(Unfinished::NotStarted)?;
+        let output = read_aside(reader, most).map_err(Unfinished::NotStarted)?;
+        let mut command = self.command();
+        command.stdout(writer).stderr(Stdio::null());
+        let mut child = command.spawn().map_err(Unfinished::NotStarted)?;
+        // With it goes our end of the pipe that it prints into.
+        drop(command);
         let mut printed = None;
         let ended = wait(&mut child, limit, clock, stop, |child| {
             if printed.is_none() {
-                printed = match output.as_ref().map(Receiver::try_recv) {
-                    Some(Ok(read)) => Some(read.map_err(Unfinished::Io)?),
-                    Some(Err(TryRecvError::Empty)) => None,
-                    Some(Err(TryRecvError::Disconnected)) | None => Some(Vec::new()),
+                printed = match output.try_recv() {
+                    Ok(read) => Some(read.map_err(Unfinished::Io)?),
+                    Err(TryRecvError::Empty) => None,
+                    Err(TryRecvError::Disconnected) => Some(Vec::new()),
                 };
             }
             // A grandchild may hold the pipe open; whoever gives an answer closes it.
@@ -191,7 +191,7 @@ impl Program {
                 let (reader, writer) = io::pipe().map_err(Unfinished::NotStarted)?;
                 let other = writer.try_clone().map_err(Unfinished::NotStarted)?;
                 command.stdout(writer).stderr(other);
-                Some(Ear::on(reader, most))
+                Some(Ear::on(reader, most).map_err(Unfinished::NotStarted)?)
             }
         };
         let mut child = command.spawn().map_err(Unfinished::NotStarted)?;
@@ -252,15 +252,15 @@ fn end(child: &mut Child, why: Unfinished, kill: impl FnOnce(&mut Child)) -> Unf
 }
 
 /// Reads the output in a thread of its own, because a read of a pipe knows no time limit.
-fn read_aside(pipe: impl Read + Send + 'static, most: u64) -> Receiver<io::Result<Vec<u8>>> {
+fn read_aside(pipe: io::PipeReader, most: u64) -> io::Result<Receiver<io::Result<Vec<u8>>>> {
     let (sender, receiver) = channel();
-    std::thread::spawn(move || {
+    std::thread::Builder::new().spawn(move || {
         let mut printed = Vec::new();
         let read = pipe.take(most + 1).read_to_end(&mut printed);
         // Nobody listens any more when the time was over first.
         let _ = sender.send(read.map(|_| printed));
-    });
-    receiver
+    })?;
+    Ok(receiver)
 }
 
 /// Hears what a program prints while it prints it: something that it leaves behind may hold the pipe
@@ -271,11 +271,11 @@ struct Ear {
 }
 
 impl Ear {
-    fn on(mut pipe: io::PipeReader, most: u64) -> Self {
+    fn on(mut pipe: io::PipeReader, most: u64) -> io::Result<Self> {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let (sender, over) = channel();
         let shared = Arc::clone(&heard);
-        std::thread::spawn(move || {
+        std::thread::Builder::new().spawn(move || {
             let mut piece = [0; 4096];
             while let Ok(length) = pipe.read(&mut piece) {
                 if length == 0 {
@@ -287,8 +287,8 @@ impl Ear {
                 }
             }
             let _ = sender.send(());
-        });
-        Self { heard, over }
+        })?;
+        Ok(Self { heard, over })
     }
 
     fn printed(self, clock: &dyn Clock, stop: &Stop) -> Vec<u8> {

@@ -218,6 +218,10 @@ fn cannot_start(origin: &str, error: &std::io::Error) -> Error {
     if disk::is_of_handles(error) {
         return Error::new(Kind::Storage, what).hint(disk::MORE_FILES);
     }
+    if error.kind() == ErrorKind::WouldBlock {
+        return Error::new(Kind::CredentialUnusable, what)
+            .hint("this user may have no more processes: see ulimit -u, and what runs already");
+    }
     Error::new(Kind::CredentialUnusable, what)
         .hint("name the program by its whole path: cron searches few directories")
 }

@@ -24,6 +24,7 @@ use crate::schedule::{Schedule, spread_offset};
 use crate::store::backup_sets::purge::Waiting;
 use crate::store::runs::OpenRun;
 use crate::store::{self, Store};
+use crate::threads;
 
 /// How often a run that waits for a schedule lock looks again.
 const LOCK_POLL: Duration = Duration::from_millis(100);
@@ -82,24 +83,10 @@ pub fn execute_all(
                 .push(executed);
         }
     };
-    in_parallel(workers, work);
+    threads::in_parallel(workers, work);
     let mut over = over.into_inner().unwrap_or_else(PoisonError::into_inner);
     over.sort_by_key(|executed| executed.run_id);
     over
-}
-
-/// Does `work` in so many threads, this one included; returns when all are done.
-pub(super) fn in_parallel(workers: usize, work: impl Fn() + Sync) {
-    std::thread::scope(|scope| {
-        for _ in 1..workers {
-            // Where the system gives no more threads, those that are there do all of it.
-            if let Err(error) = std::thread::Builder::new().spawn_scoped(scope, &work) {
-                log::warn!("fewer runs at once, no thread to be had: {error}");
-                break;
-            }
-        }
-        work();
-    });
 }
 
 /// What a run is called where there is room for little.

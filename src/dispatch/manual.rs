@@ -21,6 +21,7 @@ use crate::run::{Means, RunId, Trigger};
 use crate::schedule::Schedule;
 use crate::store::runs::NewRun;
 use crate::store::{self, Store};
+use crate::threads;
 
 /// How often a schedule that is not free is looked at again.
 const POLL: Duration = Duration::from_millis(200);
@@ -84,7 +85,7 @@ pub fn run(
         .collect();
     let line = Mutex::new(line);
     let outcome = Mutex::new(Outcome::default());
-    execute::in_parallel(workers, || {
+    threads::in_parallel(workers, || {
         // Who holds the line looks and claims, so that runs are claimed in the order asked for.
         loop {
             let mut line = line.lock().unwrap_or_else(PoisonError::into_inner);

@@ -14,6 +14,7 @@ use crate::secret::certificate::{self, Certificate};
 use crate::secret::{self, platform::Platform};
 use crate::store::{self, Store};
 use crate::tenant::{Credential, Tenant};
+use crate::threads;
 
 /// So many are looked at at once: a command may take its time.
 const AT_ONCE: usize = 8;
@@ -41,17 +42,13 @@ pub(super) fn examine(around: &Surroundings, store: &Store) -> Result<Vec<Findin
     }
     let line = Mutex::new(credentials.into_iter());
     let found = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                loop {
-                    let next = line.lock().unwrap_or_else(PoisonError::into_inner).next();
-                    let Some(credential) = next else { return };
-                    let verdict = look(around, credential);
-                    let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-                    found.push((key(credential), verdict));
-                }
-            });
+    threads::in_parallel(AT_ONCE, || {
+        loop {
+            let next = line.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some(credential) = next else { return };
+            let verdict = look(around, credential);
+            let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+            found.push((key(credential), verdict));
         }
     });
     verdicts.extend(found.into_inner().unwrap_or_else(PoisonError::into_inner));

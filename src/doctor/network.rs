@@ -132,18 +132,14 @@ fn hosts(around: &Surroundings, connector: &Connector, services: &[Service]) -> 
     }
     let line = Mutex::new(services.iter());
     let answers = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE.min(services.len()) {
-            scope.spawn(|| {
-                loop {
-                    let next = line.lock().unwrap_or_else(PoisonError::into_inner).next();
-                    let Some(service) = next else { return };
-                    let answer = connector.reach(service).map_err(crate::error::Error::from);
-                    let found = judge(service, answer, around.clock.now());
-                    let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
-                    answers.push((service.described(), found));
-                }
-            });
+    crate::threads::in_parallel(AT_ONCE.min(services.len()), || {
+        loop {
+            let next = line.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some(service) = next else { return };
+            let answer = connector.reach(service).map_err(crate::error::Error::from);
+            let found = judge(service, answer, around.clock.now());
+            let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
+            answers.push((service.described(), found));
         }
     });
     let mut answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -21,7 +21,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
 
 use super::read::{Reading, is_gone, listed_ids, parent_ids, unusable};
 use crate::backup_set::{ListEntry, UnreadPolicy};
@@ -30,6 +29,7 @@ use crate::plural::{counted, form};
 use crate::policy::Outcome;
 use crate::policy::catalogue::{Members, PolicyType, Shape};
 use crate::policy::document::{Object, is_left_out};
+use crate::threads;
 
 /// Of a type of which so many policies may still be there, no more are asked for. Also what the
 /// first round asks for of each type.
@@ -168,13 +168,7 @@ impl Search {
             found: Mutex::new(vec![None; absent.len()]),
             ended: Mutex::new(self.ended.take()),
         };
-        thread::scope(|scope| {
-            for _ in 1..at_once.min(absent.len()) {
-                // Fewer threads are slower and no failure.
-                drop(thread::Builder::new().spawn_scoped(scope, || round.work(graph)));
-            }
-            round.work(graph);
-        });
+        threads::in_parallel(at_once.min(absent.len()), || round.work(graph));
         self.ended = round
             .ended
             .into_inner()
