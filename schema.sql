@@ -417,10 +417,12 @@ CREATE TABLE schedule_states (
 ) STRICT;
 
 -- Changes of that which wait to be told, one row for each monitor that is to be told; it appears in
--- the transaction that ends the run, and goes when it was told or given up
+-- the transaction that ends the run, and goes when it was told; of what is given up one row of each
+-- schedule stays for the next run to be compared with
 -- (src/monitoring/delivery.rs).
 -- event_id: the same for all monitors, and each time that it is told.
--- tries:    how often telling failed while it waited.
+-- tries:    how often telling failed while it waited. -1: it was given up; `previous` is then how the
+--           schedule stands by what the monitor was last told.
 CREATE TABLE state_changes (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     monitor    TEXT    NOT NULL CHECK (monitor IN ('webhook', 'hook')),

@@ -46,11 +46,11 @@
 //!    or the hook cannot be started, it leaves all to the next dispatch. A try that a request to stop
 //!    ends is not counted.
 //! 3. **Give up.** What waits for longer than a day, or was tried too often ([`Monitor::tries`]), is
-//!    removed and counted. A dispatch that has the monitor also forgets how the schedule stands, where
-//!    nothing else of it waits: it counts as well, so that one that goes on failing is told after its
-//!    next run. Who was told already hears that again, under another id. What is too old is removed as
-//!    well when a new row appears, so that a webhook that was taken away leaves no more than a day of
-//!    changes behind; nothing is forgotten by that, or the hook that is left would hear each night.
+//!    given up and counted: by a dispatch that has the monitor and, if it is too old, when a run ends, so
+//!    that a webhook that was taken away leaves no more than a day of changes behind. Of each schedule the
+//!    oldest of these rows stays, marked as no longer waiting: its `previous` is what this monitor goes on
+//!    believing. The next run that ends is compared with that. So one that goes on failing is told after
+//!    its next run, one that recovered is told of the next success, and who has heard it hears it once.
 //!
 //! # The windows
 //!

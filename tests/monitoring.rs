@@ -59,7 +59,7 @@ fn events(told: &[Value]) -> Vec<&str> {
 }
 
 fn waiting(fleet: &Fleet) -> i64 {
-    let count = "SELECT count(*) FROM state_changes";
+    let count = "SELECT count(*) FROM state_changes WHERE tries >= 0";
     fleet
         .env
         .sql()
@@ -316,6 +316,78 @@ fn what_was_given_up_is_told_after_the_next_run_that_fails() {
         assert_eq!(events(&told(&listener)), expected, "{slot}");
     }
     fleet.assert_sound();
+}
+
+#[test]
+fn a_recovery_that_was_given_up_is_told_after_the_next_success() {
+    let (mut fleet, listener) = watched();
+    hook(
+        &mut fleet,
+        "echo $TENANTPILOT_EVENT >> events; [ ! -e broken ]",
+    );
+    fleet.env.run(&["dispatch"]).ok();
+    let heard = || {
+        let events = fs::read_to_string(fleet.env.path("events")).unwrap();
+        fs::remove_file(fleet.env.path("events")).unwrap();
+        events
+    };
+    fail(&fleet, true);
+    fleet.env.run(&["run", "nightly"]).fails(12);
+    fleet.env.run(&["dispatch"]).ok();
+    assert_eq!(heard(), "failed\n");
+    fail(&fleet, false);
+    fleet.env.file("broken", "", 0o600);
+    fleet.env.run(&["run", "nightly"]).ok();
+    fleet.env.run(&["dispatch"]).warned();
+    fleet.env.run(&["dispatch"]).ok();
+    fleet.env.run(&["dispatch"]).ok();
+    assert_eq!(heard(), "recovered\n".repeat(3));
+    assert_eq!((waiting(&fleet), number(&fleet, GIVEN_UP)), (0, 1));
+    // Nothing new: it goes on believing what it heard last.
+    fs::remove_file(fleet.env.path("broken")).unwrap();
+    fail(&fleet, true);
+    fleet.env.run(&["run", "nightly"]).fails(12);
+    fleet.env.run(&["dispatch"]).ok();
+    assert!(!fleet.env.path("events").exists());
+    fail(&fleet, false);
+    fleet.env.run(&["run", "nightly"]).ok();
+    fleet.env.run(&["dispatch"]).warned();
+    assert_eq!(heard(), "recovered\n");
+    fleet.env.run(&["run", "nightly"]).ok();
+    fleet.env.run(&["dispatch"]).ok();
+    assert!(!fleet.env.path("events").exists());
+    // The webhook heard each change, and each once.
+    let told = told(&listener);
+    let expected = ["failed", "recovered", "failed", "recovered"];
+    assert_eq!(events(&told), expected);
+    assert_eq!(number(&fleet, "SELECT count(*) FROM state_changes"), 0);
+    fleet.assert_sound();
+}
+
+#[test]
+fn a_recovery_that_was_not_told_is_told_though_nothing_fails_meanwhile() {
+    let mut fleet = Fleet::nightly();
+    hook(
+        &mut fleet,
+        "echo $TENANTPILOT_EVENT-$TENANTPILOT_PREVIOUS_STATE >> events; [ ! -e broken ]",
+    );
+    fleet.env.run(&["dispatch"]).ok();
+    fail(&fleet, true);
+    fleet.env.run(&["run", "nightly"]).fails(12);
+    fleet.env.run(&["dispatch"]).ok();
+    fail(&fleet, false);
+    fleet.env.file("broken", "", 0o600);
+    fleet.env.run(&["run", "nightly"]).ok();
+    fleet.env.run(&["dispatch"]).warned();
+    age(&fleet);
+    // Given up by the end of a run, by age: what waits then is this run's.
+    fs::remove_file(fleet.env.path("broken")).unwrap();
+    fs::remove_file(fleet.env.path("events")).unwrap();
+    fleet.env.run(&["run", "nightly"]).ok();
+    assert_eq!((waiting(&fleet), number(&fleet, GIVEN_UP)), (1, 1));
+    fleet.env.run(&["dispatch"]).warned();
+    let heard = fs::read_to_string(fleet.env.path("events")).unwrap();
+    assert_eq!(heard, "recovered-failed\n");
 }
 
 #[test]

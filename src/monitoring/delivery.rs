@@ -83,7 +83,7 @@ pub fn deliver(
         match tell(&change) {
             Ok(()) => {
                 log::info!("{} told: {}", monitor.as_str(), change.message());
-                store.write(|tx| store::state_changes::told(tx, &change))?;
+                store.write(|tx| store::state_changes::told(tx, monitor, &change))?;
                 result = result.or(Some(Ok(())));
             }
             Err(Untold::This(why)) => {
@@ -126,7 +126,7 @@ pub(super) fn give_up(
     if store::state_changes::waiting(store.read(), monitor)? == 0 {
         return Ok(());
     }
-    let count = store.write(|tx| store::state_changes::forget(tx, monitor, tries, at))?;
+    let count = store.write(|tx| store::state_changes::give_up(tx, monitor, tries, at))?;
     if count > 0 {
         let monitor = monitor.as_str();
         let changes = counted(count, "change of state was", "changes of state were");

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::monitoring::Monitor;
 use crate::monitoring::change::{Change, State};
 use crate::run::RunId;
+use crate::schedule::ScheduleId;
 
 const STATE: &str = "SELECT state FROM schedule_states WHERE schedule_id = :schedule";
 
@@ -21,8 +22,8 @@ const LEAVE: &str = "
     INSERT INTO state_changes (monitor, event_id, at, tenant_id, run_id, state, previous)
     VALUES (:monitor, :event_id, :at, :tenant, :run, :state, :previous)";
 
-/// Notes how a schedule stands after a run that has just ended, in the same transaction; where that is
-/// a change, leaves word of it for each monitor that there ever was.
+/// Notes how a schedule stands after a run that has just ended, in the same transaction; leaves word of it
+/// for each monitor that there ever was and that knows it otherwise.
 pub fn note(tx: &Transaction<'_>, run: RunId, at: DateTime<Utc>) -> Result<()> {
     let run = runs::get(tx, run)?;
     let Some(state) = State::after(run.status, run.error_code) else {
@@ -36,26 +37,31 @@ pub fn note(tx: &Transaction<'_>, run: RunId, at: DateTime<Utc>) -> Result<()> {
             .optional()
     };
     let previous = read().map_err(failed("read how a schedule stands"))?;
-    if previous == Some(state) {
-        return Ok(());
-    }
-    tx.prepare_cached(SET_STATE)
-        .and_then(|mut set| {
-            set.execute(named_params! {
-                ":schedule": run.schedule_id.0,
-                ":tenant": run.tenant_id.0,
-                ":state": state.as_str(),
+    if previous != Some(state) {
+        tx.prepare_cached(SET_STATE)
+            .and_then(|mut set| {
+                set.execute(named_params! {
+                    ":schedule": run.schedule_id.0,
+                    ":tenant": run.tenant_id.0,
+                    ":state": state.as_str(),
+                })
             })
-        })
-        .map_err(failed("note how a schedule stands"))?;
-    // Before its first run a schedule is well.
-    let previous = previous.unwrap_or(State::Well);
-    if previous == state {
-        return Ok(());
+            .map_err(failed("note how a schedule stands"))?;
     }
     let event_id = uuid::Uuid::new_v4().to_string();
     for monitor in monitors::told(tx)? {
         give_up(tx, monitor, u32::MAX, at)?;
+        let known = match believed(tx, monitor, run.schedule_id)? {
+            Some(believed) => {
+                drop_given_up(tx, monitor, run.schedule_id)?;
+                believed
+            }
+            // Before its first run a schedule is well.
+            None => previous.unwrap_or(State::Well),
+        };
+        if known == state {
+            continue;
+        }
         tx.prepare_cached(LEAVE)
             .and_then(|mut leave| {
                 leave.execute(named_params! {
@@ -65,7 +71,7 @@ pub fn note(tx: &Transaction<'_>, run: RunId, at: DateTime<Utc>) -> Result<()> {
                     ":tenant": run.tenant_id.0,
                     ":run": run.id.0,
                     ":state": state.as_str(),
-                    ":previous": previous.as_str(),
+                    ":previous": known.as_str(),
                 })
             })
             .map_err(failed("leave word of a change of state"))?;
@@ -73,45 +79,69 @@ pub fn note(tx: &Transaction<'_>, run: RunId, at: DateTime<Utc>) -> Result<()> {
     Ok(())
 }
 
+const BELIEVED: &str = "
+    SELECT c.previous FROM state_changes c JOIN runs r ON r.id = c.run_id
+    WHERE c.monitor = :monitor AND c.tries < 0 AND r.schedule_id = :schedule
+      AND NOT EXISTS (
+          SELECT 1 FROM state_changes w JOIN runs o ON o.id = w.run_id
+          WHERE w.monitor = :monitor AND w.tries >= 0 AND o.schedule_id = :schedule)
+    ORDER BY c.id LIMIT 1";
+
+/// How a schedule stands by what a monitor was last told of it, where it was not told of something since
+/// and nothing waits for it that it is going to be told.
+fn believed(tx: &Transaction<'_>, monitor: Monitor, schedule: ScheduleId) -> Result<Option<State>> {
+    tx.prepare_cached(BELIEVED)
+        .and_then(|mut query| {
+            let named = named_params! { ":monitor": monitor.as_str(), ":schedule": schedule.0 };
+            query
+                .query_row(named, |row| runs::word(row, 0, State::parse))
+                .optional()
+        })
+        .map_err(failed("read what was given up"))
+}
+
+const DROP_GIVEN_UP: &str = "
+    DELETE FROM state_changes
+    WHERE monitor = :monitor AND tries < 0
+      AND EXISTS (SELECT 1 FROM runs r WHERE r.id = run_id AND r.schedule_id = :schedule)";
+
+/// A monitor knows of a schedule what there is to know, or is going to be told.
+fn drop_given_up(tx: &Transaction<'_>, monitor: Monitor, schedule: ScheduleId) -> Result<()> {
+    tx.prepare_cached(DROP_GIVEN_UP)
+        .and_then(|mut drop| {
+            drop.execute(named_params! {
+                ":monitor": monitor.as_str(),
+                ":schedule": schedule.0,
+            })
+        })
+        .map(drop)
+        .map_err(failed("forget what was given up"))
+}
+
 /// How long a change of state waits to be told.
 pub const WAITS: TimeDelta = TimeDelta::seconds(24 * 3600);
 
-const FORGET: &str = "
-    DELETE FROM schedule_states
-    WHERE schedule_id IN (
-          SELECT r.schedule_id FROM state_changes c JOIN runs r ON r.id = c.run_id
-          WHERE c.monitor = :monitor AND (c.tries >= :tries OR c.at < :oldest))
-      AND schedule_id NOT IN (
-          SELECT r.schedule_id FROM state_changes c JOIN runs r ON r.id = c.run_id
-          WHERE c.monitor = :monitor AND c.tries < :tries AND c.at >= :oldest)";
+const GIVE_UP: &str = "
+    UPDATE state_changes SET tries = -1
+    WHERE monitor = :monitor AND (tries >= :tries OR tries >= 0 AND at < :oldest)";
 
-/// The same as `give_up`, and forgets how those schedules stand of which nothing else waits: the next
-/// run of one that is not well is a change again.
-pub fn forget(
+const KEEP_OLDEST: &str = "
+    DELETE FROM state_changes
+    WHERE monitor = :monitor AND tries < 0
+      AND EXISTS (
+          SELECT 1 FROM state_changes o JOIN runs r ON r.id = o.run_id
+          WHERE o.monitor = :monitor AND o.tries < 0 AND o.id < state_changes.id
+            AND r.schedule_id = (SELECT schedule_id FROM runs WHERE id = state_changes.run_id))";
+
+/// Gives up what waits for a monitor since longer than [`WAITS`], and what was tried so often, and counts
+/// it. How many changes that were. Of each schedule the oldest stays, marked: by its `previous` it says
+/// what the monitor believes.
+pub fn give_up(
     tx: &Transaction<'_>,
     monitor: Monitor,
     tries: u32,
     at: DateTime<Utc>,
 ) -> Result<usize> {
-    tx.prepare_cached(FORGET)
-        .and_then(|mut forget| {
-            forget.execute(named_params! {
-                ":monitor": monitor.as_str(),
-                ":tries": tries,
-                ":oldest": (at - WAITS).timestamp(),
-            })
-        })
-        .map_err(failed("forget how schedules stand"))?;
-    give_up(tx, monitor, tries, at)
-}
-
-const GIVE_UP: &str = "
-    DELETE FROM state_changes
-    WHERE monitor = :monitor AND (tries >= :tries OR at < :oldest)";
-
-/// Gives up what waits for a monitor since longer than [`WAITS`], and what was tried so often, and counts
-/// it. How many changes that were.
-fn give_up(tx: &Transaction<'_>, monitor: Monitor, tries: u32, at: DateTime<Utc>) -> Result<usize> {
     let count = tx
         .prepare_cached(GIVE_UP)
         .and_then(|mut give_up| {
@@ -123,12 +153,16 @@ fn give_up(tx: &Transaction<'_>, monitor: Monitor, tries: u32, at: DateTime<Utc>
         })
         .map_err(failed("give up changes of state"))?;
     if count > 0 {
+        tx.prepare_cached(KEEP_OLDEST)
+            .and_then(|mut keep| keep.execute(named_params! { ":monitor": monitor.as_str() }))
+            .map_err(failed("give up changes of state"))?;
         monitors::add_given_up(tx, monitor, count)?;
     }
     Ok(count)
 }
 
-const WAITING: &str = "SELECT count(*) FROM state_changes WHERE monitor = :monitor";
+const WAITING: &str = "
+    SELECT count(*) FROM state_changes WHERE monitor = :monitor AND tries >= 0";
 
 /// How many changes wait for a monitor.
 pub fn waiting(conn: &Connection, monitor: Monitor) -> Result<u64> {
@@ -141,7 +175,7 @@ pub fn waiting(conn: &Connection, monitor: Monitor) -> Result<u64> {
 
 const NEXT: &str = "
     SELECT id, event_id, at, run_id, state, previous FROM state_changes
-    WHERE monitor = :monitor AND id > :after ORDER BY id LIMIT 1";
+    WHERE monitor = :monitor AND id > :after AND tries >= 0 ORDER BY id LIMIT 1";
 
 /// The change that waits longest for a monitor, of those after the one with the id `after`.
 pub fn next(conn: &Connection, monitor: Monitor, after: i64) -> Result<Option<Change>> {
@@ -179,15 +213,17 @@ pub fn next(conn: &Connection, monitor: Monitor, after: i64) -> Result<Option<Ch
 
 const TOLD: &str = "DELETE FROM state_changes WHERE id = :id";
 
-/// A change was told.
-pub fn told(tx: &Transaction<'_>, change: &Change) -> Result<()> {
+/// A change was told to a monitor.
+pub fn told(tx: &Transaction<'_>, monitor: Monitor, change: &Change) -> Result<()> {
     tx.prepare_cached(TOLD)
         .and_then(|mut told| told.execute(named_params! { ":id": change.id }))
         .map(drop)
-        .map_err(failed("note that a change of state was told"))
+        .map_err(failed("note that a change of state was told"))?;
+    drop_given_up(tx, monitor, change.run.schedule_id)
 }
 
-const TRY: &str = "UPDATE state_changes SET tries = tries + :more WHERE id = :id";
+const TRY: &str = "
+    UPDATE state_changes SET tries = tries + :more WHERE id = :id AND tries >= 0";
 
 /// A change is about to be told.
 pub fn tries(tx: &Transaction<'_>, change: &Change) -> Result<()> {
@@ -214,7 +250,7 @@ mod tests {
     #[test]
     fn what_waits_is_read_by_its_index() {
         let fixture = Fixture::new();
-        let index = "SEARCH state_changes USING COVERING INDEX state_changes_monitor (monitor=?)";
+        let index = "SEARCH state_changes USING INDEX state_changes_monitor (monitor=?)";
         fixture.assert_plan(WAITING, index);
         fixture.assert_plan(
             NEXT,
