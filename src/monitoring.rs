@@ -183,6 +183,15 @@ pub struct Past {
     pub failures: u64,
     /// Whether what was given could not be used.
     pub unusable: bool,
+    /// How many changes of state were never told.
+    pub given_up: u64,
+}
+
+impl Past {
+    /// Whether there is nothing to put right once telling works.
+    pub fn is_well(self) -> bool {
+        self.failures == 0 && self.given_up == 0
+    }
 }
 
 /// How the reason begins where what was given cannot be used: there was nothing to try.
@@ -464,7 +473,7 @@ mod tests {
     fn failed(failures: u64) -> Past {
         Past {
             failures,
-            unusable: false,
+            ..Past::default()
         }
     }
 
@@ -490,6 +499,7 @@ mod tests {
                 let before = Past {
                     failures,
                     unusable: true,
+                    given_up: 0,
                 };
                 assert_eq!(monitor.turn(before, UNUSABLE_URL), Turn::None);
                 assert_eq!(monitor.turn(before, Err("h answers 500")), Turn::None);

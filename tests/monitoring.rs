@@ -319,6 +319,22 @@ fn what_was_given_up_is_told_after_the_next_run_that_fails() {
 }
 
 #[test]
+fn what_was_given_up_without_a_failure_is_over_when_telling_works() {
+    let (fleet, listener) = watched();
+    fleet.env.run(&["dispatch"]).ok();
+    fail(&fleet, true);
+    fleet.env.run(&["run", "nightly"]).fails(12);
+    // The machine is off for some days.
+    age(&fleet);
+    fleet.env.run(&["dispatch"]).ok();
+    assert_eq!((told(&listener).len(), number(&fleet, GIVEN_UP)), (0, 1));
+    fleet.env.run(&["run", "nightly"]).fails(12);
+    assert_eq!(fleet.env.run(&["dispatch"]).ok(), "");
+    assert_eq!(events(&told(&listener)), ["failed"]);
+    assert_eq!(number(&fleet, GIVEN_UP), 0);
+}
+
+#[test]
 fn a_recovery_that_was_given_up_is_told_after_the_next_success() {
     let (mut fleet, listener) = watched();
     hook(

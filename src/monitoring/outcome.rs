@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Monitor, Past, Subject, Turn};
+use super::{Monitor, Subject, Turn};
 use crate::error::{Error, Kind};
 use crate::monitoring;
 use crate::store::{self, Store};
@@ -30,7 +30,7 @@ pub fn record(store: &Store, outcomes: &[Outcome], at: DateTime<Utc>) -> Vec<Err
             Err(reason) => log::info!("{} {}", subject.described(), verb(reason, "fails")),
         }
         let turn = match (result, store::monitors::past(store.read(), subject)) {
-            (Ok(()), Ok(Past { failures: 0, .. })) => Ok(Turn::None),
+            (Ok(()), Ok(past)) if past.is_well() => Ok(Turn::None),
             _ => store.write(|tx| store::monitors::record(tx, subject, result, at)),
         };
         match (turn, result) {

@@ -36,7 +36,7 @@ pub fn register(tx: &Transaction<'_>, monitor: Monitor) -> Result<()> {
 }
 
 const PAST: &str = "
-    SELECT failures, coalesce(reason, '') FROM monitors
+    SELECT failures, coalesce(reason, ''), given_up FROM monitors
     WHERE monitor = :monitor AND coalesce(schedule_id, 0) = :schedule";
 
 /// How telling went until now.
@@ -57,16 +57,17 @@ pub fn past(conn: &Connection, subject: &Subject) -> Result<Past> {
         .map_err(failed("read the monitors"))
 }
 
-/// From the columns `failures` and `reason`, which begin at `index`.
+/// From the columns `failures`, `reason` and `given_up`, which begin at `index`.
 fn past_of(row: &Row<'_>, index: usize) -> rusqlite::Result<Past> {
     Ok(Past {
         failures: row.get::<_, i64>(index)?.unsigned_abs(),
         unusable: monitoring::is_unusable(&row.get::<_, String>(index + 1)?),
+        given_up: row.get::<_, i64>(index + 2)?.unsigned_abs(),
     })
 }
 
 const TROUBLED: &str = "
-    SELECT monitor, failures, coalesce(reason, '') FROM monitors
+    SELECT monitor, failures, coalesce(reason, ''), given_up FROM monitors
     WHERE schedule_id IS NULL AND (failures > 0 OR given_up > 0)";
 
 /// The monitors of dispatch that something is kept of, and how it went with them.
@@ -102,7 +103,7 @@ pub fn record(
     let monitor = subject.monitor();
     let (tenant, schedule) = subject.schedule().unzip();
     match outcome {
-        Ok(()) if before.failures == 0 => return Ok(Turn::None),
+        Ok(()) if before.is_well() => return Ok(Turn::None),
         Ok(()) => well(tx, monitor, schedule)?,
         Err(reason) => tx
             .prepare_cached(FAILED)
