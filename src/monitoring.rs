@@ -44,7 +44,7 @@
 //!    Where one cannot be told, the others of its schedule wait behind it, so that changes of a schedule
 //!    come in their order; those of other schedules are told. Where nobody answers, or with 429 or 5xx,
 //!    or the hook cannot be started, it leaves all to the next dispatch. A try that a request to stop
-//!    ends is not counted.
+//!    ends is not counted, and one that did not begin because the hook could not be started neither.
 //! 3. **Give up.** What waits for longer than a day, or was tried too often ([`Monitor::tries`]), is
 //!    given up and counted: by a dispatch that has the monitor and, if it is too old, when a run ends, so
 //!    that a webhook that was taken away leaves no more than a day of changes behind. Of each schedule the

@@ -653,6 +653,30 @@ fn a_hook_that_fails_is_given_up_after_three_calls() {
 }
 
 #[test]
+fn a_hook_that_cannot_be_started_uses_up_no_try() {
+    let mut fleet = Fleet::nightly();
+    hook(&mut fleet, "exit 0");
+    fleet.env.run(&["dispatch"]).ok();
+    let script = fleet.env.path("hook.sh");
+    let whole = fs::read_to_string(&script).unwrap();
+    // It may be started, as far as that shows before it is: its interpreter is gone.
+    fs::write(&script, "#!/no/such/interpreter\n").unwrap();
+    fail(&fleet, true);
+    fleet.env.run(&["run", "nightly"]).fails(12);
+    let (_, stderr) = fleet.env.run(&["dispatch"]).warned();
+    assert!(stderr.contains("hook.sh cannot be started: "), "{stderr}");
+    for _ in 0..3 {
+        fleet.env.run(&["dispatch"]).ok();
+    }
+    let tries = "SELECT tries FROM state_changes";
+    assert_eq!((waiting(&fleet), number(&fleet, tries)), (1, 0));
+    fs::write(&script, whole).unwrap();
+    fleet.env.run(&["dispatch"]).warned();
+    let calls = fs::read_to_string(fleet.env.path("calls")).unwrap();
+    assert_eq!(calls.lines().count(), 1);
+}
+
+#[test]
 fn a_lock_is_free_though_a_hook_that_was_started_lives_on() {
     let mut fleet = Fleet::nightly();
     hook(&mut fleet, "sleep 30 & echo $! > id; exit 0");

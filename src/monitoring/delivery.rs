@@ -40,6 +40,8 @@ pub struct Means<'a> {
 pub enum Untold {
     /// No other could be told either.
     All(String),
+    /// Nor could any other, and it was not so much as begun: that was no try.
+    NotBegun(String),
     /// Another may be.
     This(String),
     /// We were asked to stop.
@@ -92,6 +94,11 @@ pub fn deliver(
                 result = first_failure(result, why);
             }
             Err(Untold::All(why)) => {
+                result = first_failure(result, why);
+                break;
+            }
+            Err(Untold::NotBegun(why)) => {
+                store.write(|tx| store::state_changes::does_not_count(tx, &change))?;
                 result = first_failure(result, why);
                 break;
             }

@@ -37,9 +37,8 @@ pub fn deliver(program: &Program, means: &Means<'_>) -> Result<Option<Outcome>> 
     delivery::deliver(means, Monitor::Hook, |change| {
         let names = match withheld.take() {
             Some(names) => names,
-            None => {
-                self::withheld(means).map_err(|error| Untold::All(error.message().to_owned()))?
-            }
+            None => self::withheld(means)
+                .map_err(|error| Untold::NotBegun(error.message().to_owned()))?,
         };
         let called = call(program, change, &names, means);
         withheld = Some(names);
@@ -89,7 +88,9 @@ fn call(
 /// Why there is no end of the hook at `path` to speak of.
 fn untold(path: &str, why: Unfinished) -> Untold {
     match why {
-        Unfinished::NotStarted(error) => Untold::All(format!("{path} cannot be started: {error}")),
+        Unfinished::NotStarted(error) => {
+            Untold::NotBegun(format!("{path} cannot be started: {error}"))
+        }
         Unfinished::Stopped => Untold::Stopped,
         Unfinished::TooLong(limit) => {
             Untold::This(format!("{path} was not done after {} s", limit.as_secs()))

@@ -52,7 +52,8 @@ pub struct Flags {
     /// It is split into words as a shell would, and nothing in it is expanded. It finds TENANTPILOT_EVENT,
     /// _EVENT_ID, _AT, _TENANT, _SCHEDULE, _SCHEDULE_ID, _RUN_ID, _TRIGGER, _SCHEDULED_FOR, _STATUS,
     /// _ERROR_CODE, _STATE, _PREVIOUS_STATE and _MESSAGE, and no credential of ours. It has 20 seconds and,
-    /// where it fails, three tries. What it prints is logged with -v.
+    /// where it fails, three tries, one by each dispatch; where it cannot be started, as long as a webhook.
+    /// What it prints is logged with -v.
     #[arg(
         long,
         value_name = "CMD",
