@@ -159,6 +159,8 @@ pub struct Config {
     pub stderr_color: bool,
     /// The columns a line of a table may take; without a number, as many as it needs.
     pub width: Option<u16>,
+    /// Columns of the terminal that stdout is, where it is one: lines of text are broken to fit.
+    pub terminal_width: Option<u16>,
     /// Whether the journal of systemd reads stderr: it wants to know how bad a line is, and has its
     /// own times.
     pub journal: bool,
@@ -193,6 +195,7 @@ impl Config {
             stdout_color: color(environment.stdout_terminal),
             stderr_color: color(environment.stderr_terminal),
             width: terminal_width.or(environment.columns),
+            terminal_width,
             journal: environment.journal && !flags.json && flags.log_format == LogFormat::Text,
             interactive: environment.stdin_terminal
                 && environment.stderr_terminal
@@ -390,7 +393,11 @@ mod tests {
         assert_eq!(width(&environment), None, "stdout is no terminal");
         environment.columns = Some(70);
         assert_eq!(width(&environment), Some(70));
+        let lines =
+            |environment: &_| Config::resolve(&Flags::default(), environment).terminal_width;
+        assert_eq!(lines(&environment), None, "what is piped stays as it is");
         environment.stdout_terminal = true;
         assert_eq!(width(&environment), Some(99));
+        assert_eq!(lines(&environment), Some(99));
     }
 }

@@ -37,6 +37,7 @@ pub struct Ui {
     color: bool,
     data_color: bool,
     width: Option<u16>,
+    terminal_width: Option<u16>,
     interactive: bool,
     shows_progress: bool,
     bars: Bars,
@@ -128,6 +129,7 @@ impl Ui {
             color: config.stderr_color,
             data_color: config.stdout_color,
             width: config.width,
+            terminal_width: config.terminal_width,
             interactive: config.interactive,
             shows_progress: config.progress,
             bars: Bars::default(),
@@ -156,7 +158,7 @@ impl Ui {
     /// One line of data, for people, that begins with `lead`; on a terminal that has no room for it
     /// broken at blanks, all of it under `text`. Not with `--json`, not with `-q`.
     pub fn item(&self, lead: impl Display, text: impl Display) -> Result<()> {
-        let Some(columns) = self.width else {
+        let Some(columns) = self.terminal_width else {
             return self.line(format_args!("{lead}{text}"));
         };
         if self.silent() {

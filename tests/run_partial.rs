@@ -77,7 +77,7 @@ fn cut_off(cut: &Kind, retry_after: Option<&str>, code: &str) {
     assert!(why.contains("500"), "{why}");
     let (word, why) = outcome(&run, CATALOG.0);
     assert_eq!(word, "incomplete", "{cut:?}");
-    assert!(why.contains("cut off after 1 pages"), "{cut:?}: {why}");
+    assert!(why.contains("cut off after 1 page:"), "{cut:?}: {why}");
     assert_eq!(outcome(&run, FILTERS.0), ("complete", ""));
     assert_eq!(changes(&run, FILTERS.0)[2], 1);
     for (key, read) in [(CATALOG.0, 10), (SCRIPTS.0, 0), (COMPLIANCE.0, 0)] {
