@@ -30,7 +30,7 @@ impl Resolver for Names {
     ) -> Result<ResolvedSocketAddrs, Error> {
         let parts = uri.scheme().zip(uri.authority());
         let named = parts.and_then(|(scheme, host)| DefaultResolver::host_and_port(scheme, host));
-        let found = look_up(named.ok_or(Error::HostNotFound)?, timeout)?;
+        let found = look_up(&named.ok_or(Error::HostNotFound)?, timeout)?;
         let mut addresses = self.empty();
         let family = config.ip_family();
         let wanted = family.keep_wanted(found);
@@ -42,9 +42,9 @@ impl Resolver for Names {
     }
 }
 
-fn look_up(named: String, timeout: NextTimeout) -> Result<IntoIter<SocketAddr>, Error> {
+fn look_up(named: &str, timeout: NextTimeout) -> Result<IntoIter<SocketAddr>, Error> {
     let (sender, receiver) = sync_channel(1);
-    let aside = named.clone();
+    let aside = named.to_owned();
     // Nobody listens any more when the time was over first.
     let spawned = thread::Builder::new().spawn(move || sender.send(aside.to_socket_addrs()).ok());
     if spawned.is_err() {
