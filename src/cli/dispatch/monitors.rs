@@ -36,8 +36,8 @@ pub struct Flags {
     /// POST JSON to this URL when a schedule fails, is partial, misses slots, or recovers
     ///
     /// Once per change, not per run, those of a schedule in their order; also of what `run` and `retry`
-    /// did. What cannot be told waits for the next dispatch, for a day at most; of a schedule that still
-    /// fails then, the next run is told. It may come twice, with the same `id` then. The document has `event` (failed, partial, missed, recovered), `at`, `tenant`,
+    /// did. What cannot be told waits for the next dispatch, for a day at most; after that, the next run is
+    /// told that ends otherwise than was last told. It may come twice, with the same `id` then. The document has `event` (failed, partial, missed, recovered), `at`, `tenant`,
     /// `schedule`, `run_id`, `status`, `error_code`, `state`, `previous_state`, `message` and others.
     #[arg(
         long,
