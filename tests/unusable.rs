@@ -141,7 +141,7 @@ fn status_names_in_one_line_who_cannot_be_told_and_ends_by_the_schedules_alone()
     assert!(hook["failing_since"].is_string(), "{hook}");
     let (line, _) = fleet.env.run(&["status", "--nagios"]).warned();
     assert!(
-        line.contains("OK - 1 schedules, 2 monitors fail | "),
+        line.contains("OK - 1 schedule, 2 monitors fail | "),
         "{line}"
     );
     assert!(line.ends_with(" monitors_failing=2\n"), "{line}");
@@ -194,7 +194,7 @@ fn what_was_never_told_is_forgotten_with_who_was_to_hear_it() {
     fleet.env.sql().execute_batch(age).unwrap();
     fleet.env.run(&["dispatch"]).ok();
     let doctor = |fleet: &Fleet| fleet.env.run(&["doctor", "--offline"]).stdout;
-    assert!(doctor(&fleet).contains("1 were never told"));
+    assert!(doctor(&fleet).contains("1 was never told"));
     fleet.env.unset("TENANTPILOT_WEBHOOK");
     fleet.env.run(&["dispatch"]).ok();
     let after = doctor(&fleet);
