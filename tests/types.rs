@@ -153,7 +153,10 @@ fn store_apps_that_nobody_made_are_left_out_and_counted() {
         (Some(held - 3), Some(3))
     );
     let warnings = run["summary"]["warnings"].to_string();
-    assert!(warnings.contains("mobileApp: 3 store apps"), "{warnings}");
+    assert!(
+        warnings.contains("mobileApp: left out on purpose: 3 store apps"),
+        "{warnings}"
+    );
     let kept = document(&stage, 1, &format!("mobileApp/{USED_STUB}"));
     assert_eq!(
         kept["assignments"][0]["intent"],
