@@ -276,7 +276,7 @@ fn answer(config: &Config, error: &clap::Error) -> ExitCode {
 /// Any expected failure; the exit code is its class's.
 pub fn run(ctx: &Context, command: Command, deed: Deed) -> Result<ExitCode> {
     ctx.begin(deed);
-    let result = carry_out(ctx, command);
+    let result = carry_out(ctx, command).map_err(|error| permit::closer(ctx, error));
     if let Some(denial) = ctx.denial() {
         permit::record(ctx, &denial);
     }

@@ -58,6 +58,23 @@ pub struct Deed {
     pub command: String,
     /// What it does.
     pub action: Action,
+    /// What it does it to, as far as the command line says so.
+    pub named: Vec<Named>,
+}
+
+/// Something of a tenant that a command line names, as it is typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    /// The tenant itself.
+    Tenant(String),
+    /// A schedule.
+    Schedule(String),
+    /// A run.
+    Run(String),
+    /// A backup set.
+    BackupSet(String),
+    /// All that the actor may look at.
+    All,
 }
 
 /// What somebody was kept from.
@@ -65,8 +82,8 @@ pub struct Deed {
 pub struct Denial {
     /// The command.
     pub command: String,
-    /// In which tenant, if in one.
-    pub tenant: Option<TenantId>,
+    /// Where.
+    pub place: Place,
     /// To what.
     pub object: String,
     /// The role that it takes.
@@ -91,6 +108,7 @@ impl Context {
                 command: String::new(),
                 // Of a command that nobody named, nothing is allowed but to an owner.
                 action: Action::Copy,
+                named: Vec::new(),
             }),
             held: RefCell::default(),
             denial: RefCell::default(),
@@ -100,6 +118,11 @@ impl Context {
     /// Says what the command is, before it begins.
     pub fn begin(&self, deed: Deed) {
         self.deed.replace(deed);
+    }
+
+    /// What the command line names.
+    pub fn named(&self) -> Vec<Named> {
+        self.deed.borrow().named.clone()
     }
 
     /// The tenants of which the actor may look at anything; lists show no others. To be asked once
@@ -170,10 +193,7 @@ impl Context {
         let (has, needs, user) = (held.at(place), needed.as_str(), self.actor.name());
         self.denial.replace(Some(Denial {
             command: deed.command.clone(),
-            tenant: match place {
-                Place::In(tenant) => Some(tenant),
-                _ => None,
-            },
+            place,
             object: object.to_string(),
             needs,
             has: has.map(Role::as_str),
@@ -190,8 +210,13 @@ impl Context {
             action.deed()
         );
         let user = shell_words::quote(user);
+        let (reach, otherwise) = match place {
+            Place::In(_) => ("", ""),
+            Place::Everywhere => (" for all tenants", ""),
+            Place::Somewhere => (" for all tenants", "; in one alone: with --tenant TENANT"),
+        };
         Err(Error::new(Kind::Denied, message).hint(format!(
-            "an owner can allow it: tenantpilot roles grant {user} {needs}{grant}"
+            "an owner can allow it{reach}: tenantpilot roles grant {user} {needs}{grant}{otherwise}"
         )))
     }
 

@@ -8,6 +8,8 @@ mod account;
 mod accounts;
 #[path = "support/env.rs"]
 mod env;
+#[path = "roles/hints.rs"]
+mod hints;
 #[path = "support/sandbox.rs"]
 mod sandbox;
 #[path = "support/stage.rs"]
@@ -191,8 +193,7 @@ fn each_role_may_what_the_lesser_may_and_no_more() {
                 assert_eq!(run.stdout, "", "{what}");
                 assert!(run.stderr.contains("ben may not "), "{what}");
                 assert!(
-                    run.stderr
-                        .contains("hint: an owner can allow it: tenantpilot roles grant ben "),
+                    run.stderr.contains("tenantpilot roles grant ben "),
                     "{what}"
                 );
                 assert_eq!(contents(&stage.env), before, "{what}");
@@ -378,7 +379,7 @@ fn what_the_account_starts_reads_and_asks_is_for_an_owner_of_all() {
         assert_eq!(
             stderr,
             "error: ben may not say how tenants are reached and signed in to: there is no role for all tenants, and it takes owner\n\
-             hint: an owner can allow it: tenantpilot roles grant ben owner\n"
+             hint: an owner can allow it for all tenants: tenantpilot roles grant ben owner\n"
         );
         assert_eq!(contents(&stage.env), before, "{access:?}");
     }
@@ -591,6 +592,6 @@ fn an_operator_for_all_dispatches() {
     assert_eq!(
         stderr,
         "error: eve may not dispatch: there is no role for all tenants, and it takes operator\n\
-         hint: an owner can allow it: tenantpilot roles grant eve operator\n"
+         hint: an owner can allow it for all tenants: tenantpilot roles grant eve operator\n"
     );
 }

@@ -62,7 +62,7 @@ pub fn run(ctx: &Context, command: &Command) -> Result<ExitCode> {
 }
 
 /// The backup set with this id, to which the actor may do what the command does.
-fn find(ctx: &Context, conn: &Connection, id: i64) -> Result<BackupSet> {
+pub(crate) fn find(ctx: &Context, conn: &Connection, id: i64) -> Result<BackupSet> {
     let set = backup_sets::get(conn, BackupSetId(id))?.ok_or_else(|| {
         Error::not_found(format!("there is no backup set {id}")).hint("tenantpilot backups list")
     })?;

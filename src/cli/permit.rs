@@ -10,10 +10,13 @@ use clap::parser::ValueSource;
 use serde_json::json;
 
 use crate::audit::{Event, Outcome};
-use crate::context::{Context, Deed, Denial};
-use crate::error::Result;
+use crate::cli::schedules::find::{self, Prefer};
+use crate::cli::{backups, history, tenants};
+use crate::context::{Context, Deed, Denial, Named};
+use crate::error::{Error, Kind, Result};
 use crate::fleet::plan::{Change, Deed as Planned, Plan};
-use crate::role::{Action, Readable};
+use crate::role::{Action, Place, Readable};
+use crate::run::RunId;
 use crate::store::{self, Store};
 use crate::tenant::TenantId;
 
@@ -101,6 +104,73 @@ pub(super) fn deed(matches: &ArgMatches) -> Deed {
         command,
         // What nobody wrote down is for an owner.
         action: action.unwrap_or(Action::Copy),
+        named: named(matches),
+    }
+}
+
+/// The flags and arguments that name something of a tenant.
+const NAMES: [(&str, fn(String) -> Named); 7] = [
+    ("tenant", Named::Tenant),
+    ("schedule", Named::Schedule),
+    ("schedules", Named::Schedule),
+    ("run", Named::Run),
+    ("runs", Named::Run),
+    ("set", Named::BackupSet),
+    ("sets", Named::BackupSet),
+];
+
+/// Those that stand for all that the actor may look at, or for some of it.
+const ALL: [&str; 3] = ["all", "failed", "labels"];
+
+/// What the arguments of a command name.
+fn named(matches: &ArgMatches) -> Vec<Named> {
+    let given = |flag: &str| {
+        // Most commands do not know most of them.
+        matches.try_contains_id(flag).unwrap_or(false)
+            && matches.value_source(flag) == Some(ValueSource::CommandLine)
+    };
+    let mut named = Vec::new();
+    for (flag, kind) in NAMES.iter().filter(|(flag, _)| given(flag)) {
+        let values = matches.get_raw(flag).into_iter().flatten();
+        named.extend(values.map(|value| kind(value.to_string_lossy().into_owned())));
+    }
+    if named.is_empty() && ALL.into_iter().any(given) {
+        named.push(Named::All);
+    }
+    named
+}
+
+/// A denial that names the tenant, where no role in any tenant was enough and the command line says
+/// which one is meant: whoever gives the role goes by it.
+pub(super) fn closer(ctx: &Context, error: Error) -> Error {
+    let place = ctx.denial().map(|denial| denial.place);
+    if error.kind() != Kind::Denied || place != Some(Place::Somewhere) {
+        return error;
+    }
+    let Ok(store) = ctx.glance() else {
+        return error;
+    };
+    let denials = ctx.named().into_iter().map(|named| ask(ctx, &store, named));
+    denials
+        .filter_map(Result::err)
+        .find(|found| found.kind() == Kind::Denied)
+        .unwrap_or(error)
+}
+
+/// Asks for what is named alone.
+fn ask(ctx: &Context, store: &Store, named: Named) -> Result<()> {
+    let conn = store.read();
+    let id = |text: &str| text.parse().map_err(|_| Error::usage("no id"));
+    match named {
+        Named::Tenant(given) => tenants::find(ctx, conn, &given).map(drop),
+        Named::Schedule(given) => find::find(ctx, conn, &given, Prefer::Active).map(drop),
+        Named::Run(given) => history::find_run(ctx, conn, RunId(id(&given)?)).map(drop),
+        Named::BackupSet(given) => backups::find(ctx, conn, id(&given)?).map(drop),
+        // Of several tenants none is meant more than the others.
+        Named::All => match tenants::readable(ctx, conn)?.as_slice() {
+            [one] => tenants::permit(ctx, one),
+            _ => Ok(()),
+        },
     }
 }
 
@@ -152,7 +222,10 @@ pub(super) fn record(ctx: &Context, denial: &Denial) {
         at: ctx.now(),
         actor: ctx.actor.name(),
         action: &denial.command.replace(' ', "."),
-        tenant: denial.tenant,
+        tenant: match denial.place {
+            Place::In(tenant) => Some(tenant),
+            _ => None,
+        },
         object: denial.object.clone(),
         outcome: Outcome::Denied,
         details: json!({ "needs": denial.needs, "has": denial.has }),

@@ -50,12 +50,14 @@ pub fn run(ctx: &Context, command: Command) -> Result<ExitCode> {
 /// There is none; the hint is the closest name. The actor's role there does not allow the command.
 pub(crate) fn find(ctx: &Context, conn: &Connection, given: &str) -> Result<Tenant> {
     let tenant = named(ctx, conn, given)?;
-    ctx.permit(
-        tenant.id,
-        tenant.name(),
-        format_args!("tenant {}", tenant.id.0),
-    )?;
+    permit(ctx, &tenant)?;
     Ok(tenant)
+}
+
+/// That the actor may do to this tenant what the command does.
+pub(crate) fn permit(ctx: &Context, tenant: &Tenant) -> Result<()> {
+    let object = format_args!("tenant {}", tenant.id.0);
+    ctx.permit(tenant.id, tenant.name(), object)
 }
 
 fn named(ctx: &Context, conn: &Connection, given: &str) -> Result<Tenant> {

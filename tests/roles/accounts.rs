@@ -122,7 +122,9 @@ fn a_service_account_and_those_who_come_by_sudo() {
     direct(None, &["tenants", "list"]).ok();
     let stderr = direct(None, &["tenants", "edit", "contoso", "--name", "x"]).fails(20);
     assert!(
-        stderr.contains(&format!("{other_name} may not change any tenant")),
+        stderr.contains(&format!(
+            "{other_name} may not change tenant contoso (id 1)"
+        )),
         "{stderr}"
     );
     // Not even sudo's, in the file of somebody else: the variable is no proof there.
