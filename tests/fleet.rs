@@ -235,6 +235,18 @@ fn what_changed_in_the_file_is_changed_and_told_before_and_after() {
         (&weekly, &Value::Null)
     );
     assert!(shown["next_run_at"].is_string());
+    assert!(!done.contains("disabled"), "{done}");
+    // As the file has it, which may be disabled.
+    env.run(&["schedules", "disable", "weekly"]).ok();
+    let file = env.run(&["fleet", "export"]).ok();
+    let file = env.file("disabled.toml", &file, 0o600);
+    env.run(&["schedules", "remove", "weekly", "--yes"]).ok();
+    for how in ["--dry-run", "--yes"] {
+        let done = env.run(&["fleet", "apply", &file, how]).ok();
+        let said =
+            "restore  schedule contoso/weekly\n  it is disabled: the file says enabled = false\n";
+        assert!(done.contains(said), "{done}");
+    }
 }
 
 #[test]

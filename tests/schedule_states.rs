@@ -215,6 +215,33 @@ fn removing_archives_and_restoring_brings_back() {
 }
 
 #[test]
+fn what_comes_back_disabled_says_so() {
+    let env = Env::with_tenant();
+    nightly(&env);
+    let other = ["schedules", "add", "other", "--tenant", "contoso"];
+    env.run(&[&other[..], &["--at", "02:00"]].concat()).ok();
+    let all = |verb: &str| env.run(&["schedules", verb, "nightly", "other"]);
+    let remove = ["schedules", "remove", "--all", "--yes"];
+    env.run(&["schedules", "disable", "nightly"]).ok();
+    env.run(&remove).ok();
+    let (stdout, stderr) = all("restore").warned();
+    assert_eq!(stdout.lines().count(), 2, "{stdout}");
+    assert_eq!(
+        stderr,
+        "warning: schedule nightly (id 1) of tenant contoso is disabled\n\
+         hint: tenantpilot schedules enable 1\n"
+    );
+    all("disable").ok();
+    env.run(&remove).ok();
+    let (_, stderr) = all("restore").warned();
+    assert_eq!(stderr.lines().count(), 3, "{stderr}");
+    assert!(stderr.ends_with("hint: tenantpilot schedules enable 1 2\n"));
+    all("enable").ok();
+    env.run(&remove).ok();
+    all("restore").ok();
+}
+
+#[test]
 fn only_an_archived_schedule_without_backup_sets_is_deleted() {
     let env = Env::with_tenant();
     nightly(&env);

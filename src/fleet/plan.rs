@@ -83,6 +83,11 @@ impl Step {
         matches!(self.deed, Deed::ArchiveSchedule(_) | Deed::RemoveTenant(_))
     }
 
+    /// Whether a schedule is brought back that starts nothing all the same.
+    pub fn comes_back_disabled(&self) -> bool {
+        matches!(&self.deed, Deed::RestoreSchedule(_, settings) if !settings.enabled)
+    }
+
     /// What it is done to: `tenant contoso`, `schedule contoso/nightly`.
     pub fn object(&self) -> String {
         match &self.schedule {

@@ -200,6 +200,10 @@ fn show(ctx: &Context, plan: &Plan) -> Result<()> {
                 format!("  ~ {}: {before} -> {after}", change.field),
             ));
         }
+        if step.comes_back_disabled() {
+            let what = "  it is disabled: the file says enabled = false";
+            lines.push((Shade::Plain, what.to_owned()));
+        }
     }
     ctx.ui.shaded(&lines)?;
     for stays in &plan.stays {

@@ -1,6 +1,8 @@
 //! `schedules remove` archives, with `--purge` deletes; `schedules restore` brings archived ones
 //! back.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, Transaction};
 use serde_json::json;
 
@@ -42,7 +44,8 @@ pub struct RemoveArgs {
 
 /// Bring archived schedules back; their slots begin with the next minute
 ///
-/// All that are named or chosen, or none of them.
+/// All that are named or chosen, or none of them. One that was disabled comes back disabled, and that is
+/// said.
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "tenantpilot schedules restore [OPTIONS] <SCHEDULE>...
@@ -189,11 +192,28 @@ pub(super) fn restore(ctx: &Context, args: &RestoreArgs) -> Result<()> {
     {
         slots::print_next_three(ctx, &after.schedule)?;
     }
+    tell_disabled(ctx, restored.iter().map(|(_, after)| &after.schedule));
     let items: Vec<_> = restored
         .iter()
         .map(|(_, after)| show::json(ctx, after))
         .collect();
     ctx.ui.items(&items)
+}
+
+/// Says which of them start nothing: they were disabled before they were archived.
+fn tell_disabled<'s>(ctx: &Context, schedules: impl Iterator<Item = &'s Schedule>) {
+    let disabled = schedules.filter(|schedule| !schedule.settings.enabled);
+    let disabled: BTreeMap<_, _> = disabled.map(|one| (one.id, one.described())).collect();
+    if disabled.is_empty() {
+        return;
+    }
+    for described in disabled.values() {
+        ctx.ui.warn(format_args!("{described} is disabled"));
+    }
+    let ids: Vec<String> = disabled.keys().map(|id| id.0.to_string()).collect();
+    let ids = ids.join(" ");
+    ctx.ui
+        .hint(format_args!("tenantpilot schedules enable {ids}"));
 }
 
 /// Schedules for a question: a few by name, of many how many more.
