@@ -116,6 +116,25 @@ fn a_hook_that_is_not_there_yet_costs_no_change_of_state() {
 }
 
 #[test]
+fn a_variable_that_is_empty_is_none() {
+    let mut fleet = Fleet::nightly();
+    for monitor in ["PING_URL", "WEBHOOK", "HOOK", "METRICS"] {
+        let variable = format!("TENANTPILOT_{monitor}");
+        fleet.env.set(&variable, "");
+        assert_eq!(fleet.env.run(&["dispatch"]).ok(), "", "{variable}");
+        fleet.env.unset(&variable);
+        let flag = format!("--{}", monitor.to_lowercase().replace('_', "-"));
+        assert_eq!(fleet.env.run(&["dispatch", &flag, ""]).ok(), "", "{flag}");
+    }
+    // The default database is asked for, which is not there.
+    let home = fleet.env.path("elsewhere").display().to_string();
+    fleet.env.set("XDG_STATE_HOME", &home);
+    fleet.env.set("TENANTPILOT_DB", "");
+    let stderr = fleet.env.run(&["status"]).fails(10);
+    assert!(stderr.contains("/tenantpilot/tenantpilot.db"), "{stderr}");
+}
+
+#[test]
 fn status_names_in_one_line_who_cannot_be_told_and_ends_by_the_schedules_alone() {
     let mut fleet = Fleet::nightly();
     fleet.env.set("TENANTPILOT_HOOK", "/nowhere/hook");

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
+
 use super::warn;
 use crate::config;
 use crate::context::Context;
@@ -14,7 +16,7 @@ use crate::program::Program;
 use crate::run::Means;
 use crate::store::Store;
 
-/// Whom to tell. A variable keeps what is secret in a URL off the command line.
+/// Whom to tell. A variable keeps what is secret in a URL off the command line; an empty one is none.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Monitoring")]
 pub struct Flags {
@@ -71,7 +73,9 @@ pub struct Flags {
         long,
         value_name = "FILE",
         env = "TENANTPILOT_METRICS",
-        hide_env_values = true
+        hide_env_values = true,
+        // clap's own takes no empty one, and a variable that is empty would end every dispatch.
+        value_parser = OsStringValueParser::new().map(PathBuf::from)
     )]
     metrics: Option<PathBuf>,
 }
