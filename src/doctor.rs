@@ -14,6 +14,7 @@
 //! | tz data, and the schedules on which its sources disagree | `zones` |
 //! | the crontab line and whom it tells, cron itself, the newest dispatch | `cron` |
 //! | runs that nobody answers for | `runs` |
+//! | roles of users that the system does not know | `roles` |
 //! | credentials | `credentials` |
 //! | Apple's certificates and tokens, by the newest backup sets | `expiries` |
 //! | who is told how runs went, and how that goes | `monitoring` |
@@ -27,6 +28,7 @@ mod expiries;
 mod files;
 mod monitoring;
 mod network;
+mod roles;
 mod runs;
 mod time;
 mod zones;
@@ -90,6 +92,9 @@ pub fn examine(around: &Surroundings) -> Vec<Finding> {
     findings.extend(cron::examine(around, store.as_ref()));
     findings.extend(with_store(store.as_ref(), "runs", |store| {
         runs::examine(around, store)
+    }));
+    findings.extend(with_store(store.as_ref(), "roles", |store| {
+        roles::examine(around, store)
     }));
     findings.extend(with_store(store.as_ref(), "credentials", |store| {
         credentials::examine(around, store)

@@ -21,6 +21,7 @@
 //! - [`clock`], [`secret`], [`stop`], [`progress`], [`disk`], [`plural`], `threads`, [`error`] are what every
 //!   other module may use.
 
+pub mod account;
 pub mod actor;
 pub mod audit;
 pub mod authors;

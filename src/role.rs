@@ -260,6 +260,28 @@ pub struct Grant {
     pub granted_at: DateTime<Utc>,
 }
 
+impl Grant {
+    /// `owner for all tenants`, `operator in tenant contoso (id 1)`.
+    pub fn whose(&self) -> String {
+        let role = self.role.as_str();
+        match &self.tenant {
+            Some((id, name)) => format!("{role} in tenant {name} (id {})", id.0),
+            None => format!("{role} for all tenants"),
+        }
+    }
+
+    /// What takes it.
+    pub fn revocation(&self) -> String {
+        let user = shell_words::quote(&self.user);
+        let tenant = self
+            .tenant
+            .as_ref()
+            .map(|(_, name)| shell_words::quote(name));
+        let tenant = tenant.map_or_else(String::new, |name| format!(" --tenant {name}"));
+        format!("tenantpilot roles revoke {user}{tenant}")
+    }
+}
+
 /// What a change of roles would bring about that is easily not meant; `None` where it is nothing of
 /// the kind. `actor` makes the change; `sovereign` is owner whatever roles say.
 pub fn caution(

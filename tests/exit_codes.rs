@@ -222,7 +222,7 @@ fn exit_19_is_something_to_look_at() {
 fn exit_20_is_a_role_that_does_not_allow_it() {
     let mut env = Env::with_tenant();
     env.run(&["roles", "grant", "anna", "readonly", "--yes"])
-        .ok();
+        .warned();
     env.set("SUDO_USER", "anna");
     assert_ends(
         &env,

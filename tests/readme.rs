@@ -9,6 +9,7 @@
 //! | `/tmp/secret` | the file with its client secret |
 //! | `--secret-file /etc/tenantpilot/fabrikam` | that file, and the sandbox in the place of the cloud |
 //! | `2026-12-01` and the days after it | the first slot of the first schedule, and the days after it |
+//! | the users anna and ben | nobody, whom a `getent` of the test knows |
 //! | lines that begin with `#` | [`DEEDS`] |
 //!
 //! A command that does not end with 0 is followed by `echo $?`.
@@ -69,6 +70,9 @@ struct Reader {
 impl Reader {
     fn new() -> Self {
         let env = Env::new();
+        let getent = "#!/bin/sh\nshift\nprintf '%s:x:1:1::/:/bin/sh\\n' \"$@\"\n";
+        fs::create_dir(env.path("bin")).unwrap();
+        env.file("bin/getent", getent, 0o755);
         Self {
             secret: env.file("secret", &Options::default().client_secret, 0o600),
             env,
@@ -106,7 +110,7 @@ impl Reader {
         );
         let typed = self.substituted(line);
         let run = self.env.shell(&format!(
-            r#"tenantpilot() {{ "$0" "$@"; }}; exec 2>&1; {typed}"#
+            r#"tenantpilot() {{ "$0" "$@"; }}; exec 2>&1; PATH="$HOME/bin:$PATH"; {typed}"#
         ));
         self.last_code = run.code.unwrap();
         let came = run.stdout.clone();

@@ -23,7 +23,7 @@ use crate::store::Store;
 ///
 /// Database, schema, integrity and audit trail; modes and owners of the files; file system, disk space
 /// and growth; the clock; tz data, and the schedules on which its sources disagree; the crontab line and
-/// whom it tells, cron itself and the newest dispatch; runs that were interrupted; credentials, without showing them;
+/// whom it tells, cron itself and the newest dispatch; runs that were interrupted; roles of users that the system does not know; credentials, without showing them;
 /// Apple's push certificates and tokens that end, by the newest backup sets; proxy, trust roots, and
 /// whether the hosts of Graph and of the sign-in answer. It changes nothing.
 ///

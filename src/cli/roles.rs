@@ -1,9 +1,12 @@
 //! `roles`: who may do what.
 
+use std::collections::BTreeSet;
+
 use clap::{Args as ClapArgs, Subcommand};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
+use crate::account;
 use crate::audit::{Event, Outcome};
 use crate::cli::history::time;
 use crate::cli::{require_yes, tenants, told};
@@ -41,6 +44,8 @@ pub enum Command {
 }
 
 /// Give a user a role, in place of the one before
+///
+/// Warns where the system knows no such user, as far as getent can tell.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   tenantpilot roles grant anna owner
@@ -163,7 +168,8 @@ fn grant(ctx: &Context, args: &GrantArgs) -> Result<()> {
     let before = store::roles::list(store.read())?;
     let mut after = without(&before, &given);
     after.push(given.clone());
-    let deed = format!("make {} {}", given.user, whose(&given));
+    let is_known = warn_of_nobody(ctx, &given.user);
+    let deed = format!("make {} {}", given.user, given.whose());
     ask(ctx, args.yes, &deed, &before, &after)?;
     ctx.write(&store, |tx| {
         require_unchanged(tx, &before)?;
@@ -172,14 +178,34 @@ fn grant(ctx: &Context, args: &GrantArgs) -> Result<()> {
         store::audit::append(tx, &event(ctx, "role.grant", &given))
     })?;
     given.granted_at = ctx.now();
+    if !is_known {
+        ctx.ui.hint(format_args!(
+            "was it meant otherwise? {}",
+            given.revocation()
+        ));
+    }
     ctx.ui
-        .line(format_args!("{} is {}", given.user, whose(&given)))?;
+        .line(format_args!("{} is {}", given.user, given.whose()))?;
     if before.is_empty() {
         ctx.ui.line(
             "from now on a user without a role may do nothing, but root and the user who owns the database file",
         )?;
     }
     ctx.ui.document(&grant_json(&given))
+}
+
+/// Whether somebody can have a role of this name, as far as that can be told; warns where nobody can. A
+/// directory of users may be out of reach, so this refuses nothing.
+fn warn_of_nobody(ctx: &Context, user: &str) -> bool {
+    let users = BTreeSet::from([user.to_owned()]);
+    let unknown = account::unknown(&users, ctx.clock.as_ref()).unwrap_or_default();
+    if unknown.is_empty() {
+        return true;
+    }
+    ctx.ui.warn(format_args!(
+        "the system knows no user {user}: as long as it does not, nobody has this role"
+    ));
+    false
 }
 
 fn revoke(ctx: &Context, args: &RevokeArgs) -> Result<()> {
@@ -203,7 +229,7 @@ fn revoke(ctx: &Context, args: &RevokeArgs) -> Result<()> {
     }
     let taken = found.ok_or_else(|| none_to_revoke(args, &before))?;
     let after = without(&before, taken);
-    let deed = format!("revoke that {} is {}", taken.user, whose(taken));
+    let deed = format!("revoke that {} is {}", taken.user, taken.whose());
     ask(ctx, args.yes, &deed, &before, &after)?;
     ctx.write(&store, |tx| {
         require_unchanged(tx, &before)?;
@@ -211,15 +237,18 @@ fn revoke(ctx: &Context, args: &RevokeArgs) -> Result<()> {
         store::roles::revoke(tx, &taken.user, tenant)?;
         store::audit::append(tx, &event(ctx, "role.revoke", taken))
     })?;
-    ctx.ui
-        .line(format_args!("{} is no longer {}", taken.user, whose(taken)))?;
+    ctx.ui.line(format_args!(
+        "{} is no longer {}",
+        taken.user,
+        taken.whose()
+    ))?;
     ctx.ui.document(&grant_json(taken))
 }
 
 fn none_to_revoke(args: &RevokeArgs, grants: &[Grant]) -> Error {
     let user = told(&args.user);
     let others = grants.iter().filter(|grant| grant.user == args.user);
-    let others: Vec<String> = others.map(whose).collect();
+    let others: Vec<String> = others.map(Grant::whose).collect();
     let place = match &args.tenant {
         Some(tenant) => format!("in tenant {tenant}"),
         None => "for all tenants".to_owned(),
@@ -258,15 +287,6 @@ fn require_unchanged(conn: &Connection, before: &[Grant]) -> Result<()> {
         "the roles have just been changed by somebody else",
     )
     .hint("tenantpilot roles list, then the same again"))
-}
-
-/// `owner for all tenants`, `operator in tenant contoso (id 1)`.
-fn whose(grant: &Grant) -> String {
-    let role = grant.role.as_str();
-    match &grant.tenant {
-        Some((id, name)) => format!("{role} in tenant {name} (id {})", id.0),
-        None => format!("{role} for all tenants"),
-    }
 }
 
 fn grant_json(grant: &Grant) -> Value {

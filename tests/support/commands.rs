@@ -136,7 +136,7 @@ fn known(name: &str) -> Option<Vec<String>> {
         "fleet apply" => &[FLEET_FILE],
         "policy-types show" => &["assignmentFilter"],
         "complete" => &["fish", "--", "run", ""],
-        "roles grant" => &["anna", "readonly", "--tenant", "1"],
+        "roles grant" => &["root", "readonly", "--tenant", "1"],
         "roles revoke" => &["anna", "--tenant", "1"],
         _ => return None,
     };
