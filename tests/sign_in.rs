@@ -296,7 +296,7 @@ fn a_managed_identity_needs_no_client_id_and_has_its_own() {
     assert_eq!(shown["client_id"], Value::Null);
     let credential = json!({ "kind": "managed-identity", "reference": null });
     assert_eq!(shown["credential"], credential);
-    let edit = ["tenants", "edit", "contoso", "--secret-command", "x"];
+    let edit = ["tenants", "edit", "contoso", "--secret-command", "true"];
     let stderr = place.env.run(&edit).fails(2);
     assert!(stderr.contains("--client-id GUID"), "{stderr}");
     place

@@ -78,15 +78,12 @@ fn a_tenant_is_added_shown_and_listed() {
 #[test]
 fn adding_with_json_prints_the_tenant() {
     let env = Env::new();
-    let args = add(
-        "contoso",
-        &["--secret-command", "pass show 'a b'", "--json"],
-    );
+    let args = add("contoso", &["--secret-command", "cat 'a b'", "--json"]);
     let tenant: Value = serde_json::from_str(&env.run(&args).ok()).unwrap();
     assert_eq!(tenant["id"], 1);
     assert_eq!(
         tenant["credential"],
-        json!({ "kind": "secret-command", "reference": "pass show 'a b'" })
+        json!({ "kind": "secret-command", "reference": "cat 'a b'" })
     );
 }
 
@@ -225,6 +222,28 @@ fn a_secret_file_that_others_can_read_is_refused() {
 }
 
 #[test]
+fn a_secret_command_that_cannot_be_started_is_warned_of() {
+    let env = Env::with_tenant();
+    let file = env.file("no-program", "", 0o600);
+    for (command, program) in [
+        ("/no/such --flag", "/no/such"),
+        ("no-such-program-at-all", "no-such-program-at-all"),
+        (&file, &file),
+    ] {
+        for args in [
+            add(program, &["--secret-command", command]),
+            edit(&["--secret-command", command]),
+        ] {
+            let (_, stderr) = env.run(&args).warned();
+            let said = format!("warning: {program} is no program that can be started now; ");
+            assert!(stderr.starts_with(&said), "{stderr}");
+        }
+    }
+    env.run(&edit(&["--secret-command", "/bin/echo x"])).ok();
+    env.run(&edit(&["--secret-command", "echo x"])).ok();
+}
+
+#[test]
 fn a_secret_file_that_holds_none_is_refused_before_it_is_used() {
     let env = Env::with_tenant();
     let empty = env.file("empty", "", 0o600);
@@ -267,7 +286,7 @@ fn a_variable_that_is_not_set_now_is_a_warning() {
 #[test]
 fn a_name_is_taken_once() {
     let env = Env::with_tenant();
-    let args = add("contoso", &["--secret-command", "x"]);
+    let args = add("contoso", &["--secret-command", "true"]);
     insta::assert_snapshot!(env.run(&args).fails(2), @r"
     error: tenant name contoso is taken by the tenant with id 1
     hint: choose another name, or change that tenant: tenantpilot tenants edit 1
@@ -383,7 +402,7 @@ fn an_unknown_tenant_is_not_found_and_the_closest_is_named() {
 fn names_are_data_everywhere() {
     let env = Env::new();
     let name = "Robert'); DROP TABLE tenants;-- \u{202e}🚀";
-    env.run(&add(name, &["--secret-command", "x"])).ok();
+    env.run(&add(name, &["--secret-command", "true"])).ok();
     assert_eq!(env.json(&["tenants", "show", name])["name"], name);
     let raw = env.run(&["tenants", "list", "--json"]).ok();
     assert!(

@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::config;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
+use crate::program::Program;
 use crate::secret;
 use crate::tenant::{Application, Credential, Settings};
 
@@ -107,6 +109,15 @@ pub(crate) fn look_at(ctx: &Context, credential: &Credential) -> Result<()> {
     {
         ctx.ui.warn(format!(
             "environment variable {variable} is not set now; it has to be where runs start, e.g. in the crontab"
+        ));
+    }
+    if let Credential::SecretCommand(command) = credential
+        && let Ok(program) = Program::of(command)
+        && program.is_missing(&config::search_path())
+    {
+        ctx.ui.warn(format!(
+            "{} is no program that can be started now; it has to be where runs start",
+            program.path()
         ));
     }
     if let Some(warning) = secret::certificate::warning(credential, ctx.now()) {
