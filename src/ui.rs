@@ -44,7 +44,7 @@ pub struct Ui {
     problems: Arc<Mutex<Problems>>,
 }
 
-/// The failures that were told and did not end the command.
+/// What somebody has to know of that did not end the command.
 #[derive(Debug, Default)]
 struct Problems {
     count: usize,
@@ -321,6 +321,12 @@ impl Ui {
         if let Some(hint) = error.hint_text() {
             self.say(Tone::Hint, hint);
         }
+        self.reason(error);
+    }
+
+    /// Something to look at that stdout tells: why the command ends with another code than 0, for the
+    /// error object of `--json`.
+    pub fn reason(&self, error: &Error) {
         let mut problems = self.problems();
         problems.count += 1;
         problems.first.get_or_insert_with(|| {
@@ -330,14 +336,14 @@ impl Ui {
     }
 
     /// The end of a command that is over with `code` without an error of its own: with `--json`,
-    /// and unless all is well, the error object of the problems that were told.
+    /// and unless all is well, the error object of the problems and reasons that were told.
     pub fn conclude(&self, code: ExitCode) {
         if !self.json || code == ExitCode::Ok {
             return;
         }
         let problems = self.problems();
         let (message, hint) = match &problems.first {
-            None => (code.name().replace('_', " "), None),
+            None => (outcome(code), None),
             Some((message, hint)) if problems.count == 1 => (message.clone(), hint.as_deref()),
             Some((message, hint)) => {
                 let all = format!("{} problems, the first: {message}", problems.count);
@@ -443,6 +449,15 @@ impl io::Write for LogLines {
 
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().flush()
+    }
+}
+
+/// What there is to say of an exit code alone.
+fn outcome(code: ExitCode) -> String {
+    match code {
+        ExitCode::Interrupted => "stopped by SIGINT".to_owned(),
+        ExitCode::Terminated => "stopped by SIGTERM".to_owned(),
+        other => other.name().replace('_', " "),
     }
 }
 

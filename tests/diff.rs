@@ -141,7 +141,13 @@ fn what_could_not_be_read_is_named_and_never_removed() {
         .env
         .run(&["backups", "diff", "1", "2", "--json", "--exit-code"])
         .ends(19);
-    assert!(stderr.contains("attention"), "{stderr}");
+    let error: Value = serde_json::from_str(&stderr).unwrap();
+    assert_eq!(error["error"]["code"], "attention");
+    assert_eq!(
+        error["error"]["message"],
+        "between backup set 1 of tenant contoso and backup set 2 of tenant contoso: \
+         1 policy differs, 2 types are not complete, 6 policies could not be compared"
+    );
     let found: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(words(&found), ["removed settingsCatalogPolicy"]);
     assert_eq!(

@@ -64,6 +64,17 @@ fn doctor(env: &Env, args: &[&str], code: i32) -> Value {
         code == 19,
         "{stderr}"
     );
+    if code == 19 {
+        let findings = document["findings"].as_array().unwrap().iter();
+        let first = findings.clone().find(|one| one["level"] == "fail").unwrap();
+        let error: Value = serde_json::from_str(stderr.lines().last().unwrap()).unwrap();
+        let message = error["error"]["message"].as_str().unwrap();
+        assert!(message.ends_with(first["message"].as_str().unwrap()));
+        let failed = findings.filter(|one| one["level"] == "fail").count();
+        let many = message.starts_with(&format!("{failed} problems, the first: "));
+        assert_eq!(many, failed > 1, "{message}");
+        assert_eq!(error["error"]["hint"], first["hint"]);
+    }
     document
 }
 

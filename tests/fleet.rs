@@ -119,7 +119,16 @@ fn a_file_makes_a_database_and_does_nothing_the_second_time() {
          add      schedule contoso/weekly\nadd      tenant fabrikam\n\
          add      schedule fabrikam/nightly\nwould be done: 5 added, 0 unchanged\n"
     );
-    file.apply(&env, &["--dry-run", "--exit-code"]).ends(19);
+    let pipeline = ["--dry-run", "--exit-code", "--json"];
+    let (_, stderr) = file.apply(&env, &pipeline).ends(19);
+    let error: Value = serde_json::from_str(stderr.lines().last().unwrap()).unwrap();
+    let message = error["error"]["message"].as_str().unwrap();
+    assert!(
+        message.ends_with(" says is still to be done: 5 added, 0 unchanged"),
+        "{message}"
+    );
+    let hint = error["error"]["hint"].as_str().unwrap();
+    assert!(hint.starts_with("tenantpilot fleet apply "), "{hint}");
     let done = file.apply(&env, &[]).ok();
     assert!(done.ends_with("done: 5 added, 0 unchanged\n"), "{done}");
     assert_eq!(env::mode(&env.database()), 0o600);

@@ -17,8 +17,39 @@ use serde_json::{Value, json};
 /// What `status` says with these flags, and the code it ends with.
 fn status(fleet: &Fleet, args: &[&str], code: i32) -> Value {
     let args = [&["status", "--json"][..], args].concat();
-    let (stdout, _) = fleet.env.run(&args).ends(code);
-    serde_json::from_str(&stdout).unwrap()
+    let (stdout, stderr) = fleet.env.run(&args).ends(code);
+    let status: Value = serde_json::from_str(&stdout).unwrap();
+    if code == 19 {
+        assert_said(&status, &stderr);
+    }
+    status
+}
+
+/// That the error object says which schedules are in trouble, and what to type.
+fn assert_said(status: &Value, stderr: &str) {
+    let error: Value = serde_json::from_str(stderr).unwrap();
+    let in_trouble = |one: &&Value| {
+        one["attention"]
+            .as_array()
+            .is_some_and(|all| !all.is_empty())
+    };
+    let schedules = status["schedules"].as_array().unwrap();
+    let troubled: Vec<&Value> = schedules.iter().filter(in_trouble).collect();
+    let (name, tenant) = (&troubled[0]["schedule"], &troubled[0]["tenant"]);
+    let first = format!(
+        "schedule {} (id {}) of tenant {}: {}",
+        name.as_str().unwrap(),
+        troubled[0]["schedule_id"],
+        tenant.as_str().unwrap(),
+        attention(&json!({ "schedules": [troubled[0]] }))
+    );
+    let expected = match troubled.len() {
+        1 => first,
+        count => format!("{count} problems, the first: {first}"),
+    };
+    assert_eq!(error["error"]["message"], expected);
+    let hint = error["error"]["hint"].as_str().unwrap();
+    assert!(hint.starts_with("tenantpilot "), "{hint}");
 }
 
 fn attention(status: &Value) -> String {

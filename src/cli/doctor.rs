@@ -62,9 +62,10 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     };
     findings::tell(ctx, &findings)?;
     ctx.ui.comment(summary(&findings))?;
-    if ctx.config.quiet {
-        failures(&findings).for_each(|error| ctx.ui.problem(&error));
-    }
+    failures(&findings).for_each(|error| match ctx.config.quiet {
+        true => ctx.ui.problem(&error),
+        false => ctx.ui.reason(&error),
+    });
     Ok(match findings::is_well(&findings) {
         true => ExitCode::Ok,
         false => ExitCode::Attention,
@@ -91,12 +92,16 @@ fn surroundings(ctx: &Context, offline: bool) -> Surroundings {
     }
 }
 
-/// What somebody has to hear of who wants to hear of nothing else.
+/// What fails, as errors.
 fn failures(findings: &[Finding]) -> impl Iterator<Item = Error> {
     let failed = findings.iter().filter(|one| one.level == Level::Fail);
     failed.map(|one| {
         let what = format!("{}: {}", one.check.replace('_', " "), one.message);
-        Error::new(Kind::Attention, what).hint(one.hint.clone().unwrap_or_default())
+        let error = Error::new(Kind::Attention, what);
+        match &one.hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
     })
 }
 

@@ -14,7 +14,7 @@ use crate::cli::history::time;
 use crate::cli::schedules::Zones;
 use crate::cli::schedules::choice::{Pool, choose};
 use crate::context::Context;
-use crate::error::{ExitCode, Result};
+use crate::error::{Error, ExitCode, Kind, Result};
 use crate::monitoring::Condition;
 use crate::run::{Run, RunId, Status};
 use crate::schedule::Schedule;
@@ -114,6 +114,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         show(ctx, &overview)?;
     }
     ctx.ui.document(&json_of(&overview))?;
+    reasons(&overview).for_each(|error| ctx.ui.reason(&error));
     Ok(match overview.is_well() {
         true => ExitCode::Ok,
         false => ExitCode::Attention,
@@ -281,6 +282,24 @@ fn show(ctx: &Context, overview: &Overview) -> Result<()> {
             format!("last dispatch {} ({} ago)", time(at), duration::about(age))
         }
         None => "last dispatch never; cron starts it: tenantpilot dispatch --help".to_owned(),
+    })
+}
+
+/// Why not all is well: each schedule in trouble, and what to type for the gravest of it.
+fn reasons(overview: &Overview) -> impl Iterator<Item = Error> {
+    overview.schedules.iter().filter_map(|(standing, _)| {
+        let troubles = overview.troubles(standing);
+        let first = troubles.first()?;
+        let schedule = &standing.schedule;
+        let what = format!("{}: {}", schedule.described(), texts(&troubles));
+        Some(Error::new(Kind::Attention, what).hint(match first {
+            Trouble::Overdue(_) => "tenantpilot doctor".to_owned(),
+            Trouble::Abandoned(_) => "tenantpilot dispatch".to_owned(),
+            Trouble::LastRun(id, ..) => format!("tenantpilot history show {}", id.0),
+            Trouble::Stale(_) | Trouble::NeverSucceeded(_) | Trouble::Missed(_) => {
+                format!("tenantpilot history --schedule {}", schedule.id.0)
+            }
+        }))
     })
 }
 

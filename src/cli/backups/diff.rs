@@ -15,7 +15,8 @@ use crate::backup_set::{BackupSet, BackupSetId};
 use crate::cli;
 use crate::context::Context;
 use crate::diff::{self, Diff, Scope, Side};
-use crate::error::{Error, ExitCode, Result};
+use crate::error::{Error, ExitCode, Kind, Result};
+use crate::plural::counted;
 use crate::store::contents::Reader;
 use crate::store::{self, Store, backup_sets};
 
@@ -110,11 +111,36 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         Format::Text => text::show(&ctx.ui, &from, &to, &diff)?,
         Format::Markdown => markdown::show(&ctx.ui, &from, &to, &diff)?,
     }
-    Ok(if args.exit_code && !diff.equal() {
-        ExitCode::Attention
-    } else {
-        ExitCode::Ok
-    })
+    if !args.exit_code || diff.equal() {
+        return Ok(ExitCode::Ok);
+    }
+    ctx.ui.reason(&unequal(&from, &to, &diff));
+    Ok(ExitCode::Attention)
+}
+
+/// That two are not equal, and how far.
+fn unequal(from: &diff::About, to: &diff::About, diff: &Diff) -> Error {
+    let (types, policies) = (diff.unread_keys().len(), diff.unread_policies.len());
+    let parts = [
+        (diff.changes.len(), "policy differs", "policies differ"),
+        (types, "type is not complete", "types are not complete"),
+        (
+            policies,
+            "policy could not be compared",
+            "policies could not be compared",
+        ),
+    ];
+    let parts = parts.iter().filter(|(count, ..)| *count > 0);
+    let parts: Vec<String> = parts
+        .map(|(count, one, many)| counted(*count, one, many))
+        .collect();
+    let what = format!(
+        "between {} and {}: {}",
+        from.described(),
+        to.described(),
+        parts.join(", ")
+    );
+    Error::new(Kind::Attention, what)
 }
 
 type Compared = (diff::About, diff::About, Diff);

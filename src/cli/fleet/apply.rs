@@ -269,10 +269,19 @@ fn rehearsed(ctx: &Context, args: &Args, store: Option<&Store>, plan: &Plan) -> 
     ctx.ui
         .line(format_args!("would be done: {}", counts(plan)))?;
     ctx.ui.document(&plan::json(plan, false))?;
-    Ok(match args.exit_code && !plan.steps.is_empty() {
-        true => ExitCode::Attention,
-        false => ExitCode::Ok,
-    })
+    if !args.exit_code || plan.steps.is_empty() {
+        return Ok(ExitCode::Ok);
+    }
+    let file = shell_words::quote(&args.file.to_string_lossy()).into_owned();
+    let what = format!(
+        "what {} says is still to be done: {}",
+        called(&args.file),
+        counts(plan)
+    );
+    let error = Error::new(Kind::Attention, what);
+    ctx.ui
+        .reason(&error.hint(format!("tenantpilot fleet apply {file}")));
+    Ok(ExitCode::Attention)
 }
 
 /// The credentials that are new, each with the name of its tenant.
