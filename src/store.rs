@@ -244,6 +244,12 @@ pub fn companions(path: &Path) -> [PathBuf; 2] {
     [file::beside(path, "-wal"), file::beside(path, "-shm")]
 }
 
+/// What keeps this process from writing the database at `path`, or its locks, and the way out; none
+/// where nothing does. Nothing is written to find out.
+pub fn obstacle(path: &Path, locks: &Path) -> Option<Error> {
+    read_only::obstacle(path, locks)
+}
+
 /// The folder that a database is in.
 pub fn folder_of(path: &Path) -> &Path {
     file::folder_of(path)

@@ -12,6 +12,7 @@ mod sandbox;
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::process::Command;
+use std::time::Duration;
 
 use env::{CLIENT_ID, Env, PROGRAM, Run, mode};
 use fleet::Fleet;
@@ -243,7 +244,25 @@ fn read_only(fleet: &Fleet, slot: &str, ask: impl Fn(&[&str]) -> Run) {
         assert!(stderr.starts_with(&named), "{args:?}: {stderr}");
         assert_eq!(stderr.lines().count(), 2, "{args:?}: {stderr}");
     }
+    let (stdout, _) = ask(&["doctor", "--offline"]).ends(19);
+    let database = fleet.env.database();
+    let cannot = format!(
+        "fail  database        {} cannot be written: ",
+        database.display()
+    );
+    assert!(stdout.contains(&cannot), "{stdout}");
+    assert!(
+        stdout.contains("while the database cannot be written") && !stdout.contains("systemctl"),
+        "cron is not to blame: {stdout}"
+    );
     assert_eq!(fleet.bytes(), before);
+}
+
+/// Makes the newest dispatch one of an hour ago.
+fn dispatched_long_ago(fleet: &Fleet) {
+    let noted = fleet.env.path("state/tenantpilot.db-locks/dispatched");
+    let long_ago = fs::metadata(&noted).unwrap().modified().unwrap() - Duration::from_secs(3600);
+    File::open(&noted).unwrap().set_modified(long_ago).unwrap();
 }
 
 #[test]
@@ -251,6 +270,7 @@ fn a_database_that_may_only_be_read_is_read_and_nothing_is_begun() {
     let fleet = Fleet::nightly();
     let slots = fleet.slots(1, 2);
     assert_eq!(fleet.dispatch(&slots[0]).ok(), "");
+    dispatched_long_ago(&fleet);
     if as_nobody(&fleet.env, &["tenants", "list"]).is_none() {
         eprintln!("skipped: becoming another user is not allowed here");
         return;
@@ -286,6 +306,7 @@ fn a_disk_that_is_mounted_read_only_is_read_and_nothing_is_begun() {
     let fleet = Fleet::nightly();
     let slots = fleet.slots(1, 2);
     assert_eq!(fleet.dispatch(&slots[0]).ok(), "");
+    dispatched_long_ago(&fleet);
     let state = fleet.env.path("state");
     let mount = |args: &[&str]| {
         let mounted = Command::new("mount").args(args).arg(&state).output();

@@ -21,7 +21,7 @@ use crate::store::Store;
 
 /// Look at everything that backups need, and say what to do
 ///
-/// Database, schema, integrity and audit trail; modes and owners of the files; file system, disk space
+/// Database, and whether it can be written; schema, integrity and audit trail; modes and owners of the files; file system, disk space
 /// and growth; the clock; tz data, and the schedules on which its sources disagree; the crontab line and
 /// whom it tells, cron itself and the newest dispatch; runs that were interrupted; roles of users that the system does not know; credentials, without showing them;
 /// Apple's push certificates and tokens that end, by the newest backup sets; proxy, trust roots, and

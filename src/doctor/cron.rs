@@ -22,7 +22,7 @@ use std::process::{Command, Output, Stdio};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-use super::{Surroundings, typed, with_store};
+use super::{Surroundings, database, typed, with_store};
 use crate::crontab::{self, EACH_MINUTE, Entry};
 use crate::duration;
 use crate::finding::Finding;
@@ -39,6 +39,7 @@ const MACHINE_FOLDER: &str = "/etc/cron.d";
 const STEADY: TimeDelta = TimeDelta::seconds(10 * 60);
 
 const INSTALL: &str = "sudo apt install cron (Fedora, RHEL: sudo dnf install cronie)";
+const LOOK_AGAIN: &str = "mend what is told of the database, then: tenantpilot doctor";
 const PRINT: &str = "tenantpilot cron print";
 const START: &str = "sudo systemctl enable --now cron (Fedora, RHEL: crond)";
 
@@ -69,6 +70,8 @@ struct Known<'a> {
     booted: Option<DateTime<Utc>>,
     /// How many schedules wait to be started.
     enabled: usize,
+    /// Whether a dispatch can write the database.
+    writable: bool,
     database: &'a Path,
     default_database: &'a Path,
 }
@@ -94,6 +97,7 @@ pub(super) fn examine(around: &Surroundings, store: Option<&Store>) -> Vec<Findi
         dispatched_since: around.locks.dispatched_since(),
         booted: booted(),
         enabled,
+        writable: store.is_none_or(|store| database::obstacle(around, store).is_none()),
         database: &around.database,
         default_database: &around.default_database,
     };
@@ -253,6 +257,10 @@ fn judge_dispatch(known: &Known<'_>) -> Finding {
         0 => return Finding::ok(check, format!("{last}; no enabled schedule waits for one")),
         count => counted(count, "schedule waits", "schedules wait"),
     };
+    if !known.writable {
+        let what = format!("{last}; none can start anything while the database cannot be written");
+        return Finding::warn(check, what, LOOK_AGAIN);
+    }
     let hint = match known.lines.is_empty() {
         true => to_begin(known),
         false => to_start(known).to_owned(),
@@ -381,6 +389,7 @@ mod tests {
             dispatched_since: None,
             booted: None,
             enabled: 1,
+            writable: true,
             database: Path::new("/db/tp.db"),
             default_database: Path::new("/db/tp.db"),
         }
@@ -460,6 +469,20 @@ mod tests {
             level("* * * * * tenantpilot dispatch >/dev/null 2>&1"),
             Level::Warn
         );
+    }
+
+    #[test]
+    fn no_scheduler_is_blamed_where_the_database_cannot_be_written() {
+        let lines = line("* * * * * tenantpilot dispatch");
+        let stuck = Known {
+            last_dispatch: Some(at("2026-12-01T01:00:01Z")),
+            writable: false,
+            ..known(&lines)
+        };
+        let found = judge_dispatch(&stuck);
+        assert_eq!(found.level, Level::Warn);
+        assert!(found.message.contains("cannot be written"), "{found:?}");
+        assert_eq!(found.hint.as_deref(), Some(LOOK_AGAIN));
     }
 
     fn only(known: &Known<'_>) -> Finding {

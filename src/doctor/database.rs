@@ -1,7 +1,7 @@
-//! Whether the database can be opened, is ours, and is sound.
+//! Whether the database can be opened and written, is ours, and is sound.
 
 use super::{Surroundings, found};
-use crate::error::Kind;
+use crate::error::{Error, Kind};
 use crate::finding::Finding;
 use crate::store::{self, SCHEMA_VERSION, Store};
 
@@ -25,11 +25,20 @@ pub(super) fn examine(around: &Surroundings) -> (Vec<Finding>, Option<Store>) {
             return (findings, None);
         }
     };
-    let place = Finding::ok("database", around.database.display().to_string());
+    let place = match obstacle(around, &store) {
+        Some(error) => Finding::of_error("database", &error),
+        None => Finding::ok("database", around.database.display().to_string()),
+    };
     let version = format!("{SCHEMA_VERSION}, which is this program's");
     findings.splice(0..0, [place, Finding::ok("schema_version", version)]);
     findings.extend(found("integrity", store::check::quick_check(&store)));
     (findings, Some(store))
+}
+
+/// What keeps a dispatch of this user from writing the database, if anything does.
+pub(super) fn obstacle(around: &Surroundings, store: &Store) -> Option<Error> {
+    store::obstacle(&around.database, around.locks.folder())
+        .or_else(|| store.require_writable().err())
 }
 
 fn sqlite(number: i32, version: &str) -> Finding {

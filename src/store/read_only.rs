@@ -9,11 +9,13 @@
 //! begin while such a reader is at work. Then the reader may see pages of two states, which it tells
 //! as damage, and the next one is well; nothing is ever written by it.
 
-use std::fs;
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{Access, access};
+use rustix::io::Errno;
 
 use super::file::{beside, folder_of};
 use super::{BUSY_TIMEOUT, configure, failed};
@@ -65,4 +67,65 @@ fn connect(path: &Path) -> Result<Connection> {
     let conn = Connection::open_with_flags(name, flags).map_err(failed("open it to be read"))?;
     configure(&conn, BUSY_TIMEOUT)?;
     Ok(conn)
+}
+
+/// What keeps this process from writing the database at `path` or what has to be written beside it, and
+/// the way out, if anything does. The kernel is asked, and nothing is written.
+pub(super) fn obstacle(path: &Path, locks: &Path) -> Option<Error> {
+    let log = beside(path, "-wal");
+    let memory = beside(path, "-shm");
+    let places = [path, &log, &memory, folder_of(path), locks];
+    places.into_iter().find_map(|place| {
+        let needed = match place.is_dir() {
+            true => Access::WRITE_OK | Access::EXEC_OK,
+            false => Access::WRITE_OK,
+        };
+        match access(place, needed) {
+            Ok(()) | Err(Errno::NOENT) => None,
+            Err(why) => Some(refused(path, place, why)),
+        }
+    })
+}
+
+fn refused(path: &Path, place: &Path, why: Errno) -> Error {
+    let cannot = format!("{} cannot be written", path.display());
+    let named = match place == path {
+        true => "it".to_owned(),
+        false => place.display().to_string(),
+    };
+    let typed = shell_words::quote(&place.to_string_lossy()).into_owned();
+    let (cause, way_out) = match (why, fs::metadata(place).ok(), process()) {
+        (Errno::ROFS, ..) => (
+            format!("{named} is on a disk that is mounted read-only"),
+            format!(
+                "dmesg may say why; then: sudo mount -o remount,rw \"$(findmnt -no TARGET -T {typed})\""
+            ),
+        ),
+        (Errno::ACCESS, Some(found), Some(process)) => denied(&named, &typed, &found, process),
+        (why, ..) => (
+            format!("{named}: {}", std::io::Error::from(why)),
+            format!("ls -ld {typed}; lsattr -d {typed}"),
+        ),
+    };
+    Error::new(Kind::Storage, format!("{cannot}: {cause}")).hint(way_out)
+}
+
+fn denied(named: &str, typed: &str, found: &Metadata, process: u32) -> (String, String) {
+    let (owner, mode) = (found.uid(), found.mode() & 0o7777);
+    let cause = format!(
+        "{named} belongs to uid {owner} (mode {mode:04o}), and this process runs as uid {process}"
+    );
+    let more = if found.is_dir() { "u+rwx" } else { "u+w" };
+    let way_out = match owner == process {
+        true => format!("chmod {more} {typed}"),
+        false => format!(
+            "sudo -u '#{owner}' tenantpilot doctor; or, if uid {process} is to have it: \
+             sudo chown {process} {typed}"
+        ),
+    };
+    (cause, way_out)
+}
+
+fn process() -> Option<u32> {
+    fs::metadata("/proc/self").ok().map(|process| process.uid())
 }
