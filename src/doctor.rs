@@ -49,6 +49,12 @@ use crate::stop::Stop;
 use crate::store::Store;
 use crate::zone::Source;
 
+/// Why something is not known, where the database cannot be opened.
+const UNASKED: &str = "the database could not be asked";
+
+/// What to type where something lies in the way of a check that is told elsewhere.
+const LOOK_AGAIN: &str = "mend what is told of the database, then: tenantpilot doctor";
+
 /// What the checks look at.
 pub struct Surroundings {
     /// The database.

@@ -211,6 +211,22 @@ fn a_database_that_cannot_be_used_is_a_finding_and_nothing_is_made_of_it() {
     let junk = env.path("junk.db");
     let document = doctor(&env, &["--db", junk.to_str().unwrap()], 19);
     says(&document, "database", "fail", "not a database", "--db");
+    // What only the database knows is not said to be well.
+    let unasked = "the database could not be asked";
+    for (check, level) in [
+        ("dispatch", "warn"),
+        ("hosts", "warn"),
+        ("disk_space", "ok"),
+    ] {
+        says(&document, check, level, unasked, "");
+    }
+    says(
+        &document,
+        "cron",
+        "warn",
+        "no line that starts dispatch",
+        "cron print",
+    );
 
     let env = Env::new();
     fs::create_dir(env.path("state")).unwrap();

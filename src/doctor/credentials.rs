@@ -110,7 +110,7 @@ fn job(platform: &Platform, github: bool) -> Result<()> {
     }
 }
 
-/// One line for all that can be used, and one for each that cannot, or not for long.
+/// One line for all that can be used, if any can, and one for each that cannot, or not for long.
 fn judge(judged: &[(&Tenant, Verdict)]) -> Vec<Finding> {
     let check = "credentials";
     let count = |wanted: fn(&Verdict) -> bool| judged.iter().filter(|(_, one)| wanted(one)).count();
@@ -129,7 +129,10 @@ fn judge(judged: &[(&Tenant, Verdict)]) -> Vec<Finding> {
     if judged.is_empty() {
         "no tenant yet".clone_into(&mut told);
     }
-    let mut findings = vec![Finding::ok(check, told)];
+    let mut findings = Vec::new();
+    if judged.is_empty() || usable + untried > 0 {
+        findings.push(Finding::ok(check, told));
+    }
     for (tenant, verdict) in judged {
         let name = tenant.name();
         let what = |message: &str| format!("tenant {name} (id {}): {message}", tenant.id.0);

@@ -22,7 +22,7 @@ use std::process::{Command, Output, Stdio};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-use super::{Surroundings, database, typed, with_store};
+use super::{LOOK_AGAIN, Surroundings, UNASKED, database, typed, with_store};
 use crate::crontab::{self, EACH_MINUTE, Entry};
 use crate::duration;
 use crate::finding::Finding;
@@ -39,7 +39,6 @@ const MACHINE_FOLDER: &str = "/etc/cron.d";
 const STEADY: TimeDelta = TimeDelta::seconds(10 * 60);
 
 const INSTALL: &str = "sudo apt install cron (Fedora, RHEL: sudo dnf install cronie)";
-const LOOK_AGAIN: &str = "mend what is told of the database, then: tenantpilot doctor";
 const PRINT: &str = "tenantpilot cron print";
 const START: &str = "sudo systemctl enable --now cron (Fedora, RHEL: crond)";
 
@@ -68,8 +67,8 @@ struct Known<'a> {
     /// When the first of the dispatches began that led to the newest without a gap.
     dispatched_since: Option<DateTime<Utc>>,
     booted: Option<DateTime<Utc>>,
-    /// How many schedules wait to be started.
-    enabled: usize,
+    /// How many schedules wait to be started; none where the database cannot be asked.
+    enabled: Option<usize>,
     /// Whether a dispatch can write the database.
     writable: bool,
     database: &'a Path,
@@ -77,13 +76,11 @@ struct Known<'a> {
 }
 
 pub(super) fn examine(around: &Surroundings, store: Option<&Store>) -> Vec<Finding> {
-    let mut enabled = 0;
+    let mut enabled = None;
     let mut findings = with_store(store, "cron", |store| {
         let listed = store::schedules::list(store.read(), None, false)?;
-        enabled = listed
-            .iter()
-            .filter(|one| one.schedule.settings.enabled)
-            .count();
+        let waiting = listed.iter().filter(|one| one.schedule.settings.enabled);
+        enabled = Some(waiting.count());
         Ok(Vec::new())
     });
     let lines = lines();
@@ -254,8 +251,12 @@ fn judge_dispatch(known: &Known<'_>) -> Finding {
         return Finding::ok(check, last);
     }
     let waiting = match known.enabled {
-        0 => return Finding::ok(check, format!("{last}; no enabled schedule waits for one")),
-        count => counted(count, "schedule waits", "schedules wait"),
+        None => {
+            let what = format!("{last}; whether a schedule waits for one is not known: {UNASKED}");
+            return Finding::warn(check, what, LOOK_AGAIN);
+        }
+        Some(0) => return Finding::ok(check, format!("{last}; no enabled schedule waits for one")),
+        Some(count) => counted(count, "schedule waits", "schedules wait"),
     };
     if !known.writable {
         let what = format!("{last}; none can start anything while the database cannot be written");
@@ -298,7 +299,7 @@ fn judge_none(known: &Known<'_>) -> Finding {
         let other = "something else has started it without a gap since";
         return Finding::ok(check, format!("{what}; {other} {since}"));
     }
-    if known.enabled == 0 {
+    if known.enabled == Some(0) {
         return Finding::ok(check, what);
     }
     if !known.installed {
@@ -388,7 +389,7 @@ mod tests {
             last_dispatch: None,
             dispatched_since: None,
             booted: None,
-            enabled: 1,
+            enabled: Some(1),
             writable: true,
             database: Path::new("/db/tp.db"),
             default_database: Path::new("/db/tp.db"),
@@ -410,7 +411,7 @@ mod tests {
     #[test]
     fn a_dispatch_of_late_is_the_proof_and_none_is_a_failure() {
         let lines = line("* * * * * tenantpilot dispatch");
-        let dispatched = |last: Option<&str>, enabled| {
+        let dispatched = |last: Option<&str>, enabled: Option<usize>| {
             let known = Known {
                 last_dispatch: last.map(at),
                 enabled,
@@ -418,16 +419,22 @@ mod tests {
             };
             judge_dispatch(&known)
         };
-        assert_eq!(dispatched(Some("2026-12-01T02:00:01Z"), 1).level, Level::Ok);
         assert_eq!(
-            dispatched(Some("2026-12-01T01:57:31Z"), 1).level,
+            dispatched(Some("2026-12-01T02:00:01Z"), Some(1)).level,
+            Level::Ok
+        );
+        assert_eq!(
+            dispatched(Some("2026-12-01T01:57:31Z"), Some(1)).level,
             Level::Ok,
             "cron may be late"
         );
-        let old = dispatched(Some("2026-12-01T01:57:29Z"), 1);
+        let old = dispatched(Some("2026-12-01T01:57:29Z"), Some(1));
         assert_eq!((old.level, old.hint.as_deref()), (Level::Fail, Some(START)));
-        assert_eq!(dispatched(None, 1).level, Level::Fail);
-        assert_eq!(dispatched(None, 0).level, Level::Ok, "nobody waits");
+        assert_eq!(dispatched(None, Some(1)).level, Level::Fail);
+        assert_eq!(dispatched(None, Some(0)).level, Level::Ok, "nobody waits");
+        let unasked = dispatched(None, None);
+        assert_eq!(unasked.level, Level::Warn, "nobody can say who waits");
+        assert_eq!(unasked.hint.as_deref(), Some(LOOK_AGAIN));
         let rebooted = Known {
             last_dispatch: Some(at("2026-11-30T00:00:00Z")),
             booted: Some(at("2026-12-01T00:00:00Z")),
@@ -513,11 +520,12 @@ mod tests {
         assert!(timer.message.ends_with(since), "{timer:?}");
         let stopped = dispatched("2026-11-01T02:00:01Z", "2026-12-01T01:00:01Z");
         assert_eq!(stopped.hint.as_deref(), Some(PRINT));
-        let nobody_waits = Known {
-            enabled: 0,
+        let waiting = |enabled| Known {
+            enabled,
             ..known(&[])
         };
-        assert_eq!(only(&nobody_waits).level, Level::Ok);
+        assert_eq!(only(&waiting(Some(0))).level, Level::Ok);
+        assert_eq!(only(&waiting(None)).level, Level::Warn);
     }
 
     #[test]

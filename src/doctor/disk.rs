@@ -4,7 +4,7 @@ use std::fs;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Surroundings, found};
+use super::{Surroundings, UNASKED, found};
 use crate::disk;
 use crate::error::{Error, Kind, Result};
 use crate::finding::Finding;
@@ -31,8 +31,18 @@ const MAKE_ROOM: &str =
 struct Room {
     free: disk::Room,
     database_bytes: u64,
-    /// Per day, where there is enough history to tell.
-    growth_bytes: Option<u64>,
+    growth: Growth,
+}
+
+/// How much comes each day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Growth {
+    /// Bytes per day of late.
+    Bytes(u64),
+    /// There are too few days of backups to tell.
+    TooEarly,
+    /// The database cannot be asked.
+    Unasked,
 }
 
 pub(super) fn examine(around: &Surroundings, store: Option<&Store>) -> Vec<Finding> {
@@ -48,13 +58,13 @@ pub(super) fn examine(around: &Surroundings, store: Option<&Store>) -> Vec<Findi
     let free = disk::room(&around.database)
         .ok_or_else(|| Error::new(Kind::Storage, "the system does not say what room is left"));
     let room = free.and_then(|free| {
-        let growth_bytes = growth(around.now, store)?;
-        Ok((free, growth_bytes))
+        let growth = store.map_or(Ok(Growth::Unasked), |store| growth(around.now, store))?;
+        Ok((free, growth))
     });
-    let room = room.map(|(free, growth_bytes)| Room {
+    let room = room.map(|(free, growth)| Room {
         free,
         database_bytes: fs::metadata(&around.database).map_or(0, |file| file.len()),
-        growth_bytes,
+        growth,
     });
     findings.extend(found("disk_space", room.map(|room| vec![judge(room)])));
     findings
@@ -88,34 +98,33 @@ fn file_system(volume: &Volume) -> Finding {
     }
 }
 
-/// Bytes per day of late.
-fn growth(now: DateTime<Utc>, store: Option<&Store>) -> Result<Option<u64>> {
-    let Some(store) = store else { return Ok(None) };
+fn growth(now: DateTime<Utc>, store: &Store) -> Result<Growth> {
     let Some(first) = space::first_set(store.read())? else {
-        return Ok(None);
+        return Ok(Growth::TooEarly);
     };
     let window = TimeDelta::try_days(LOOK_BACK_DAYS).unwrap_or_default();
     let since = first.max(now - window);
     let days = (now - since).num_days();
     if days < FEWEST_DAYS {
-        return Ok(None);
+        return Ok(Growth::TooEarly);
     }
     let added = space::added_since(store.read(), since)?;
-    Ok(Some(added / days.unsigned_abs()))
+    Ok(Growth::Bytes(added / days.unsigned_abs()))
 }
 
 fn judge(room: Room) -> Finding {
     let check = "disk_space";
     let free = bytes(room.free.bytes);
-    let days = room
-        .growth_bytes
-        .map(|growth| room.free.bytes / growth.max(1));
+    let days = match room.growth {
+        Growth::Bytes(growth) => Some(room.free.bytes / growth.max(1)),
+        Growth::TooEarly | Growth::Unasked => None,
+    };
     let mut text = format!(
         "{free} free, the database has {}",
         bytes(room.database_bytes)
     );
-    match (room.growth_bytes, days) {
-        (Some(growth), Some(days)) => {
+    match (room.growth, days) {
+        (Growth::Bytes(growth), Some(days)) => {
             let lasts = match days {
                 3_650.. => "over ten years".to_owned(),
                 days => counted(days, "day", "days"),
@@ -125,6 +134,7 @@ fn judge(room: Room) -> Finding {
                 bytes(growth)
             ));
         }
+        (Growth::Unasked, _) => text.push_str(&format!("; how it grows is not known: {UNASKED}")),
         _ => text.push_str("; too little history to tell how it grows"),
     }
     if room.free.files == Some(0) {
@@ -165,14 +175,14 @@ mod tests {
 
     const GIB: u64 = 1 << 30;
 
-    fn level(free_bytes: u64, growth_bytes: Option<u64>) -> Level {
+    fn level(free_bytes: u64, growth: Option<u64>) -> Level {
         let room = Room {
             free: disk::Room {
                 bytes: free_bytes,
                 files: None,
             },
             database_bytes: GIB,
-            growth_bytes,
+            growth: growth.map_or(Growth::TooEarly, Growth::Bytes),
         };
         judge(room).level
     }
@@ -192,7 +202,7 @@ mod tests {
                 files: Some(0),
             },
             database_bytes: 0,
-            growth_bytes: None,
+            growth: Growth::Unasked,
         };
         assert_eq!(judge(full).level, Level::Fail, "no inode");
         assert_eq!(bytes(9_999), "9999 B");

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::time::TOLERANCE;
-use super::{Surroundings, with_store};
+use super::{LOOK_AGAIN, Surroundings, UNASKED, with_store};
 use crate::finding::{Finding, told};
 use crate::graph::client::Connector;
 use crate::graph::client::reach::{Reached, Service};
@@ -45,6 +45,10 @@ pub(super) fn examine(around: &Surroundings, store: Option<&Store>) -> Vec<Findi
     }
     match &around.connector {
         None => findings.push(Finding::ok("hosts", "not asked (--offline)")),
+        Some(_) if store.is_none() => {
+            let what = format!("not asked: which are needed is not known, {UNASKED}");
+            findings.push(Finding::warn("hosts", what, LOOK_AGAIN));
+        }
         Some(connector) => findings.extend(hosts(around, connector, &services)),
     }
     findings

@@ -29,6 +29,7 @@ fn credentials_are_tried_and_not_shown() {
         "tenant contoso (id 1)",
         "chmod 600",
     );
+    assert!(!document.to_string().contains("usable for 0"), "{document}");
     stage.env.shell(&found(&document, "credentials").2).ok();
     says(
         &look(&stage.env, 0),
