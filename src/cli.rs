@@ -346,6 +346,27 @@ pub(crate) fn require_yes(ctx: &Context, yes: bool, deed: &str) -> Result<()> {
     }
 }
 
+/// Records a deed that changed nothing in the database; says that it stands in no audit trail where
+/// that may only be read.
+///
+/// # Errors
+/// It cannot be recorded, though the database may be written.
+pub(crate) fn record_copying(
+    ctx: &Context,
+    store: &Store,
+    deed: &str,
+    record: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    if !store.is_read_only()? {
+        return record();
+    }
+    ctx.ui.warn(format!(
+        "database {} may only be read, so this {deed} stands in no audit trail",
+        store.path().display()
+    ));
+    Ok(())
+}
+
 /// A time as it is typed: RFC 3339.
 pub(crate) fn parse_time(text: &str) -> Result<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text)

@@ -165,17 +165,23 @@ impl Store {
     /// # Errors
     /// It may not be written, or not be said whether.
     pub fn require_writable(&self) -> Result<()> {
-        let is_read_only = self
-            .conn
-            .is_readonly(MAIN)
-            .map_err(failed("say whether it may be written"))?;
-        if is_read_only {
+        if self.is_read_only()? {
             return Err(about(
                 Error::new(Kind::Storage, "it may only be read"),
                 &self.path,
             ));
         }
         Ok(())
+    }
+
+    /// Whether it may only be read.
+    ///
+    /// # Errors
+    /// SQLite does not say.
+    pub fn is_read_only(&self) -> Result<bool> {
+        self.conn
+            .is_readonly(MAIN)
+            .map_err(failed("say whether it may be written"))
     }
 
     /// Opens the database at `path`, making it (0600, in folders of 0700) where there is none.

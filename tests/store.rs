@@ -244,6 +244,29 @@ fn read_only(fleet: &Fleet, slot: &str, ask: impl Fn(&[&str]) -> Run) {
         assert!(stderr.starts_with(&named), "{args:?}: {stderr}");
         assert_eq!(stderr.lines().count(), 2, "{args:?}: {stderr}");
     }
+    for args in [
+        &["db", "backup", "COPY"][..],
+        &["backups", "export", "1", "--to", "COPY"],
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        allow(folder.path(), 0o777);
+        let copy = folder.path().join("copy").to_str().unwrap().to_owned();
+        let args: Vec<&str> = args
+            .iter()
+            .map(|word| if *word == "COPY" { &copy } else { *word })
+            .collect();
+        let (stdout, stderr) = ask(&args).ends(0);
+        assert!(stdout.contains(&copy), "{args:?}: {stdout}");
+        let unrecorded = stderr.contains("stands in no audit trail");
+        assert!(
+            unrecorded && stderr.lines().count() == 1,
+            "{args:?}: {stderr}"
+        );
+        if args[0] == "db" {
+            let its = fleet.env.run(&["--db", &copy, "backups", "verify"]).ok();
+            assert!(its.contains("1 backup set"), "{its}");
+        }
+    }
     let (stdout, _) = ask(&["doctor", "--offline"]).ends(19);
     let database = fleet.env.database();
     let cannot = format!(
@@ -299,6 +322,30 @@ fn a_database_that_may_only_be_read_is_read_and_nothing_is_begun() {
     allow(&fleet.env.database(), 0o600);
     let (code, stderr) = as_nobody(&fleet.env, &["schedules", "disable", "nightly"]).unwrap();
     assert_eq!(code, Some(0), "{stderr}");
+}
+
+#[test]
+fn who_may_not_copy_a_database_may_not_where_it_is_only_read() {
+    let fleet = Fleet::nightly();
+    fleet.env.run(&["run", "nightly"]).ok();
+    if as_nobody(&fleet.env, &["tenants", "list"]).is_none() {
+        eprintln!("skipped: becoming another user is not allowed here");
+        return;
+    }
+    let grant = ["roles", "grant", "nobody", "readonly"];
+    fleet.env.run(&[&grant[..], &["--yes"]].concat()).ok();
+    allow(&fleet.env.path("state"), 0o755);
+    allow(&fleet.env.database(), 0o644);
+    let folder = tempfile::tempdir().unwrap();
+    allow(folder.path(), 0o777);
+    let to = folder.path().join("copy").to_str().unwrap().to_owned();
+    let refused = nobody(&fleet.env, &["db", "backup", &to]).unwrap();
+    let stderr = refused.fails(20);
+    assert!(stderr.contains("the denial is not recorded"), "{stderr}");
+    assert!(!folder.path().join("copy").exists());
+    let export = ["backups", "export", "1", "--to", &to];
+    let (_, stderr) = nobody(&fleet.env, &export).unwrap().ends(0);
+    assert!(stderr.contains("no audit trail"), "{stderr}");
 }
 
 #[test]

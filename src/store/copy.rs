@@ -6,6 +6,9 @@
 //! folder is synced. A process that dies in between leaves the draft, which the next copy of that
 //! name removes.
 //!
+//! One that may only be read is read as one that nobody changes, so whether somebody did is looked at
+//! afterwards.
+//!
 //! SQLite lays a `-wal` that it finds beside a database over it, whoever wrote that log. So nothing
 //! gets a name beside which one is left of a database that is gone.
 
@@ -18,7 +21,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 
 use self::draft::Draft;
-use super::{BUSY_TIMEOUT, about, configure, failed, file, log_ahead};
+use super::{BUSY_TIMEOUT, about, configure, failed, file, log_ahead, read_only};
 use crate::disk::file_error;
 use crate::error::{Error, Kind, Result};
 
@@ -31,10 +34,10 @@ pub enum Taken {
     Replace,
 }
 
-/// Copies the database at `source` to `target`. `check` may refuse the copy before it gets its
+/// Copies the database of `source`, which is in no transaction, to `target`. `check` may refuse the copy before it gets its
 /// name; that SQLite finds it sound is checked anyway.
 pub fn make(
-    source: &Path,
+    source: &Connection,
     target: &Path,
     taken: Taken,
     check: impl FnOnce(&Connection) -> Result<()>,
@@ -53,17 +56,22 @@ pub fn make(
 
 const VACUUM_INTO: &str = "VACUUM INTO ?1";
 
-fn vacuum_into(source: &Path, draft: &Path) -> Result<()> {
+fn vacuum_into(source: &Connection, draft: &Path) -> Result<()> {
     let name = draft.to_str().ok_or_else(|| {
         Error::new(
             Kind::Storage,
             format!("the name {} is no UTF-8", draft.display()),
         )
     })?;
-    let conn = open(source)?;
-    conn.execute(VACUUM_INTO, [name])
-        .map(drop)
-        .map_err(|error| about(failed("write the copy")(error), draft))
+    let before = read_only::state(source)?;
+    source
+        .execute(VACUUM_INTO, [name])
+        .map_err(|error| about(failed("write the copy")(error), draft))?;
+    if read_only::state(source)? != before {
+        let what = "another process wrote the database while it was copied";
+        return Err(Error::new(Kind::Busy, what).hint("copy it again"));
+    }
+    Ok(())
 }
 
 fn finished(draft: &Path) -> Result<Connection> {

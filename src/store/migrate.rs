@@ -173,7 +173,9 @@ fn copy(tx: &Transaction<'_>, path: &Path, version: i64) -> Result<PathBuf> {
     let free = disk::room(path).map(|room| room.bytes);
     require_room(free, needed(tx)?, path)?;
     let target = copy::before_migration(path, version);
-    copy::make(path, &target, Taken::Replace, |_| Ok(()))
+    // Not by the connection of `tx`: SQLite copies nothing that is within a transaction.
+    connect(path)
+        .and_then(|source| copy::make(&source, &target, Taken::Replace, |_| Ok(())))
         .map_err(|error| error.during("cannot copy it before migrating it"))?;
     Ok(target)
 }

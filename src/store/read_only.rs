@@ -18,7 +18,7 @@ use rustix::fs::{Access, access};
 use rustix::io::Errno;
 
 use super::file::{beside, folder_of};
-use super::{BUSY_TIMEOUT, configure, failed};
+use super::{BUSY_TIMEOUT, MAIN, configure, failed};
 use crate::disk;
 use crate::error::{Error, Kind, Result};
 
@@ -67,6 +67,29 @@ fn connect(path: &Path) -> Result<Connection> {
     let conn = Connection::open_with_flags(name, flags).map_err(failed("open it to be read"))?;
     configure(&conn, BUSY_TIMEOUT)?;
     Ok(conn)
+}
+
+/// How a database was that nothing keeps others from writing while it is read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct State {
+    /// Seconds and nanoseconds.
+    written_at: (i64, i64),
+    bytes: u64,
+    log_bytes: u64,
+}
+
+/// How the database of this connection is, if that may only read it; SQLite shows to one that may write
+/// what the database was when it began to read.
+pub(super) fn state(conn: &Connection) -> Result<Option<State>> {
+    let is_read_only = conn.is_readonly(MAIN).map_err(failed("look at it"))?;
+    let path = conn.path().filter(|_| is_read_only).map(Path::new);
+    let Some(path) = path else { return Ok(None) };
+    let file = fs::metadata(path).map_err(|error| disk::file_error("look at", path, &error))?;
+    Ok(Some(State {
+        written_at: (file.mtime(), file.mtime_nsec()),
+        bytes: file.len(),
+        log_bytes: fs::metadata(beside(path, "-wal")).map_or(0, |log| log.len()),
+    }))
 }
 
 /// What keeps this process from writing the database at `path` or what has to be written beside it, and
@@ -128,4 +151,24 @@ fn denied(named: &str, typed: &str, found: &Metadata, process: u32) -> (String, 
 
 fn process() -> Option<u32> {
     fs::metadata("/proc/self").ok().map(|process| process.uid())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Store;
+    use super::*;
+
+    #[test]
+    fn whether_somebody_wrote_while_it_was_read_is_seen_afterwards() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a ?%#ü.db");
+        let store = Store::open_or_create(&path).unwrap();
+        assert_eq!(state(store.read()).unwrap(), None, "it may be written");
+        let reader = connect(&path).unwrap();
+        let before = state(&reader).unwrap().unwrap();
+        assert_eq!(state(&reader).unwrap().as_ref(), Some(&before));
+        let noted = "PRAGMA user_version = 7; PRAGMA wal_checkpoint(TRUNCATE)";
+        store.read().execute_batch(noted).unwrap();
+        assert_ne!(state(&reader).unwrap().as_ref(), Some(&before));
+    }
 }

@@ -28,6 +28,9 @@ use crate::store::{backup_sets, tenants};
 /// bytes of its file, in whatever order or with whatever dates Graph gives it. Nothing is written where
 /// a content is damaged.
 ///
+/// A database that may only be read, on a disk mounted read-only, say, is exported all the same, with a
+/// warning that it stands in no audit trail.
+///
 /// Layout intunecd: held against IntuneCD 2.6, which makes nothing of an unchanged tenant by these
 /// files. Other than in its own: secrets that are known by a digest are missing, and policies with
 /// encrypted OMA-URI values, and what is Microsoft's own, are left out and named; every group counts as
@@ -115,14 +118,16 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let done = export::export(&source, &options, &args.to);
     drop(shown);
     let recorded = done.as_ref().map(|report| (&options, report));
-    export::record(
-        &store,
-        &set,
-        ctx.actor.name(),
-        ctx.now(),
-        &args.to,
-        recorded,
-    )?;
+    cli::record_copying(ctx, &store, "export", || {
+        export::record(
+            &store,
+            &set,
+            ctx.actor.name(),
+            ctx.now(),
+            &args.to,
+            recorded,
+        )
+    })?;
     let report = done?;
     ctx.ui
         .document(&report_json(&set, &options, &args.to, &report))?;

@@ -7,6 +7,7 @@ use clap::Args as ClapArgs;
 use serde_json::json;
 
 use crate::audit::{Event, Outcome};
+use crate::cli;
 use crate::context::Context;
 use crate::disk::file_error;
 use crate::error::{Error, ExitCode, Kind, Result};
@@ -22,6 +23,9 @@ use crate::store::{self, Store};
 /// The copy is one state of the database. Before it gets its name it is read back: SQLite finds it
 /// sound, and the newest backup set of every schedule is intact. It is private (0600), and a file
 /// that is there is never written over.
+///
+/// A database that may only be read, on a disk mounted read-only, say, is copied all the same, with a
+/// warning that it stands in no audit trail.
 ///
 /// The key file NAME-key is not copied unless asked for. It turns secrets that Graph shows in clear
 /// into digests; whoever has a copy of the database without it cannot try out weak ones. Keep a copy
@@ -57,7 +61,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let shown = ctx.ui.follow(&progress);
     let gauge = progress.begin("database", "contents");
     gauge.enter("copies it and has SQLite check the copy");
-    let made = copy::make(store.path(), target, Taken::Refuse, |copy| {
+    let made = copy::make(store.read(), target, Taken::Refuse, |copy| {
         gauge.enter("reads the newest backup sets");
         checked = check(copy, &gauge)?;
         // Before the copy has its name: there is none without the key that was asked for.
@@ -73,7 +77,9 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         }
         return Err(error.during(format!("cannot copy the database to {}", target.display())));
     }
-    record(ctx, &store, target, copied_key.is_some())?;
+    cli::record_copying(ctx, &store, "copy", || {
+        record(ctx, &store, target, copied_key.is_some())
+    })?;
     let bytes = fs::metadata(target)
         .map_err(|error| file_error("look at", target, &error))?
         .len();
