@@ -9,6 +9,8 @@ mod sandbox;
 #[path = "support/stage.rs"]
 mod stage;
 
+use std::fs::File;
+
 use sandbox::server::faults::{Fault, Kind};
 use serde_json::Value;
 use stage::{CATALOG, COMPLIANCE, FILTERS, SCRIPTS, Stage, names};
@@ -361,14 +363,17 @@ fn what_failed_runs_left_and_archived_schedules_is_reclaimed() {
          VALUES (1, 1, 'manual', 'anna', 'nobody', 0, 'running')",
     )
     .unwrap();
+    // Somebody who lives has the run.
+    let process = stage
+        .env
+        .file("state/tenantpilot.db-locks/process-nobody", "", 0o600);
+    let process = File::open(process).unwrap();
+    process.lock().unwrap();
     let stdout = stage.env.run(&["retention"]).ok();
     let waits = "contents of tenant contoso wait: a run of the tenant is going on\n";
     assert!(stdout.ends_with(waits), "{stdout}");
-    sql.execute_batch(
-        "UPDATE runs SET status = 'failed', finished_at = 1, error_code = 'INTERRUPTED'
-         WHERE status = 'running'",
-    )
-    .unwrap();
+    // It is killed, and nobody has closed its run yet.
+    drop(process);
     let stdout = stage.env.run(&["retention"]).ok();
     assert!(
         stdout.contains("reclaimed 1 content of tenant contoso, 2 bytes\n"),

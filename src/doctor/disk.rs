@@ -23,8 +23,13 @@ const FEW_DAYS: u64 = 60;
 /// Less than this is too little for any run.
 const LEAST_BYTES: u64 = 64 << 20;
 
-const MAKE_ROOM: &str =
-    "make room; or keep less: tenantpilot retention --dry-run, then tenantpilot db compact";
+/// What gives room back. What retention lets go it purges only a week later.
+const KEEP_LESS: &str = "make room; or keep less: tenantpilot retention --set-default --keep-last N, \
+                         or tenantpilot backups delete SET; then tenantpilot retention gives room back";
+/// The same where hardly anything can be written: to remove something takes room in the log.
+const FROM_OUTSIDE: &str = "make some MiB of room outside of the database first: to remove anything from \
+                            it takes room, and db compact that of a copy; then tenantpilot backups \
+                            delete SET, and tenantpilot retention gives room back";
 
 /// The room, and what is known of what takes it.
 #[derive(Debug, Clone, Copy)]
@@ -144,15 +149,18 @@ fn judge(room: Room) -> Finding {
             "df -i",
         );
     }
-    if room.free.bytes < LEAST_BYTES || days.is_some_and(|days| days < SCARCE_DAYS) {
-        return Finding::fail(check, text, MAKE_ROOM);
+    if room.free.bytes < LEAST_BYTES {
+        return Finding::fail(check, text, FROM_OUTSIDE);
+    }
+    if days.is_some_and(|days| days < SCARCE_DAYS) {
+        return Finding::fail(check, text, KEEP_LESS);
     }
     if room.free.bytes < room.database_bytes {
         text.push_str("; a migration and db compact need room for a copy of it");
-        return Finding::warn(check, text, MAKE_ROOM);
+        return Finding::warn(check, text, KEEP_LESS);
     }
     match days {
-        Some(days) if days < FEW_DAYS => Finding::warn(check, text, MAKE_ROOM),
+        Some(days) if days < FEW_DAYS => Finding::warn(check, text, KEEP_LESS),
         _ => Finding::ok(check, text),
     }
 }
@@ -175,7 +183,7 @@ mod tests {
 
     const GIB: u64 = 1 << 30;
 
-    fn level(free_bytes: u64, growth: Option<u64>) -> Level {
+    fn of(free_bytes: u64, growth: Option<u64>) -> Finding {
         let room = Room {
             free: disk::Room {
                 bytes: free_bytes,
@@ -184,7 +192,11 @@ mod tests {
             database_bytes: GIB,
             growth: growth.map_or(Growth::TooEarly, Growth::Bytes),
         };
-        judge(room).level
+        judge(room)
+    }
+
+    fn level(free_bytes: u64, growth: Option<u64>) -> Level {
+        of(free_bytes, growth).level
     }
 
     #[test]
@@ -196,6 +208,9 @@ mod tests {
         assert_eq!(level(10 * GIB, Some(2 * GIB)), Level::Fail, "5 days");
         assert_eq!(level(GIB / 2, None), Level::Warn, "no room for a copy");
         assert_eq!(level(1 << 20, None), Level::Fail);
+        let hint = |free_bytes| of(free_bytes, Some(2 * GIB)).hint;
+        assert_eq!(hint(1 << 20).as_deref(), Some(FROM_OUTSIDE));
+        assert_eq!(hint(10 * GIB).as_deref(), Some(KEEP_LESS));
         let full = Room {
             free: disk::Room {
                 bytes: GIB,

@@ -12,6 +12,7 @@ use crate::audit::{Event, Outcome};
 use crate::backup_set::{BackupSet, BackupSetId};
 use crate::clock::Clock;
 use crate::error::Result;
+use crate::lock::Locks;
 use crate::schedule::{Schedule, ScheduleId};
 use crate::stop::Stop;
 use crate::store::backup_sets::purge::{self, Purged, Waiting};
@@ -186,6 +187,7 @@ pub(super) fn remove(
     by: Decider<'_>,
     record: impl Fn(&Transaction<'_>, &Purged) -> Result<()>,
 ) -> Result<Purged> {
+    let locks = Locks::beside(store.path());
     let mut total = Purged::default();
     let (mut left, mut told) = (None, false);
     loop {
@@ -195,7 +197,7 @@ pub(super) fn remove(
         };
         let begun = by.clock.monotonic();
         let outcome = store.write(|tx| {
-            let outcome = purge::purge(tx, &mark)?;
+            let outcome = purge::purge(tx, &mark, |owner| locks.is_alive(owner))?;
             if let purge::Outcome::Purged(purged) = &outcome {
                 if told && purged.sets.is_empty() {
                     record_of_tenant(tx, tenant, by, purged)?;

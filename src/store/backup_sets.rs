@@ -11,8 +11,11 @@
 //! 1. A run stores its contents in as many transactions as it likes, and last of all, in one
 //!    transaction, [`insert`]s its set. Between those it relies on contents that no set reaches
 //!    yet, its own and older ones that it found to be there. So contents are reclaimed only while
-//!    no run of the tenant is `running`; sets go all the same, and what they leave waits for the
-//!    next purge. A run that is `queued` relies on nothing yet.
+//!    no run of the tenant is `running` whose process lives; sets go all the same, and what they leave
+//!    waits for the next purge. A run that is `queued` relies on nothing yet. Whether a process lives is
+//!    asked under the write lock: it holds its lock from before its first row to its end
+//!    ([`crate::dispatch`]), so it cannot be about to begin. Of one whose lock was taken away the run
+//!    fails by rule 2.
 //! 2. [`insert`] walks the whole tree and refuses a set of which anything is missing. A walk is a
 //!    look-up by key for each policy, some milliseconds for a thousand, so nothing is skipped on
 //!    the strength of an earlier set.

@@ -24,6 +24,7 @@ use rusqlite::{Connection, Transaction};
 
 use crate::backup_set::{BackupSetId, ContentHash};
 use crate::error::{Error, Kind, Result};
+use crate::lock::Owner;
 use crate::tenant::TenantId;
 
 use super::super::contents::Reader;
@@ -193,15 +194,19 @@ fn reach(reader: &Reader<'_>, sets: &Sets) -> Result<HashSet<ContentHash>> {
 
 // Said twice, so that SQLite knows the index of the tenant's open runs to hold them all.
 const RUNNING: &str = "
-    SELECT EXISTS (SELECT 1 FROM runs
-                   WHERE tenant_id = ?1 AND status IN ('queued', 'running')
-                     AND status = 'running')";
+    SELECT owner FROM runs
+    WHERE tenant_id = ?1 AND status IN ('queued', 'running') AND status = 'running'";
 const OPEN: &str = "INSERT INTO purges (tenant_id) VALUES (?1)";
 const REMOVE_SET: &str = "DELETE FROM backup_sets WHERE id = ?1 AND tenant_id = ?2";
 const CLOSE: &str = "DELETE FROM purges WHERE tenant_id = ?1";
 
 /// Removes what `mark` found to go, of contents a portion, in the caller's IMMEDIATE transaction.
-pub fn purge(tx: &Transaction<'_>, mark: &Mark) -> Result<Outcome> {
+/// `lives` says whether the process of a run does.
+pub fn purge(
+    tx: &Transaction<'_>,
+    mark: &Mark,
+    lives: impl Fn(&Owner) -> Result<bool>,
+) -> Result<Outcome> {
     if sets(tx, mark.tenant, &mark.wanted)? != mark.sets {
         return Ok(Outcome::Stale);
     }
@@ -216,9 +221,7 @@ pub fn purge(tx: &Transaction<'_>, mark: &Mark) -> Result<Outcome> {
         sets: mark.sets.going.clone(),
         ..Purged::default()
     };
-    let running: bool = tx
-        .query_row(RUNNING, [tenant.0], |row| row.get(0))
-        .map_err(&removed)?;
+    let running = is_any_running(tx, tenant, lives)?;
     match &mark.contents {
         Contents::Unknown(error) => purged.waiting = Some(Waiting::Unread(error.clone())),
         Contents::Going(_) if running => purged.waiting = Some(Waiting::Run),
@@ -229,6 +232,24 @@ pub fn purge(tx: &Transaction<'_>, mark: &Mark) -> Result<Outcome> {
     }
     tx.execute(CLOSE, [tenant.0]).map_err(&removed)?;
     Ok(Outcome::Purged(purged))
+}
+
+/// Whether a run of the tenant is going on. One whose process is gone adds nothing any more, whether or
+/// not somebody has closed it yet.
+fn is_any_running(
+    tx: &Transaction<'_>,
+    tenant: TenantId,
+    lives: impl Fn(&Owner) -> Result<bool>,
+) -> Result<bool> {
+    let read = failed("read the open runs");
+    let mut query = tx.prepare_cached(RUNNING).map_err(&read)?;
+    let mut rows = query.query([tenant.0]).map_err(&read)?;
+    while let Some(row) = rows.next().map_err(&read)? {
+        if lives(&Owner(row.get(0).map_err(&read)?))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 const CONTENTS: &str = "SELECT id, hash, base_id, length(data) FROM contents WHERE tenant_id = ?1";

@@ -33,6 +33,29 @@ fn a_purge_waits_for_a_run_and_for_its_cutoff() {
 }
 
 #[test]
+fn a_purge_waits_for_no_run_whose_process_is_gone() {
+    let mut fixture = Fixture::new();
+    let old = back_up(&mut fixture, &types(&[("a", "1", 0), ("a", "2", 0)]));
+    back_up(&mut fixture, &types(&[("a", "1", 1)]));
+    set_expiry(&mut fixture, old, Some(1));
+    fixture.begin_run(fixture.tenant, fixture.schedule);
+    let marks = mark(&fixture.conn, fixture.tenant, &expired_before(&fixture, 9)).unwrap();
+    let tx = fixture.conn.transaction().unwrap();
+    let unsure = purge(&tx, &marks, |_| Err(Error::internal("no answer")));
+    assert!(unsure.is_err(), "nobody can say whether it lives");
+    drop(tx);
+    let tx = fixture.conn.transaction().unwrap();
+    let gone = purge(&tx, &marks, |owner| Ok(owner.0 != "p")).unwrap();
+    let PurgeOutcome::Purged(purged) = gone else {
+        panic!("nobody else writes");
+    };
+    assert!(
+        purged.contents > 0 && purged.waiting.is_none(),
+        "{purged:?}"
+    );
+}
+
+#[test]
 fn marks_are_stale_once_a_set_was_added_or_brought_back() {
     let mut fixture = Fixture::new();
     let tenant = fixture.tenant;
@@ -43,7 +66,7 @@ fn marks_are_stale_once_a_set_was_added_or_brought_back() {
     set_expiry(&mut fixture, id, None);
     let outcome = |fixture: &mut Fixture, marks| {
         let tx = fixture.conn.transaction().unwrap();
-        let outcome = purge(&tx, marks).unwrap();
+        let outcome = purge(&tx, marks, |_| Ok(true)).unwrap();
         tx.commit().unwrap();
         outcome
     };
@@ -76,7 +99,7 @@ fn contents_go_in_portions_and_whatever_comes_between_two_of_them_loses_nothing(
     let kept = back_up(&mut fixture, &last);
     let purge_one = |fixture: &mut Fixture, mark: &purge::Mark| {
         let tx = fixture.conn.transaction().unwrap();
-        let outcome = purge(&tx, mark).unwrap();
+        let outcome = purge(&tx, mark, |_| Ok(true)).unwrap();
         tx.commit().unwrap();
         outcome
     };
