@@ -18,8 +18,8 @@ use crate::plural::{counted, form};
 use crate::policy::Outcome;
 use crate::policy::catalogue::{self, PolicyType};
 use crate::policy::selection::{self, Selection};
-use crate::run::Means;
 use crate::run::read::trial;
+use crate::run::{Means, advice};
 use crate::schedule::Schedule;
 use crate::secret::certificate;
 use crate::tenant::Tenant;
@@ -188,10 +188,7 @@ pub fn problem(tenant: &Tenant, tried: &[Tried]) -> Option<Error> {
         let types = counted(tried.len(), "policy type", "policy types");
         format!("{count} of {types} of {name}")
     };
-    let again = format!(
-        "tenantpilot tenants check {}",
-        shell_words::quote(tenant.name())
-    );
+    let again = advice::check(tenant.name());
     let refused = |one: &&Tried| {
         one.fault
             .is_some_and(|fault| fault.kind().exit_code() == ExitCode::Auth)
@@ -233,9 +230,7 @@ pub fn problem(tenant: &Tenant, tried: &[Tried]) -> Option<Error> {
             "none of {} of {name} is offered",
             counted(tried.len(), "policy type", "policy types")
         );
-        return Some(Error::new(Kind::NotLicensed, what).hint(
-            "check that the tenant has an Intune licence and that its MDM authority is set",
-        ));
+        return Some(Error::new(Kind::NotLicensed, what).hint(advice::LICENCE));
     }
     None
 }

@@ -1,6 +1,7 @@
 //! A run: one attempt to back up what a schedule selects.
 
 pub(crate) mod absent;
+pub mod advice;
 pub mod backup;
 pub mod read;
 pub mod summary;

@@ -14,6 +14,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 
+use sandbox::server::Options;
 use sandbox::server::faults::{Fault, Kind};
 use serde_json::Value;
 use stage::{CATALOG, COMPLIANCE, FILTERS, SCRIPTS, Stage, only_item, type_of};
@@ -64,6 +65,28 @@ fn no_intune_in_the_tenant() {
     stage.sandbox.fault(Fault::on("", Kind::NotLicensed));
     let stderr = fails(&stage, "nightly", "TENANT_NOT_LICENSED", 12);
     assert!(stderr.contains("licence"), "{stderr}");
+}
+
+/// Leaving out what is gone would be wrong advice where all is gone.
+#[test]
+fn no_intune_in_the_tenant_any_more() {
+    let entra = ["conditionalAccessPolicy", "organizationalBranding"].join(",");
+    let with_entra = format!("{},{},{entra}", COMPLIANCE.0, SCRIPTS.0);
+    for types in [format!("{},{}", COMPLIANCE.0, SCRIPTS.0), with_entra] {
+        let stage = Stage::with(Options::default(), &types);
+        stage.success();
+        stage
+            .sandbox
+            .fault(Fault::on("deviceManagement", Kind::NotLicensed));
+        let (stdout, stderr) = {
+            let run = stage.env.run(&["run", "nightly"]);
+            (run.stdout, run.stderr)
+        };
+        assert_eq!(stdout.is_empty(), !types.contains(&entra), "{stdout}");
+        let hint = "hint: check that the tenant has an Intune licence and that its MDM authority \
+                    is set: tenantpilot tenants check contoso; then: tenantpilot retry 2";
+        assert!(stderr.lines().any(|line| line == hint), "{stderr}");
+    }
 }
 
 #[test]

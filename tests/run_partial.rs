@@ -357,6 +357,33 @@ fn a_type_that_held_policies_is_not_taken_for_one_that_is_not_offered() {
     assert_eq!(changes(&stage.success(), SCRIPTS.0)[2], 0);
 }
 
+/// `--exclude-types` replaces what it was, and a name may stand for schedules of several tenants.
+#[test]
+fn what_is_not_offered_any_more_is_left_out_beside_what_is_left_out_already() {
+    let stage = Stage::of(&[SCRIPTS, COMPLIANCE, CATALOG, FILTERS]);
+    stage.add_tenant("fabrikam", "client-secret", stage.sandbox.url());
+    stage.add_schedule("fabrikam", "nightly", FILTERS.0, &[]);
+    let edit = ["schedules", "edit", "1", "--exclude-types", CATALOG.0];
+    stage.env.run(&edit).ok();
+    stage.env.run(&["run", "1"]).warned();
+    stage
+        .sandbox
+        .fault(Fault::on(COMPLIANCE.1, Kind::Status(404)));
+    stage.sandbox.fault(Fault::on(SCRIPTS.1, Kind::NotLicensed));
+    let (_, stderr) = stage.env.run(&["run", "1"]).ends(3);
+    let excluded = [CATALOG.0, COMPLIANCE.0, SCRIPTS.0];
+    let command = format!("schedules edit 1 --exclude-types {}", excluded.join(","));
+    let hint = format!(
+        "hint: if the tenant has it no more: tenantpilot {command}; then: tenantpilot retry 2"
+    );
+    assert!(stderr.lines().any(|line| line == hint), "{stderr}");
+    let typed: Vec<&str> = command.split(' ').collect();
+    stage.env.run(&typed).ok();
+    let schedule = stage.env.json(&["schedules", "show", "1"]);
+    assert_eq!(schedule["exclude_types"], serde_json::json!(excluded));
+    stage.env.run(&["retry", "2"]).warned();
+}
+
 #[test]
 fn an_object_that_comes_twice_is_one_policy() {
     let options = Options {

@@ -118,7 +118,7 @@ pub fn back_up(
     gauge.enter("looks for what is gone");
     let mut collected = collector.finish()?;
     let baselines = run.baselines(&wanted)?;
-    not_offered::doubt(&mut collected, &baselines, claim.schedule.name());
+    not_offered::doubt(&mut collected, &baselines);
     let stopped = look_for_absent(&client, &mut collected, &baselines);
     prove::doubt(&mut collected);
     let ended = ended.or(stopped);
@@ -131,7 +131,7 @@ pub fn back_up(
         done.0.warnings.extend(theirs);
         Ok::<_, Error>(done)
     };
-    match verdict::judge(&collected, &selection.unknown, ended.as_ref()) {
+    match verdict::judge(claim, &collected, &selection.unknown, ended.as_ref()) {
         Verdict::NoSet(ending) => run.end_without_set(Ending {
             summary: Some(summarize()?.0),
             ..ending

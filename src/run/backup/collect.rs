@@ -42,6 +42,8 @@ pub(super) struct Collected {
     pub expiries: BTreeMap<&'static str, BTreeMap<String, Expiry>>,
     /// By policy type, what could not be read.
     pub unread: BTreeMap<&'static str, Vec<UnreadPolicy>>,
+    /// The policy types that are not offered any more.
+    pub withdrawn: BTreeSet<&'static str>,
 }
 
 impl Collected {

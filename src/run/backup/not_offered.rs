@@ -7,7 +7,7 @@ use crate::policy::Outcome;
 
 /// A type that is not offered now and held policies before is incomplete: Graph gives the same
 /// answer where a licence or a service is missing for an hour.
-pub(super) fn doubt(collected: &mut Collected, baselines: &Baselines, schedule: &str) {
+pub(super) fn doubt(collected: &mut Collected, baselines: &Baselines) {
     for reading in &mut collected.readings {
         let key = reading.policy_type.key;
         let Some((set, policies @ 1..)) = baselines.held(key) else {
@@ -21,8 +21,6 @@ pub(super) fn doubt(collected: &mut Collected, baselines: &Baselines, schedule: 
             format!("Graph answers as if it were not offered; backup set {set} held {held} of it");
         reading.outcome = Outcome::Incomplete;
         reading.warnings.extend(reading.reason.replace(why));
-        reading.hint = Some(format!(
-            "if the tenant has it no more: tenantpilot schedules edit {schedule} --exclude-types {key}"
-        ));
+        collected.withdrawn.insert(key);
     }
 }

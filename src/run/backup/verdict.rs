@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 use super::collect::Collected;
+use crate::dispatch::Claim;
 use crate::graph::{self, Fault};
 use crate::plural::{counted, form};
 use crate::policy::Outcome;
 use crate::run::read::Reading;
-use crate::run::{Ending, ErrorCode, Status};
+use crate::run::{Ending, ErrorCode, Status, advice};
 
 /// Whether a backup set is made, and how the run ends.
 #[derive(Debug)]
@@ -38,9 +39,10 @@ const LONGEST: usize = 500;
 const LONGEST_WITH_REASONS: usize = 400;
 const LONGEST_REASON: usize = 200;
 
-/// Judges a run: `ended` is what ended the reading before its end, `unknown` are selected keys
-/// that this program does not know.
+/// Judges the run that is claimed: `ended` is what ended the reading before its end, `unknown` are
+/// selected keys that this program does not know.
 pub(super) fn judge(
+    claim: &Claim,
     collected: &Collected,
     unknown: &[String],
     ended: Option<&graph::Error>,
@@ -84,7 +86,7 @@ pub(super) fn judge(
         return Verdict::NoSet(Ending {
             hint: match ended {
                 Some(error) => error.hint.clone(),
-                None => hint_for(code, readings.iter()),
+                None => hint_for(code, claim, collected, readings.iter()),
             },
             ..Ending::because(Status::Failed, code, why)
         });
@@ -124,16 +126,33 @@ pub(super) fn judge(
         explain(lacking(), unknown)
     );
     Verdict::Set(Ending {
-        hint: hint_for(code, lacking()),
+        hint: hint_for(code, claim, collected, lacking()),
         ..Ending::because(Status::Partial, code, message)
     })
 }
 
-/// What to do about the first type that failed with this code.
-fn hint_for<'a>(code: ErrorCode, readings: impl Iterator<Item = &'a Reading>) -> Option<String> {
-    readings
+/// What to do about the types that failed with this code: about all of them, where that is known, else
+/// about the first.
+fn hint_for<'a>(
+    code: ErrorCode,
+    claim: &Claim,
+    collected: &Collected,
+    failed: impl Iterator<Item = &'a Reading>,
+) -> Option<String> {
+    let (schedule, withdrawn) = (&claim.schedule, &collected.withdrawn);
+    let alike: Vec<&Reading> = failed
         .filter(|reading| code_of(reading) == Some(code))
-        .find_map(|reading| reading.hint.clone())
+        .collect();
+    let is_withdrawn = |reading: &&Reading| withdrawn.contains(reading.policy_type.key);
+    let is_not_offered = |reading: &&Reading| reading.outcome == Outcome::NotOffered;
+    if alike.iter().any(is_withdrawn) {
+        let all = &collected.readings;
+        return Some(advice::on_withdrawn(schedule, all, withdrawn));
+    }
+    if code == ErrorCode::TenantNotLicensed && alike.iter().all(is_not_offered) {
+        return Some(advice::on_nothing_offered(schedule));
+    }
+    alike.into_iter().find_map(|reading| reading.hint.clone())
 }
 
 /// The stable code of why a type is not complete.
@@ -230,6 +249,32 @@ fn shortened(why: &str) -> String {
 mod tests {
     use super::*;
     use crate::policy::catalogue;
+    use crate::recurrence::Recurrence;
+    use crate::run::RunId;
+    use crate::schedule::{Schedule, ScheduleId, Settings};
+    use crate::slot::Slot;
+    use crate::tenant::TenantId;
+
+    fn claim() -> Claim {
+        let daily = Recurrence::cron("0 2 * * *").unwrap();
+        let begun = Slot::from_epoch(1_800_000_000).unwrap();
+        let schedule = Schedule {
+            id: ScheduleId(3),
+            tenant_id: TenantId(1),
+            tenant: "contoso".to_owned(),
+            settings: Settings::new("nightly".to_owned(), daily),
+            rules: crate::retention::rules::Rules::default(),
+            created_at: begun.instant(),
+            archived_at: None,
+            slots_from: begun,
+            next_slot: None,
+        };
+        Claim {
+            run_id: RunId(7),
+            schedule,
+            slot: None,
+        }
+    }
 
     fn failed(key: &'static str, why: &str) -> Reading {
         Reading {
@@ -268,7 +313,7 @@ mod tests {
             (Fault::Credential, ErrorCode::CredentialUnusable),
         ] {
             let ended = graph::Error::new(fault, "sign-in: no").hint("look");
-            let Verdict::Set(ending) = judge(&collected, &[], Some(&ended)) else {
+            let Verdict::Set(ending) = judge(&claim(), &collected, &[], Some(&ended)) else {
                 panic!("what was read is kept");
             };
             assert_eq!(ending.status, Status::Partial);
@@ -276,7 +321,7 @@ mod tests {
             assert_eq!(ending.error_message.as_deref(), Some("sign-in: no"));
             assert_eq!(ending.hint.as_deref(), Some("look"));
         }
-        let Verdict::Set(ending) = judge(&collected, &[], None) else {
+        let Verdict::Set(ending) = judge(&claim(), &collected, &[], None) else {
             panic!("nothing is wrong");
         };
         assert_eq!(ending.status, Status::Success);

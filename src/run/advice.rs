@@ -1,0 +1,69 @@
+//! What to do about policy types that a tenant does not give: for whoever reads how a run ended, and
+//! for `tenants check`. Pure.
+
+use std::collections::BTreeSet;
+
+use super::read::Reading;
+use crate::graph::ServiceGroup;
+use crate::policy::catalogue::PolicyType;
+use crate::policy::{Outcome, selection};
+use crate::schedule::{Schedule, distinct};
+
+/// What to look at where nothing is offered.
+pub const LICENCE: &str =
+    "check that the tenant has an Intune licence and that its MDM authority is set";
+
+/// The command that looks closer at a tenant.
+pub fn check(tenant: &str) -> String {
+    format!("tenantpilot tenants check {}", shell_words::quote(tenant))
+}
+
+/// What to do where these types of a schedule held policies before, and now nothing of them is offered.
+/// Where that is so of all of Intune, the tenant lost it: leaving types out would only hide it.
+pub(super) fn on_withdrawn(
+    schedule: &Schedule,
+    readings: &[Reading],
+    withdrawn: &BTreeSet<&str>,
+) -> String {
+    let given = |reading: &Reading| {
+        reading.outcome != Outcome::NotOffered && !withdrawn.contains(reading.policy_type.key)
+    };
+    let mut intune = readings
+        .iter()
+        .filter(|reading| is_of_intune(reading.policy_type));
+    let several = intune.clone().nth(1).is_some();
+    match leave_out(schedule, withdrawn) {
+        Some(command) if !several || intune.any(given) => {
+            format!("if the tenant has it no more: {command}")
+        }
+        _ => on_nothing_offered(schedule),
+    }
+}
+
+/// What to do where a tenant offers none of what a schedule selects.
+pub(super) fn on_nothing_offered(schedule: &Schedule) -> String {
+    format!("{LICENCE}: {}", check(&schedule.tenant))
+}
+
+/// The command that has a schedule leave these types out beside those that it leaves out already;
+/// none where nothing would be left of it.
+fn leave_out(schedule: &Schedule, types: &BTreeSet<&str>) -> Option<String> {
+    let settings = &schedule.settings;
+    let types = types.iter().map(|&key| key.to_owned());
+    let excluded = distinct(settings.exclude_types.iter().cloned().chain(types));
+    let left = selection::select(&settings.policy_types, &excluded, false);
+    (!left.types.is_empty()).then(|| {
+        format!(
+            "tenantpilot schedules edit {} --exclude-types {}",
+            schedule.id.0,
+            excluded.join(",")
+        )
+    })
+}
+
+fn is_of_intune(row: &PolicyType) -> bool {
+    !matches!(
+        row.group,
+        ServiceGroup::ConditionalAccess | ServiceGroup::Directory
+    )
+}
