@@ -163,21 +163,10 @@ pub fn check(
     })
 }
 
-/// The fewest permissions that give every forbidden type one of those it needs: of each type the
-/// least, unless another of its own is granted for some other type anyway.
+/// The fewest permissions that give every forbidden type one of those it needs.
 pub fn permissions_to_grant(tried: &[Tried]) -> Vec<String> {
-    let mut forbidden: Vec<&Tried> = tried
-        .iter()
-        .filter(|one| one.verdict == Verdict::Forbidden)
-        .collect();
-    forbidden.sort_by_key(|one| one.permissions.len());
-    let mut granted: BTreeSet<&String> = BTreeSet::new();
-    for one in forbidden {
-        if !one.permissions.iter().any(|name| granted.contains(name)) {
-            granted.extend(one.permissions.first());
-        }
-    }
-    granted.into_iter().cloned().collect()
+    let forbidden = tried.iter().filter(|one| one.verdict == Verdict::Forbidden);
+    advice::fewest(forbidden.map(|one| one.permissions.as_slice()))
 }
 
 /// Why the tenant cannot be backed up as it should; nothing where it can.
@@ -204,10 +193,8 @@ pub fn problem(tenant: &Tenant, tried: &[Tried]) -> Option<Error> {
         if failed().count() > 0 {
             what.push_str(&format!(", {} could not be tried", failed().count()));
         }
-        let hint = format!(
-            "in Entra, add to the app registration the application permissions {}, grant admin consent, then {again}",
-            permissions_to_grant(tried).join(", ")
-        );
+        let grant = advice::grant(&permissions_to_grant(tried));
+        let hint = format!("{grant}, then {again}");
         return Some(Error::new(Kind::PermissionMissing, what).hint(hint));
     }
     if failed().count() > 0 {

@@ -48,6 +48,10 @@ fn no_permission_at_all() {
         stderr.contains("DeviceManagementConfiguration.Read.All"),
         "{stderr}"
     );
+    let hint = "hint: in Entra, add to the app registration the application permissions \
+                DeviceManagementConfiguration.Read.All, DeviceManagementScripts.Read.All, grant \
+                admin consent; then: tenantpilot retry 2\n";
+    assert!(stderr.ends_with(hint), "{stderr}");
     let run = stage.env.json(&["history", "show", "1"]);
     for (key, permission) in [
         (COMPLIANCE.0, "DeviceManagementConfiguration.Read.All"),
@@ -56,6 +60,33 @@ fn no_permission_at_all() {
         let of = type_of(&run, key);
         assert_eq!(of["outcome"], "forbidden", "{of}");
         assert!(of["error"].as_str().unwrap().contains(permission), "{of}");
+    }
+}
+
+/// More than there is room for: it is told where all of it is.
+#[test]
+fn no_permission_for_anything() {
+    let stage = Stage::with(Options::default(), "all");
+    stage.sandbox.fault(Fault::on("", Kind::Forbidden));
+    let stderr = stage.env.run(&["run", "nightly"]).fails(12);
+    let hint = "hint: grant the permissions that it names: tenantpilot tenants check contoso; \
+                then: tenantpilot retry 1\n";
+    assert!(stderr.ends_with(hint), "{stderr}");
+    let first = stderr.lines().next().unwrap();
+    let told = "more, told by `tenantpilot history show 1`";
+    assert!(first.ends_with(told), "{stderr}");
+    let check = stage.env.run(&["tenants", "check", "contoso"]).ends(12);
+    let run = stage.env.json(&["history", "show", "1"]);
+    for of in run["summary"]["type_breakdown"]
+        .as_object()
+        .unwrap()
+        .values()
+    {
+        let named = |name: &&str| of["error"].as_str().unwrap().contains(name);
+        assert!(
+            check.0.lines().map(str::trim).any(|name| named(&name)),
+            "{of}"
+        );
     }
 }
 

@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::read::{Reading, is_gone, listed_ids, parent_ids, unusable};
+use super::read::{Reading, is_gone, listed_ids, missing_permissions, parent_ids, unusable};
 use crate::backup_set::{ListEntry, UnreadPolicy};
 use crate::graph::{Content, Error, Fault, Graph, Request};
 use crate::plural::{counted, form};
@@ -372,7 +372,7 @@ pub(crate) fn believe(
         reading.failed += doubtful.len() as u64;
         if let Some(error) = first_error(&doubtful) {
             reading.fault = Some(error.fault);
-            reading.permissions.clone_from(&error.permissions);
+            reading.permissions = missing_permissions(reading.policy_type, error);
             reading.hint.clone_from(&error.hint);
         }
         unread.insert(key, doubtful.into_iter().map(unread_policy).collect());

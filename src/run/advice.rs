@@ -5,9 +5,13 @@ use std::collections::BTreeSet;
 
 use super::read::Reading;
 use crate::graph::ServiceGroup;
+use crate::plural::form;
 use crate::policy::catalogue::PolicyType;
 use crate::policy::{Outcome, selection};
 use crate::schedule::{Schedule, distinct};
+
+/// So many permissions are named; of more it is said where they are.
+const NAMED: usize = 6;
 
 /// What to look at where nothing is offered.
 pub const LICENCE: &str =
@@ -16,6 +20,54 @@ pub const LICENCE: &str =
 /// The command that looks closer at a tenant.
 pub fn check(tenant: &str) -> String {
     format!("tenantpilot tenants check {}", shell_words::quote(tenant))
+}
+
+/// The fewest permissions that give every type one of those it `needs`, sorted: of each the first,
+/// unless another of its own is there for some other type anyway.
+pub fn fewest<'a>(needs: impl IntoIterator<Item = &'a [String]>) -> Vec<String> {
+    let mut needs: Vec<&[String]> = needs.into_iter().collect();
+    needs.sort_by_key(|one| one.len());
+    let mut enough: BTreeSet<&String> = BTreeSet::new();
+    for one in needs {
+        if !one.iter().any(|name| enough.contains(name)) {
+            enough.extend(one.first());
+        }
+    }
+    enough.into_iter().cloned().collect()
+}
+
+/// How to grant these permissions.
+pub fn grant(permissions: &[String]) -> String {
+    format!(
+        "in Entra, add to the app registration the application {} {}, grant admin consent",
+        form(permissions.len(), "permission", "permissions"),
+        permissions.join(", ")
+    )
+}
+
+/// What to do where these types of a schedule need a permission.
+pub(super) fn on_forbidden(schedule: &Schedule, forbidden: &[&Reading]) -> String {
+    let needs = forbidden
+        .iter()
+        .map(|reading| reading.permissions.as_slice());
+    let permissions = fewest(needs);
+    if permissions.len() > NAMED {
+        let check = check(&schedule.tenant);
+        return format!("grant the permissions that it names: {check}");
+    }
+    let grant = grant(&permissions);
+    let lacking =
+        |reading: &&Reading| Some((reading.policy_type.key, reading.policy_type.may_lack?));
+    let (keys, called): (BTreeSet<&str>, BTreeSet<&str>) =
+        forbidden.iter().filter_map(lacking).unzip();
+    let called: Vec<&str> = called.into_iter().collect();
+    match leave_out(schedule, &keys).filter(|_| !keys.is_empty()) {
+        Some(command) => format!(
+            "{grant}; if the tenant has not got {}: {command}",
+            called.join(" or ")
+        ),
+        None => grant,
+    }
 }
 
 /// What to do where these types of a schedule held policies before, and now nothing of them is offered.

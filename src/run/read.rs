@@ -41,7 +41,7 @@ use crate::progress::Gauge;
 
 pub(super) use collection::{listed_ids, parent_ids};
 pub use counted::Extra;
-pub(super) use object::is_gone;
+pub(super) use object::{is_gone, missing_permissions};
 pub(super) use parts::unusable;
 
 use collection::{Collection, Found, Listed, collections};

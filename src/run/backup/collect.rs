@@ -209,6 +209,9 @@ impl<'a> Collector<'a> {
 
     pub fn finish(mut self) -> Result<Collected> {
         self.flush()?;
+        // They ended in any order, and what is said of them is always the same.
+        let key = |reading: &Reading| reading.policy_type.key;
+        self.collected.readings.sort_unstable_by_key(key);
         Ok(self.collected)
     }
 

@@ -8,7 +8,7 @@ use crate::graph::{self, Fault};
 use crate::plural::{counted, form};
 use crate::policy::Outcome;
 use crate::run::read::Reading;
-use crate::run::{Ending, ErrorCode, Status, advice};
+use crate::run::{Ending, ErrorCode, RunId, Status, advice};
 
 /// Whether a backup set is made, and how the run ends.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ pub(super) fn judge(
             Some(error) => error.message.clone(),
             None => format!(
                 "nothing could be backed up: {}",
-                explain(readings.iter(), unknown)
+                explain(claim.run_id, readings.iter(), unknown)
             ),
         };
         return Verdict::NoSet(Ending {
@@ -123,7 +123,7 @@ pub(super) fn judge(
         "{missing} of {} {} not complete: {}",
         counted(total, "policy type", "policy types"),
         form(missing, "is", "are"),
-        explain(lacking(), unknown)
+        explain(claim.run_id, lacking(), unknown)
     );
     Verdict::Set(Ending {
         hint: hint_for(code, claim, collected, lacking()),
@@ -145,6 +145,9 @@ fn hint_for<'a>(
         .collect();
     let is_withdrawn = |reading: &&Reading| withdrawn.contains(reading.policy_type.key);
     let is_not_offered = |reading: &&Reading| reading.outcome == Outcome::NotOffered;
+    if code == ErrorCode::PermissionMissing {
+        return Some(advice::on_forbidden(schedule, &alike));
+    }
     if alike.iter().any(is_withdrawn) {
         let all = &collected.readings;
         return Some(advice::on_withdrawn(schedule, all, withdrawn));
@@ -182,8 +185,13 @@ fn gravest<'a>(readings: impl Iterator<Item = &'a Reading>) -> Option<ErrorCode>
         .min_by_key(place)
 }
 
-/// Why types are not complete; what several have in common is told once.
-fn explain<'a>(readings: impl Iterator<Item = &'a Reading>, unknown: &[String]) -> String {
+/// Why types of a run are not complete; what several have in common is told once, and what has no room
+/// is counted, with where it is told.
+fn explain<'a>(
+    run: RunId,
+    readings: impl Iterator<Item = &'a Reading>,
+    unknown: &[String],
+) -> String {
     let mut groups: Vec<(&str, Cow<'_, str>, Vec<&str>)> = Vec::new();
     let unknown = unknown
         .iter()
@@ -220,7 +228,8 @@ fn explain<'a>(readings: impl Iterator<Item = &'a Reading>, unknown: &[String]) 
         left = left.saturating_sub(keys.len());
     }
     if left > 0 {
-        text.push_str(&format!("; and {left} more"));
+        let told = format!("tenantpilot history show {}", run.0);
+        text.push_str(&format!("; and {left} more, told by `{told}`"));
     }
     text
 }
@@ -250,7 +259,6 @@ mod tests {
     use super::*;
     use crate::policy::catalogue;
     use crate::recurrence::Recurrence;
-    use crate::run::RunId;
     use crate::schedule::{Schedule, ScheduleId, Settings};
     use crate::slot::Slot;
     use crate::tenant::TenantId;
@@ -334,7 +342,7 @@ mod tests {
             .collect();
         let count = all.len();
         assert_eq!(
-            explain(all.iter(), &[]),
+            explain(RunId(7), all.iter(), &[]),
             format!("{count} policy types incomplete (sign-in: host name is not known)")
         );
         let two = [
@@ -343,7 +351,7 @@ mod tests {
             failed("deviceShellScript", "cut off"),
         ];
         assert_eq!(
-            explain(two.iter(), &["odd".to_owned(), "old".to_owned()]),
+            explain(RunId(7), two.iter(), &["odd".to_owned(), "old".to_owned()]),
             "assignmentFilter, deviceShellScript incomplete (cut off); roleScopeTag incomplete (x); odd, old unknown"
         );
     }
@@ -353,10 +361,11 @@ mod tests {
         let all: Vec<Reading> = catalogue::all()
             .map(|row| failed(row.key, &format!("{} {}", row.key, "é".repeat(1000))))
             .collect();
-        let text = explain(all.iter(), &[]);
+        let text = explain(RunId(7), all.iter(), &[]);
         assert!(text.chars().count() < 600, "{}", text.chars().count());
         let named = text.matches("incomplete").count();
-        let more = format!("; and {} more", all.len() - named);
+        let left = all.len() - named;
+        let more = format!("; and {left} more, told by `tenantpilot history show 7`");
         assert!(named > 0 && text.ends_with(&more), "{text}");
     }
 }

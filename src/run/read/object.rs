@@ -254,7 +254,7 @@ pub(super) fn why(row: &PolicyType, error: &Error) -> String {
 }
 
 /// The permissions of which one has to be granted: those the answer names, else the row's.
-pub(super) fn missing_permissions(row: &PolicyType, error: &Error) -> Vec<String> {
+pub(in crate::run) fn missing_permissions(row: &PolicyType, error: &Error) -> Vec<String> {
     if error.fault != Fault::Forbidden || !error.permissions.is_empty() {
         return error.permissions.clone();
     }

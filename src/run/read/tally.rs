@@ -219,14 +219,13 @@ impl Tally {
             .as_ref()
             .map(|error| missing_permissions(self.row, error))
             .unwrap_or_default();
-        let hint = hint(self.row, error, &permissions);
         Reading {
             policy_type: self.row,
             outcome,
             reason,
             fault,
             permissions,
-            hint,
+            hint: error.and_then(|error| error.hint),
             pages,
             listed: self.listed,
             read: self.read,
@@ -259,27 +258,6 @@ impl Tally {
         };
         (outcome, reason, self.error.clone())
     }
-}
-
-/// What to do about it. Where a tenant may lack something that is refused as if a permission were
-/// missing, that is said too.
-fn hint(row: &PolicyType, error: Option<Error>, permissions: &[String]) -> Option<String> {
-    let forbidden = error
-        .as_ref()
-        .is_some_and(|error| error.fault == Fault::Forbidden);
-    let hint = error.and_then(|error| error.hint).or_else(|| {
-        (!permissions.is_empty()).then(|| {
-            let any = permissions.join(" or ");
-            format!("grant {any} to the app registration and give admin consent")
-        })
-    })?;
-    Some(match row.may_lack.filter(|_| forbidden) {
-        None => hint,
-        Some(lacking) => {
-            let key = row.key;
-            format!("{hint}; if the tenant has not got {lacking}: --exclude-types {key}")
-        }
-    })
 }
 
 /// What it means for the type that its list cannot be read at all.

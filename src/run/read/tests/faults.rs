@@ -52,13 +52,6 @@ fn a_missing_permission_is_named() {
         filters.permissions,
         ["DeviceManagementConfiguration.Read.All"]
     );
-    assert!(
-        filters
-            .hint
-            .as_deref()
-            .unwrap()
-            .contains("DeviceManagementConfiguration.Read.All")
-    );
     let tags = &out.readings["roleScopeTag"];
     assert_eq!(tags.permissions, ["DeviceManagementRBAC.Read.All"]);
 }
