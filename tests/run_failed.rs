@@ -17,7 +17,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use sandbox::server::Options;
 use sandbox::server::faults::{Fault, Kind};
 use serde_json::Value;
-use stage::{CATALOG, COMPLIANCE, FILTERS, SCRIPTS, Stage, only_item, type_of};
+use stage::{CATALOG, COMPLIANCE, FILTERS, SCRIPTS, Stage, changes, only_item, type_of};
 
 /// A run that failed so, and left no backup set; its stderr without `--json`, at the second time.
 fn fails(stage: &Stage, schedule: &str, error_code: &str, exit_code: i32) -> String {
@@ -230,14 +230,28 @@ fn a_credential_that_cannot_be_used() {
 }
 
 #[test]
-fn a_run_that_takes_too_long() {
-    let stage = Stage::of(&[COMPLIANCE]);
-    let edit = ["schedules", "edit", "nightly", "--max-runtime", "1s"];
+fn a_run_that_takes_too_long_keeps_nothing_and_says_what_to_change() {
+    let stage = Stage::of(&[COMPLIANCE, FILTERS]);
+    let edit = ["schedules", "edit", "nightly", "--max-runtime", "2s"];
     stage.env.run(&edit).ok();
     stage.sandbox.fault(Fault::on(COMPLIANCE.1, Kind::Hang));
     let run = stage.run(124);
     assert_eq!(run["status"], "failed");
     assert_eq!(run["error_code"], "TIMED_OUT");
+    assert_eq!(run["backup_set_id"], Value::Null);
+    let filters = type_of(&run, FILTERS.0);
+    let total = filters["total"].as_u64().unwrap();
+    assert!(total > 0 && filters["outcome"] == "complete", "{filters}");
+    assert_eq!(filters["backed_up"], 0);
+    assert_eq!(changes(&run, FILTERS.0), [0; 4]);
+    assert_eq!(run["summary"]["policies_backed_up"], 0);
+    let shown = stage.env.run(&["history", "show", "1"]).ok();
+    let said = format!("0 of {total} backed up, 1 error; what was read is not kept");
+    assert!(shown.contains(&said), "{shown}");
+    let stderr = stage.env.run(&["run", "nightly"]).fails(124);
+    let hint = "hint: if it needs longer: tenantpilot schedules edit 1 --max-runtime 4s; then: \
+                tenantpilot retry 2\n";
+    assert!(stderr.ends_with(hint), "{stderr}");
     stage.sandbox.release();
     assert_eq!(stage.sets(), 0);
 }

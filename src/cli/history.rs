@@ -271,7 +271,8 @@ fn show(ctx: &Context, id: RunId) -> Result<()> {
         ),
     ];
     let summary = run.summary.as_ref();
-    fields.extend(summary.into_iter().flat_map(summary_fields));
+    let of_summary = |summary| summary_fields(summary, run.status);
+    fields.extend(summary.into_iter().flat_map(of_summary));
     ui.fields(&fields)?;
     match summary {
         Some(summary) if summary.missed_count.is_none() => {
@@ -282,8 +283,8 @@ fn show(ctx: &Context, id: RunId) -> Result<()> {
     }
 }
 
-/// What a run says of itself when it is over.
-fn summary_fields(summary: &Summary) -> Vec<(&'static str, String)> {
+/// What a run says of itself when it has ended so.
+fn summary_fields(summary: &Summary, status: Status) -> Vec<(&'static str, String)> {
     if let (Some(count), Some(first)) = (summary.missed_count, &summary.first_missed) {
         return vec![(
             "missed",
@@ -292,11 +293,16 @@ fn summary_fields(summary: &Summary) -> Vec<(&'static str, String)> {
     }
     let told = |any: bool, text: String| if any { text } else { String::new() };
     let names = summary.names_resolved + summary.names_unresolved;
+    let is_kept = matches!(status, Status::Success | Status::Partial);
+    let not_kept = told(
+        !is_kept && summary.policies_total > 0,
+        "; what was read is not kept".to_owned(),
+    );
     let mut fields = vec![
         (
             "policies",
             format!(
-                "{} of {} backed up, {}",
+                "{} of {} backed up, {}{not_kept}",
                 summary.policies_backed_up,
                 summary.policies_total,
                 counted(summary.errors_count, "error", "errors")

@@ -1,9 +1,10 @@
-//! What to do about policy types that a tenant does not give: for whoever reads how a run ended, and
-//! for `tenants check`. Pure.
+//! What to do about a run that is not a success, above all about policy types that a tenant does not
+//! give: for whoever reads how it ended, and for `tenants check`. Pure.
 
 use std::collections::BTreeSet;
 
 use super::read::Reading;
+use crate::duration;
 use crate::graph::ServiceGroup;
 use crate::plural::form;
 use crate::policy::catalogue::PolicyType;
@@ -90,6 +91,15 @@ pub(super) fn on_withdrawn(
         }
         _ => on_nothing_offered(schedule),
     }
+}
+
+/// What to do where a run took longer than its schedule allows: as it is, the next one may, too.
+pub(super) fn on_time_over(schedule: &Schedule) -> String {
+    format!(
+        "if it needs longer: tenantpilot schedules edit {} --max-runtime {}",
+        schedule.id.0,
+        duration::format(schedule.settings.max_runtime.saturating_mul(2))
+    )
 }
 
 /// What to do where a tenant offers none of what a schedule selects.

@@ -133,7 +133,7 @@ pub fn back_up(
     };
     match verdict::judge(claim, &collected, &selection.unknown, ended.as_ref()) {
         Verdict::NoSet(ending) => run.end_without_set(Ending {
-            summary: Some(summarize()?.0),
+            summary: Some(summarize()?.0.without_set()),
             ..ending
         }),
         Verdict::Set(ending) => {

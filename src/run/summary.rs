@@ -77,6 +77,19 @@ pub struct TypeSummary {
 }
 
 impl Summary {
+    /// The same of a run that leaves no backup set: whatever it read is not kept, and is compared with
+    /// nothing.
+    #[must_use]
+    pub fn without_set(mut self) -> Self {
+        self.policies_backed_up = 0;
+        for entry in self.type_breakdown.values_mut() {
+            entry.backed_up = 0;
+            (entry.added, entry.changed) = (0, 0);
+            (entry.removed, entry.unchanged) = (0, 0);
+        }
+        self
+    }
+
     /// How many policies the run backed up, and what changed.
     pub fn counts(&self) -> String {
         let sum =

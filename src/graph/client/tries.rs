@@ -180,6 +180,5 @@ impl Client {
             Fault::TimedOut,
             format!("{}: the run's time is over", request.path),
         )
-        .hint("give the schedule a longer --max-runtime")
     }
 }

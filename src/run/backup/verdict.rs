@@ -49,11 +49,10 @@ pub(super) fn judge(
 ) -> Verdict {
     match ended.map(|error| (error.fault, &error.message)) {
         Some((Fault::TimedOut, message)) => {
-            return Verdict::NoSet(Ending::because(
-                Status::Failed,
-                ErrorCode::TimedOut,
-                message,
-            ));
+            return Verdict::NoSet(Ending {
+                hint: Some(advice::on_time_over(&claim.schedule)),
+                ..Ending::because(Status::Failed, ErrorCode::TimedOut, message)
+            });
         }
         Some((Fault::NoHandle, message)) => {
             return Verdict::NoSet(Ending {
