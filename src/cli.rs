@@ -178,7 +178,7 @@ pub enum Parsed {
         /// What that is, as far as roles go.
         deed: Deed,
         /// And how.
-        config: Config,
+        config: Box<Config>,
     },
     /// It asked for help or the version, or made no sense: said already.
     Answered(ExitCode),
@@ -206,7 +206,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Parsed {
             Parsed::Command {
                 command: Box::new(cli.command),
                 deed,
-                config: Config::resolve(&flags, &environment),
+                config: Box::new(Config::resolve(&flags, &environment)),
             }
         }
         Err(error) => {

@@ -37,7 +37,7 @@ fn run(unsealed: Option<String>, ui: &mut Option<Ui>) -> error::ExitCode {
         Parsed::Answered(code) => return code,
     };
     let stop = Stop::default();
-    let context = Context::new(config, stop.clone());
+    let context = Context::new(*config, stop.clone());
     *ui = Some(context.ui.clone());
     start_log(&context);
     if let Some(error) = unsealed {

@@ -108,8 +108,11 @@ pub(super) fn deed(matches: &ArgMatches) -> Deed {
     }
 }
 
+/// What is named, of what is typed.
+type Name = fn(String) -> Named;
+
 /// The flags and arguments that name something of a tenant.
-const NAMES: [(&str, fn(String) -> Named); 7] = [
+const NAMES: [(&str, Name); 7] = [
     ("tenant", Named::Tenant),
     ("schedule", Named::Schedule),
     ("schedules", Named::Schedule),
