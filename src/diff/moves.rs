@@ -6,7 +6,8 @@
 //! that one type follows the other, and the name is the same and means one policy on either side; or
 //! where the id is the same and both types are read from one list.
 
-use super::{Side, Single};
+use super::Side;
+use super::comparison::Single;
 use crate::error::Result;
 use crate::policy::catalogue;
 use crate::policy::diff::template_family;

@@ -6,8 +6,11 @@ use serde_json::{Value, json};
 
 mod scope;
 
+use super::comparison::MOST_TWINS;
 use super::*;
 use crate::backup_set::{ContentHash, ManifestType, UnreadPolicy as ManifestUnread};
+use crate::error::Kind;
+use crate::policy::Outcome;
 use crate::tenant::TenantId;
 
 const SCRIPTS: &str = "deviceManagementScript";
