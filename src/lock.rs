@@ -21,10 +21,12 @@
 //!   file only while it holds its lock: the process finds it locked, or without its name, and
 //!   begins again with another.
 //!
-//! Two files are no locks, and their time is all that there is to them: that of `dispatched` says when
+//! Four files are no locks, and their time is all that there is to them: that of `dispatched` says when
 //! a dispatch last began, that of `dispatched-since` when the first of those began that followed one
 //! another without a gap. The second is touched after a gap only, so that a dispatch with nothing to do
-//! changes one time and no more.
+//! changes one time and no more. `dispatch-failed` and `dispatch-failed-since` say the same of those
+//! that ended before anything could be started, by a database that cannot be opened, say: cron did its
+//! work then.
 //!
 //! The locks lie in a folder beside the database (`NAME-locks`, 0700), never on a network share.
 
@@ -47,6 +49,19 @@ use crate::status::OVERDUE;
 const DISPATCHED: &str = "dispatched";
 /// Whose time is that of the first of the dispatches that led to it without a gap.
 const DISPATCHED_SINCE: &str = "dispatched-since";
+
+/// The same of dispatches that could start nothing.
+const FAILED: &str = "dispatch-failed";
+const FAILED_SINCE: &str = "dispatch-failed-since";
+
+/// Dispatches that followed one another, with at most [`OVERDUE`] between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// The first.
+    pub since: DateTime<Utc>,
+    /// The newest.
+    pub newest: DateTime<Utc>,
+}
 
 /// The lock files that belong to one database.
 #[derive(Debug, Clone)]
@@ -220,13 +235,22 @@ impl Locks {
     /// Notes that a dispatch began at `at`: the time of a file of its own, since a minute in which
     /// nothing is due must cost no write to the database. What cannot be noted is no reason to fail.
     pub fn note_dispatch(&self, at: DateTime<Utc>) {
-        let follows = self
-            .last_dispatch()
-            .is_some_and(|last| (at - last).abs() <= OVERDUE);
-        if !follows || self.time_of(DISPATCHED_SINCE).is_none() {
-            self.note(DISPATCHED_SINCE, at);
+        self.note_in_row(DISPATCHED, DISPATCHED_SINCE, at);
+    }
+
+    /// Notes that a dispatch ended at `at` before anything could be started. Where there never was a
+    /// lock, nothing is made to note it.
+    pub fn note_failed_dispatch(&self, at: DateTime<Utc>) {
+        if self.folder.is_dir() {
+            self.note_in_row(FAILED, FAILED_SINCE, at);
         }
-        self.note(DISPATCHED, at);
+    }
+
+    /// The newest dispatches that could start nothing and followed one another, if any are known.
+    pub fn failed_dispatches(&self) -> Option<Row> {
+        let newest = self.time_of(FAILED)?;
+        let since = self.time_of(FAILED_SINCE)?;
+        Some(Row { since, newest })
     }
 
     /// When the newest dispatch began, if one ever did.
@@ -238,6 +262,16 @@ impl Locks {
     /// [`OVERDUE`] between them.
     pub fn dispatched_since(&self) -> Option<DateTime<Utc>> {
         self.time_of(DISPATCHED_SINCE)
+    }
+
+    fn note_in_row(&self, newest: &str, since: &str, at: DateTime<Utc>) {
+        let follows = self
+            .time_of(newest)
+            .is_some_and(|last| (at - last).abs() <= OVERDUE);
+        if !follows || self.time_of(since).is_none() {
+            self.note(since, at);
+        }
+        self.note(newest, at);
     }
 
     fn note(&self, name: &str, at: DateTime<Utc>) {
@@ -412,6 +446,28 @@ mod tests {
         assert_eq!(noted(0), at(0), "the clock went back");
         fs::remove_file(locks.folder().join(DISPATCHED_SINCE)).unwrap();
         assert_eq!(noted(60), at(60), "an older program did not note it");
+    }
+
+    #[test]
+    fn dispatches_that_failed_are_remembered_where_there_ever_was_a_lock() {
+        let (_folder, locks) = locks();
+        let at = |seconds: i64| DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap();
+        locks.note_failed_dispatch(at(0));
+        assert!(!locks.folder().exists());
+        locks.note_dispatch(at(0));
+        assert_eq!(locks.failed_dispatches(), None);
+        let failed = |seconds| {
+            locks.note_failed_dispatch(at(seconds));
+            locks.failed_dispatches().unwrap()
+        };
+        let row = |since, newest| Row {
+            since: at(since),
+            newest: at(newest),
+        };
+        assert_eq!(failed(60), row(60, 60));
+        assert_eq!(failed(120), row(60, 120));
+        assert_eq!(failed(7200), row(7200, 7200), "after a gap");
+        assert_eq!(locks.last_dispatch(), Some(at(0)));
     }
 
     #[test]

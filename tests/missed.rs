@@ -30,8 +30,8 @@ fn missed_slots_are_recorded_once_under_the_newest() {
     let stderr = fleet.dispatch(&at).fails(19);
     let expected = format!(
         "error: schedule nightly (id 1) of tenant contoso missed 3 slots from {} to {}: no dispatch \
-         ran then, and missed slots are not caught up\n\
-         hint: check that cron was running; to back up now: tenantpilot run 1\n",
+         ran then, or none could start anything, and missed slots are not caught up\n\
+         hint: check that cron was running, and look with tenantpilot doctor; to back up now: tenantpilot run 1\n",
         slots[0], slots[2]
     );
     assert_eq!(stderr, expected);
@@ -54,6 +54,48 @@ fn missed_slots_are_recorded_once_under_the_newest() {
     assert_eq!(fleet.outcomes()[1], outcome(1, "success", "-"));
     assert!(fleet.env.items(&["backups", "list"]).len() == 1);
     fleet.assert_sound();
+}
+
+#[test]
+fn a_slot_that_no_dispatch_could_start_is_not_laid_to_cron() {
+    let fleet = Fleet::nightly();
+    fleet.env.run(&["dispatch"]).ok();
+    let database = fleet.env.database();
+    let (kept, junk) = (fleet.env.path("kept"), "x".repeat(4096));
+    std::fs::rename(&database, &kept).unwrap();
+    std::fs::write(&database, &junk).unwrap();
+    fleet.env.run(&["dispatch"]).fails(14);
+    let locks = fleet.env.path("state/tenantpilot.db-locks");
+    std::fs::rename(&kept, &database).unwrap();
+    let slots = fleet.slots(1, 4);
+    let noted = |name: &str, slot: &str| {
+        let at: chrono::DateTime<chrono::Utc> = slot.parse().unwrap();
+        let file = std::fs::File::open(locks.join(name)).unwrap();
+        file.set_modified(at.into()).unwrap();
+    };
+    // As if it had been so each minute from the first of them on, to the third.
+    noted("dispatch-failed-since", &slots[0]);
+    noted("dispatch-failed", &later(&slots[2], 1));
+    let stderr = fleet.dispatch(&later(&slots[2], 2)).fails(19);
+    assert!(
+        stderr.contains("dispatch began then and could start nothing, and missed")
+            && stderr.contains("hint: tenantpilot doctor; to back up now: tenantpilot run 1"),
+        "{stderr}"
+    );
+    let message = fleet.runs()[0]["error_message"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(
+        message.starts_with("no dispatch could start any of 3 slots"),
+        "{message}"
+    );
+    // Of the fourth nothing is known.
+    let stderr = fleet.dispatch(&later(&slots[3], 2)).fails(19);
+    assert!(
+        stderr.contains("no dispatch ran then, or none could"),
+        "{stderr}"
+    );
 }
 
 #[test]

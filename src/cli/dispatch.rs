@@ -63,9 +63,18 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     }
     let result = start(ctx, args, &monitors);
     if let (Err(error), false) = (&result, args.dry_run) {
+        note_failure(ctx, args, error);
         monitors::failed(ctx, &monitors, error);
     }
     result
+}
+
+/// Notes that nothing could be started, for slots to tell that were missed by it: unless somebody asked
+/// for what cannot be, or may not.
+fn note_failure(ctx: &Context, args: &Args, error: &Error) {
+    if args.at.is_none() && !matches!(error.kind(), Kind::Usage | Kind::Denied) {
+        ctx.locks().note_failed_dispatch(ctx.clock.now());
+    }
 }
 
 fn start(ctx: &Context, args: &Args, monitors: &Monitors) -> Result<ExitCode> {
@@ -218,12 +227,22 @@ fn problems(report: &Report) -> Vec<Error> {
                 lost.missed.first, lost.missed.newest
             ),
         };
+        let (why, look) = match lost.failed {
+            true => (
+                "dispatch began then and could start nothing",
+                "tenantpilot doctor",
+            ),
+            false => (
+                "no dispatch ran then, or none could start anything",
+                "check that cron was running, and look with tenantpilot doctor",
+            ),
+        };
         let line = format!(
-            "{} missed {slots}: no dispatch ran then, and missed slots are not caught up",
+            "{} missed {slots}: {why}, and missed slots are not caught up",
             lost.schedule.described()
         );
         let hint = format!(
-            "check that cron was running; to back up now: tenantpilot run {}",
+            "{look}; to back up now: tenantpilot run {}",
             lost.schedule.id.0
         );
         problems.push(Error::new(Kind::Attention, line).hint(hint));

@@ -50,6 +50,8 @@ pub struct Lost {
     pub schedule: Schedule,
     /// Which slots.
     pub missed: Missed,
+    /// Whether dispatches began in all that time, and none could start anything.
+    pub failed: bool,
 }
 
 /// What the transaction decided.
@@ -173,9 +175,14 @@ fn act_on(
 ) -> Result<()> {
     store::slots::account(tx, schedule.id, due.slots_from, due.next_slot)?;
     if let Some(missed) = due.missed {
-        decision
-            .missed
-            .extend(record(tx, &schedule, missed, &means.actor, at)?);
+        decision.missed.extend(record(
+            tx,
+            &means.locks,
+            &schedule,
+            missed,
+            &means.actor,
+            at,
+        )?);
     }
     let Some(slot) = due.start else { return Ok(()) };
     let run = scheduled_run(&schedule, slot, &means.actor, at);
@@ -399,6 +406,7 @@ fn scheduled_run<'a>(
 /// has one.
 pub fn record_missed(
     tx: &Transaction<'_>,
+    locks: &Locks,
     schedule: &Schedule,
     zone: &Zone,
     missed: Missed,
@@ -406,7 +414,7 @@ pub fn record_missed(
     at: DateTime<Utc>,
 ) -> Result<Option<Lost>> {
     match without_runs(tx, schedule, zone, missed)? {
-        Some(missed) => record(tx, schedule, missed, actor, at),
+        Some(missed) => record(tx, locks, schedule, missed, actor, at),
         None => Ok(None),
     }
 }
@@ -427,15 +435,18 @@ fn without_runs(
 
 fn record(
     tx: &Transaction<'_>,
+    locks: &Locks,
     schedule: &Schedule,
     missed: Missed,
     actor: &str,
     at: DateTime<Utc>,
 ) -> Result<Option<Lost>> {
+    let failed = all_failed(locks, missed);
+    let started = if failed { "could start" } else { "started" };
     let message = match missed.count {
-        1 => format!("no dispatch ran in its minute {}", missed.newest),
+        1 => format!("no dispatch {started} it in its minute {}", missed.newest),
         n => format!(
-            "no dispatch ran in {n} slots from {} to {}",
+            "no dispatch {started} any of {n} slots from {} to {}",
             missed.first, missed.newest
         ),
     };
@@ -473,5 +484,14 @@ fn record(
         run_id,
         schedule: schedule.clone(),
         missed,
+        failed,
     }))
+}
+
+/// Whether dispatches are known that began from the first to the newest of these slots without a gap
+/// and could start nothing.
+fn all_failed(locks: &Locks, missed: Missed) -> bool {
+    locks.failed_dispatches().is_some_and(|row| {
+        Slot::containing(row.since) <= missed.first && missed.newest.instant() <= row.newest
+    })
 }

@@ -12,6 +12,7 @@
 //! (see [`crate::lock`]). Until then it is said what to type if it was by hand.
 
 mod daemon;
+mod newest;
 mod told;
 
 use std::fs;
@@ -22,11 +23,11 @@ use std::process::{Command, Output, Stdio};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-use super::{LOOK_AGAIN, Surroundings, UNASKED, database, typed, with_store};
+use super::{Surroundings, database, typed, with_store};
 use crate::crontab::{self, EACH_MINUTE, Entry};
 use crate::duration;
 use crate::finding::Finding;
-use crate::plural::counted;
+use crate::lock::Row;
 use crate::program::may_start;
 use crate::status::OVERDUE;
 use crate::store::{self, Store};
@@ -66,6 +67,8 @@ struct Known<'a> {
     last_dispatch: Option<DateTime<Utc>>,
     /// When the first of the dispatches began that led to the newest without a gap.
     dispatched_since: Option<DateTime<Utc>>,
+    /// The newest dispatches that could start nothing.
+    failed: Option<Row>,
     booted: Option<DateTime<Utc>>,
     /// How many schedules wait to be started; none where the database cannot be asked.
     enabled: Option<usize>,
@@ -92,6 +95,7 @@ pub(super) fn examine(around: &Surroundings, store: Option<&Store>) -> Vec<Findi
         installed: daemon == Some(true) || listed().is_ok() || daemon::is_installed(),
         last_dispatch: around.locks.last_dispatch(),
         dispatched_since: around.locks.dispatched_since(),
+        failed: around.locks.failed_dispatches(),
         booted: booted(),
         enabled,
         writable: store.is_none_or(|store| database::obstacle(around, store).is_none()),
@@ -99,7 +103,7 @@ pub(super) fn examine(around: &Surroundings, store: Option<&Store>) -> Vec<Findi
         default_database: &around.default_database,
     };
     findings.extend(judge_lines(&known));
-    findings.push(judge_dispatch(&known));
+    findings.push(newest::judge(&known));
     findings
 }
 
@@ -205,17 +209,20 @@ fn age(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     duration::about((now - at).to_std().unwrap_or_default())
 }
 
-/// Whether a dispatch began of late, whoever started it.
+/// Whether a dispatch began of late, whoever started it and whatever came of it.
 fn is_lately(known: &Known<'_>) -> bool {
-    known
-        .last_dispatch
-        .is_some_and(|at| known.now - at <= OVERDUE)
+    let newest = known.last_dispatch.max(known.failed.map(|row| row.newest));
+    newest.is_some_and(|at| known.now - at <= OVERDUE)
 }
 
 /// Since when dispatches follow one another as a scheduler's do, if they do.
 fn steady_since(known: &Known<'_>) -> Option<DateTime<Utc>> {
-    let (last, since) = (known.last_dispatch?, known.dispatched_since?);
-    (is_lately(known) && last - since >= STEADY).then_some(since)
+    let well = known.last_dispatch.zip(known.dispatched_since);
+    let well = well.map(|(newest, since)| Row { since, newest });
+    let is_steady =
+        |row: &Row| known.now - row.newest <= OVERDUE && row.newest - row.since >= STEADY;
+    let rows = [well, known.failed].into_iter().flatten();
+    rows.filter(is_steady).map(|row| row.since).min()
 }
 
 /// What to type where there is no line.
@@ -229,44 +236,6 @@ fn to_begin(known: &Known<'_>) -> String {
 /// What to type where there is a line and nobody who reads it.
 fn to_start(known: &Known<'_>) -> &'static str {
     if known.installed { START } else { INSTALL }
-}
-
-fn judge_dispatch(known: &Known<'_>) -> Finding {
-    let check = "dispatch";
-    let last = match known.last_dispatch {
-        None => "there never was one".to_owned(),
-        Some(at) => {
-            let since_start = known.booted.is_some_and(|booted| {
-                booted - at > TimeDelta::zero() && known.now - booted > OVERDUE
-            });
-            let none_since = if since_start {
-                ", and none since the machine started"
-            } else {
-                ""
-            };
-            format!("the newest began {} ago{none_since}", age(at, known.now))
-        }
-    };
-    if is_lately(known) {
-        return Finding::ok(check, last);
-    }
-    let waiting = match known.enabled {
-        None => {
-            let what = format!("{last}; whether a schedule waits for one is not known: {UNASKED}");
-            return Finding::warn(check, what, LOOK_AGAIN);
-        }
-        Some(0) => return Finding::ok(check, format!("{last}; no enabled schedule waits for one")),
-        Some(count) => counted(count, "schedule waits", "schedules wait"),
-    };
-    if !known.writable {
-        let what = format!("{last}; none can start anything while the database cannot be written");
-        return Finding::warn(check, what, LOOK_AGAIN);
-    }
-    let hint = match known.lines.is_empty() {
-        true => to_begin(known),
-        false => to_start(known).to_owned(),
-    };
-    Finding::fail(check, format!("{last}; {waiting}"), hint)
 }
 
 fn judge_lines(known: &Known<'_>) -> Vec<Finding> {
@@ -376,11 +345,11 @@ mod tests {
     use super::*;
     use crate::finding::Level;
 
-    fn at(text: &str) -> DateTime<Utc> {
+    pub(super) fn at(text: &str) -> DateTime<Utc> {
         text.parse().unwrap()
     }
 
-    fn known(lines: &[Line]) -> Known<'_> {
+    pub(super) fn known(lines: &[Line]) -> Known<'_> {
         Known {
             now: at("2026-12-01T02:00:30Z"),
             lines,
@@ -388,6 +357,7 @@ mod tests {
             installed: true,
             last_dispatch: None,
             dispatched_since: None,
+            failed: None,
             booted: None,
             enabled: Some(1),
             writable: true,
@@ -396,7 +366,7 @@ mod tests {
         }
     }
 
-    fn line(text: &str) -> Vec<Line> {
+    pub(super) fn line(text: &str) -> Vec<Line> {
         let mut found = Vec::new();
         add(&mut found, "t", text, "tenantpilot", false, None);
         assert_eq!(found.len(), 1, "{text}");
@@ -406,46 +376,6 @@ mod tests {
     fn level(text: &str) -> Level {
         let lines = line(text);
         judge_line(&lines[0], &known(&lines)).level
-    }
-
-    #[test]
-    fn a_dispatch_of_late_is_the_proof_and_none_is_a_failure() {
-        let lines = line("* * * * * tenantpilot dispatch");
-        let dispatched = |last: Option<&str>, enabled: Option<usize>| {
-            let known = Known {
-                last_dispatch: last.map(at),
-                enabled,
-                ..known(&lines)
-            };
-            judge_dispatch(&known)
-        };
-        assert_eq!(
-            dispatched(Some("2026-12-01T02:00:01Z"), Some(1)).level,
-            Level::Ok
-        );
-        assert_eq!(
-            dispatched(Some("2026-12-01T01:57:31Z"), Some(1)).level,
-            Level::Ok,
-            "cron may be late"
-        );
-        let old = dispatched(Some("2026-12-01T01:57:29Z"), Some(1));
-        assert_eq!((old.level, old.hint.as_deref()), (Level::Fail, Some(START)));
-        assert_eq!(dispatched(None, Some(1)).level, Level::Fail);
-        assert_eq!(dispatched(None, Some(0)).level, Level::Ok, "nobody waits");
-        let unasked = dispatched(None, None);
-        assert_eq!(unasked.level, Level::Warn, "nobody can say who waits");
-        assert_eq!(unasked.hint.as_deref(), Some(LOOK_AGAIN));
-        let rebooted = Known {
-            last_dispatch: Some(at("2026-11-30T00:00:00Z")),
-            booted: Some(at("2026-12-01T00:00:00Z")),
-            ..known(&[])
-        };
-        let found = judge_dispatch(&rebooted);
-        assert!(
-            found.message.contains("none since the machine started"),
-            "{found:?}"
-        );
-        assert_eq!(found.hint.as_deref(), Some(PRINT), "there is no line");
     }
 
     #[test]
@@ -476,20 +406,6 @@ mod tests {
             level("* * * * * tenantpilot dispatch >/dev/null 2>&1"),
             Level::Warn
         );
-    }
-
-    #[test]
-    fn no_scheduler_is_blamed_where_the_database_cannot_be_written() {
-        let lines = line("* * * * * tenantpilot dispatch");
-        let stuck = Known {
-            last_dispatch: Some(at("2026-12-01T01:00:01Z")),
-            writable: false,
-            ..known(&lines)
-        };
-        let found = judge_dispatch(&stuck);
-        assert_eq!(found.level, Level::Warn);
-        assert!(found.message.contains("cannot be written"), "{found:?}");
-        assert_eq!(found.hint.as_deref(), Some(LOOK_AGAIN));
     }
 
     fn only(known: &Known<'_>) -> Finding {
@@ -540,7 +456,7 @@ mod tests {
         let found = only(&bare);
         assert!(found.message.ends_with("no cron is installed"), "{found:?}");
         assert_eq!(found.hint.as_ref(), Some(&both));
-        assert_eq!(judge_dispatch(&bare).hint.as_ref(), Some(&both));
+        assert_eq!(newest::judge(&bare).hint.as_ref(), Some(&both));
         let by_hand = Known {
             last_dispatch: Some(bare.now),
             dispatched_since: Some(bare.now),

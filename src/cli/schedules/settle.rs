@@ -48,7 +48,8 @@ pub(super) fn settle(ctx: &Context, tx: &Transaction<'_>, schedule: &Schedule) -
     };
     if let Some(missed) = rule.missed(&zone, schedule.slots_from, minute) {
         let actor = ctx.actor.name();
-        let lost = dispatch::record_missed(tx, schedule, &zone, missed, actor, ctx.now())?;
+        let lost =
+            dispatch::record_missed(tx, &ctx.locks(), schedule, &zone, missed, actor, ctx.now())?;
         settled.missed = lost.map(|lost| lost.missed);
     }
     Ok(settled)
