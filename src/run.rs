@@ -338,7 +338,7 @@ pub struct Ending {
     pub error_code: Option<ErrorCode>,
     /// The same for people.
     pub error_message: Option<String>,
-    /// What to do about it, if we know; told at once and not kept.
+    /// What to do about it, if we know; kept with the summary, where there is one.
     pub hint: Option<String>,
     /// What it did.
     pub summary: Option<Summary>,
@@ -353,6 +353,16 @@ impl Ending {
             error_message: Some(message.into()),
             hint: None,
             summary: None,
+        }
+    }
+
+    /// The same with what the run did.
+    #[must_use]
+    pub fn summed_up(self, mut summary: Summary) -> Self {
+        summary.hint.clone_from(&self.hint);
+        Self {
+            summary: Some(summary),
+            ..self
         }
     }
 }

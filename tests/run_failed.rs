@@ -159,6 +159,42 @@ fn a_wrong_secret() {
     );
 }
 
+/// What is true of every policy type is said once, with what to do; programs get all of it.
+#[test]
+fn a_reason_that_all_types_share_is_shown_once() {
+    let stage = Stage::with(Options::default(), "all");
+    stage.sandbox.set_secret("another~One");
+    let stderr = stage.env.run(&["run", "nightly"]).fails(12);
+    let hint = stderr.lines().last().unwrap();
+    let show = ["history", "show", "1"];
+    let run = stage.env.json(&show);
+    let why = run["error_message"].as_str().unwrap();
+    let shown = stage.env.run(&show).ok();
+    assert_eq!(shown.matches(why).count(), 1, "{shown}");
+    assert_eq!(shown.lines().last(), Some(hint), "{shown}");
+    assert!(hint.ends_with("; then: tenantpilot retry 1"), "{hint}");
+    let types = run["summary"]["type_breakdown"].as_object().unwrap().len();
+    let records = stage.env.run(&["history", "show", "1", "--plain"]).ok();
+    assert_eq!(records.matches(why).count(), types + 1, "{records}");
+    assert!(records.ends_with(&format!("\n{}\n", hint.replacen(": ", "\t", 1))));
+
+    stage.sandbox.set_secret(&Options::default().client_secret);
+    let fault = Fault::on("deviceManagement", Kind::Status(400));
+    stage.sandbox.fault(fault);
+    stage.run(3);
+    let shown = stage.env.run(&["history", "show", "2"]).ok();
+    let last = shown.lines().last();
+    assert_eq!(
+        last,
+        Some("hint: to try again: tenantpilot retry 2"),
+        "{shown}"
+    );
+    stage.sandbox.clear_faults();
+    stage.success();
+    let shown = stage.env.run(&["history", "show", "3"]).ok();
+    assert!(!shown.contains("hint: "), "{shown}");
+}
+
 #[test]
 fn a_token_that_graph_refuses_is_renewed_once() {
     let stage = Stage::of(&[COMPLIANCE]);

@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::dispatch::{self, Decision, Executed, Report};
 use crate::error::{Error, ExitCode, Kind, Result};
 use crate::monitoring::Monitors;
-use crate::run::{Ending, RunId, Status};
+use crate::run::{Ending, ErrorCode, RunId, Status};
 use crate::schedule::Schedule;
 use crate::slot::Slot;
 use crate::store;
@@ -204,10 +204,7 @@ fn exit_code(report: &Report) -> ExitCode {
 
 /// The exit code of one ended run; `held` is what a held lock counts as.
 pub(crate) fn ending_code(ending: &Ending, held: ExitCode) -> ExitCode {
-    match (
-        ending.status,
-        ending.error_code.map(crate::run::ErrorCode::kind),
-    ) {
+    match (ending.status, ending.error_code.map(ErrorCode::kind)) {
         (Status::Success, _) => ExitCode::Ok,
         (Status::Partial, _) => ExitCode::Partial,
         (_, Some(Kind::LockHeld)) => held,
@@ -284,15 +281,13 @@ pub(crate) fn problem_of(executed: &Executed) -> Vec<Error> {
     let mut problems = Vec::new();
     let quiet = match (ending.status, ending.error_code) {
         (Status::Success, _) => true,
-        (_, Some(code)) => code == crate::run::ErrorCode::LockHeld,
+        (_, Some(code)) => code == ErrorCode::LockHeld,
         _ => false,
     };
     if !quiet {
         problems.push(
             Error::new(
-                ending
-                    .error_code
-                    .map_or(Kind::Internal, crate::run::ErrorCode::kind),
+                ending.error_code.map_or(Kind::Internal, ErrorCode::kind),
                 ending_line(executed.run_id, &executed.schedule, ending),
             )
             .hint(ending_hint(executed.run_id, ending)),
@@ -303,7 +298,7 @@ pub(crate) fn problem_of(executed: &Executed) -> Vec<Error> {
 }
 
 fn ending_line(id: RunId, schedule: &Schedule, ending: &Ending) -> String {
-    let code = ending.error_code.map_or("", crate::run::ErrorCode::as_str);
+    let code = ending.error_code.map_or("", ErrorCode::as_str);
     let why = ending
         .error_message
         .as_deref()
@@ -322,15 +317,20 @@ fn ending_line(id: RunId, schedule: &Schedule, ending: &Ending) -> String {
 }
 
 fn ending_hint(id: RunId, ending: &Ending) -> String {
-    let id = id.0;
-    if let Some(hint) = &ending.hint {
-        return format!("{hint}; then: tenantpilot retry {id}");
+    let next = next_step(id, ending.error_code, ending.hint.as_deref());
+    match ending.hint {
+        Some(_) => next,
+        None => format!("tenantpilot history show {}; {next}", id.0),
     }
-    match ending.error_code.map(|code| code.kind().exit_code()) {
-        Some(ExitCode::Auth | ExitCode::Config) => {
-            format!("tenantpilot history show {id}; once mended: tenantpilot retry {id}")
-        }
-        _ => format!("tenantpilot history show {id}; to try again: tenantpilot retry {id}"),
+}
+
+/// What to type once a run was looked at that ended by this code; `hint` is what is known of it.
+pub(crate) fn next_step(id: RunId, code: Option<ErrorCode>, hint: Option<&str>) -> String {
+    let retry = format!("tenantpilot retry {}", id.0);
+    match (hint, code.map(|code| code.kind().exit_code())) {
+        (Some(hint), _) => format!("{hint}; then: {retry}"),
+        (None, Some(ExitCode::Auth | ExitCode::Config)) => format!("once mended: {retry}"),
+        _ => format!("to try again: {retry}"),
     }
 }
 

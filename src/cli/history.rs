@@ -1,12 +1,14 @@
 //! `history`: past runs as a table or JSON.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::{Args as ClapArgs, Subcommand};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
+use crate::cli::dispatch::next_step;
 use crate::cli::permit;
 use crate::cli::schedules::choice::matching;
 use crate::context::Context;
@@ -18,6 +20,7 @@ use crate::run::{ErrorCode, Run, RunId, Status, Trigger};
 use crate::store::runs::{Filter, Scope};
 use crate::store::{self};
 use crate::tenant::TenantId;
+use crate::ui::Ui;
 use crate::ui::table::Table;
 use crate::{cli, duration};
 
@@ -277,9 +280,29 @@ fn show(ctx: &Context, id: RunId) -> Result<()> {
     match summary {
         Some(summary) if summary.missed_count.is_none() => {
             ui.line("")?;
-            ui.table(&types(summary))
+            ui.table(&types(summary, run.error_message.as_deref(), ui.plain()))?;
         }
-        _ => Ok(()),
+        _ => {}
+    }
+    show_hint(ui, &run)
+}
+
+/// What to type next about a run that can be tried again: one line, to be copied.
+fn show_hint(ui: &Ui, run: &Run) -> Result<()> {
+    if !matches!(
+        run.status,
+        Status::Failed | Status::Partial | Status::Canceled
+    ) {
+        return Ok(());
+    }
+    let known = run
+        .summary
+        .as_ref()
+        .and_then(|summary| summary.hint.as_deref());
+    let hint = next_step(run.id, run.error_code, known);
+    match ui.plain() {
+        true => ui.fields(&[("hint", hint)]),
+        false => ui.line(format_args!("hint: {hint}")),
     }
 }
 
@@ -345,8 +368,10 @@ fn summary_fields(summary: &Summary, status: Status) -> Vec<(&'static str, Strin
     fields
 }
 
-/// What became of each policy type.
-fn types(summary: &Summary) -> Table {
+/// What became of each policy type. People are told an error once that is the run's, or that several
+/// have.
+fn types(summary: &Summary, of_run: Option<&str>, is_whole: bool) -> Table {
+    let mut told: BTreeMap<&str, &str> = BTreeMap::new();
     let mut table = Table::new(&[
         "POLICY TYPE",
         "OUTCOME",
@@ -361,6 +386,13 @@ fn types(summary: &Summary) -> Table {
     .whole(&["POLICY TYPE", "OUTCOME", "TOTAL"])
     .spare(&["UNCHANGED", "BACKED UP"]);
     for (key, entry) in &summary.type_breakdown {
+        let error = entry.error.as_deref().unwrap_or_default();
+        let first = *told.entry(error).or_insert(key);
+        let again = match of_run {
+            Some(of_run) if error.ends_with(of_run) => Some("see reason".to_owned()),
+            _ => (first != key).then(|| format!("same as {first}")),
+        };
+        let again = again.filter(|again| !is_whole && again.len() < error.len());
         table.row([
             key.clone(),
             entry.outcome.clone(),
@@ -370,7 +402,7 @@ fn types(summary: &Summary) -> Table {
             entry.changed.to_string(),
             entry.removed.to_string(),
             entry.unchanged.to_string(),
-            entry.error.clone().unwrap_or_default(),
+            again.unwrap_or_else(|| error.to_owned()),
         ]);
     }
     table

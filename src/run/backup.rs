@@ -132,10 +132,9 @@ pub fn back_up(
         Ok::<_, Error>(done)
     };
     match verdict::judge(claim, &collected, &selection.unknown, ended.as_ref()) {
-        Verdict::NoSet(ending) => run.end_without_set(Ending {
-            summary: Some(summarize()?.0.without_set()),
-            ..ending
-        }),
+        Verdict::NoSet(ending) => {
+            run.end_without_set(ending.summed_up(summarize()?.0.without_set()))
+        }
         Verdict::Set(ending) => {
             let graph: Option<&dyn Graph> = if ended.is_none() { Some(&client) } else { None };
             gauge.enter("names what policies refer to");
@@ -145,10 +144,7 @@ pub fn back_up(
             summary.warnings.extend(remarks);
             summary.names_resolved = references.resolved();
             summary.names_unresolved = references.entries().len() as u64 - references.resolved();
-            let ending = Ending {
-                summary: Some(summary),
-                ..ending
-            };
+            let ending = ending.summed_up(summary);
             run.end_with_set(collected, &references, &selection, shrunk, ending)
         }
     }
@@ -182,10 +178,7 @@ fn nothing_known(claim: &Claim, selection: Selection) -> Ending {
         unknown_policy_types: selection.unknown,
         ..Summary::default()
     };
-    Ending {
-        summary: Some(summary),
-        ..Ending::because(Status::Skipped, ErrorCode::UnknownPolicyType, message)
-    }
+    Ending::because(Status::Skipped, ErrorCode::UnknownPolicyType, message).summed_up(summary)
 }
 
 impl Running<'_> {

@@ -40,6 +40,9 @@ pub struct Summary {
     pub names_unresolved: u64,
     /// Secrets that Graph did not give.
     pub secrets_not_captured: u64,
+    /// What to do about it, if we know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
     /// Of a run that stands for missed slots: how many were missed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missed_count: Option<u64>,
