@@ -171,6 +171,21 @@ fn is_idle(means: &Means, store: &Store, now: Slot) -> Result<bool> {
     Ok(true)
 }
 
+/// Closes the open runs that nobody answers for any more, for whoever goes by how runs ended. Writes
+/// nothing where there is none.
+///
+/// # Errors
+/// The runs or the locks cannot be read, or the database cannot be written.
+pub fn close_abandoned(means: &Means, store: &Store) -> Result<Decision> {
+    let mut closed = Decision::default();
+    if abandoned(store, &means.locks)?.is_empty() {
+        return Ok(closed);
+    }
+    store.write(|tx| claim::close_interrupted(tx, means, means.clock.now(), &mut closed))?;
+    ping_checks(means, &closed);
+    Ok(closed)
+}
+
 /// The open runs that nobody answers for any more, oldest first: the next dispatch closes them.
 ///
 /// # Errors

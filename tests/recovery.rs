@@ -113,6 +113,32 @@ fn a_manual_run_closes_it_too_and_says_so() {
     fleet.assert_sound();
 }
 
+/// On a bad night it is the first command that changes anything.
+#[test]
+fn a_retry_closes_it_first_and_tries_it_again() {
+    let again = "run 1 of schedule nightly (id 1) of tenant contoso was interrupted: its process is \
+                 gone and it left no backup set\n";
+    for retry in [["retry", "--failed"], ["retry", "1"]] {
+        let (fleet, _) = killed_at(0);
+        let (stdout, stderr) = fleet.env.run(&retry).warned();
+        assert!(stdout.starts_with("run 2 of "), "{stdout}");
+        assert_eq!(stderr, format!("warning: {again}"));
+        assert_eq!(fleet.runs()[1]["retry_of"], 1);
+        assert_eq!(fleet.events("run.interrupted"), 1);
+        let (stdout, stderr) = fleet.env.run(&["retry", "--failed"]).warned();
+        assert_eq!(
+            (stdout.as_str(), stderr.as_str()),
+            ("", "there is no run to try again\n")
+        );
+        fleet.assert_sound();
+    }
+    let (fleet, _) = killed_at(0);
+    let none = ["retry", "--failed", "--label", "env=prod"];
+    let stderr = fleet.env.run(&none).fails(18);
+    let told = format!("warning: {again}hint: tenantpilot retry 1\n");
+    assert!(stderr.starts_with(&told), "{stderr}");
+}
+
 #[test]
 fn runs_that_were_still_queued_are_closed_too() {
     let fleet = Fleet::nightly();

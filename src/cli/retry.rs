@@ -4,14 +4,17 @@ use std::collections::BTreeSet;
 
 use clap::Args as ClapArgs;
 
+use crate::cli::dispatch::{problems_of_closed, warn};
 use crate::cli::history::{find_run, since_before};
 use crate::cli::schedules::choice::{Pool, choose};
 use crate::context::Context;
+use crate::dispatch::manual::Wanted;
+use crate::dispatch::{self, Decision, Interrupted};
 use crate::error::{ExitCode, Result};
 use crate::run::{Run, RunId};
 use crate::store::runs::Filter;
 use crate::store::{self, Store};
-use crate::{cli, duration, retry};
+use crate::{cli, clock, duration, retry};
 
 /// Try runs again that did not succeed
 ///
@@ -88,16 +91,45 @@ pub struct Args {
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let patience = duration::parse(&args.wait).map_err(|error| error.during("--wait"))?;
     let store = ctx.store_for_runs()?;
+    clock::require_plausible(ctx.now())?;
+    let means = ctx.means_within(args.pace.max_requests);
+    let closed = dispatch::close_abandoned(&means, &store)?;
+    let wanted = wanted(ctx, &store, args);
+    tell_closed(ctx, &closed, wanted.as_deref().unwrap_or_default());
+    match wanted {
+        Ok(wanted) if !wanted.is_empty() => cli::run::start(ctx, &store, &means, wanted, patience),
+        none => {
+            cli::run::await_pings(ctx, &store, &means);
+            none?;
+            ctx.ui.note("there is no run to try again");
+            ctx.ui.items(&[])?;
+            Ok(ExitCode::Ok)
+        }
+    }
+}
+
+/// Says which runs were closed on the way, and how to try those again that are not tried now.
+fn tell_closed(ctx: &Context, closed: &Decision, wanted: &[Wanted]) {
+    let tried = |run: &Interrupted| wanted.iter().any(|one| one.retry_of == Some(run.run_id));
+    let mut runs = closed.interrupted.iter();
+    for problem in problems_of_closed(closed) {
+        match runs.next().is_some_and(tried) {
+            true => ctx.ui.warn(problem),
+            false => warn(ctx, &problem),
+        }
+    }
+}
+
+fn wanted(ctx: &Context, store: &Store, args: &Args) -> Result<Vec<Wanted>> {
     let mut wanted = Vec::new();
-    for run in selected(ctx, &store, args)? {
+    for run in selected(ctx, store, args)? {
         let id = run.schedule_id.0.to_string();
-        let schedule = cli::schedules::find::find_active(ctx, store.read(), &id)?;
-        wanted.push((schedule, Some(run.id)));
+        wanted.push(Wanted {
+            schedule: cli::schedules::find::find_active(ctx, store.read(), &id)?,
+            retry_of: Some(run.id),
+        });
     }
-    if wanted.is_empty() {
-        ctx.ui.note("there is no run to try again");
-    }
-    cli::run::start(ctx, &store, wanted, patience, args.pace)
+    Ok(wanted)
 }
 
 fn selected(ctx: &Context, store: &Store, args: &Args) -> Result<Vec<Run>> {

@@ -13,8 +13,7 @@ use crate::dispatch::Executed;
 use crate::dispatch::manual::{self, Wanted};
 use crate::error::{Error, ExitCode, Kind, Result};
 use crate::monitoring;
-use crate::run::{RunId, Status};
-use crate::schedule::Schedule;
+use crate::run::{Means, Status};
 use crate::store::{self, Store};
 
 /// How many manual runs execute at once.
@@ -60,40 +59,27 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let store = ctx.store_for_runs()?;
     let find = |given: &str| find_active(ctx, store.read(), given);
     let schedules = args.which.choose(ctx, store.read(), Pool::Enabled, find)?;
-    start(
-        ctx,
-        &store,
-        schedules
-            .into_iter()
-            .map(|schedule| (schedule, None))
-            .collect(),
-        patience,
-        args.pace,
-    )
+    let wanted = schedules.into_iter().map(|schedule| Wanted {
+        schedule,
+        retry_of: None,
+    });
+    crate::clock::require_plausible(ctx.now())?;
+    let means = ctx.means_within(args.pace.max_requests);
+    start(ctx, &store, &means, wanted.collect(), patience)
 }
 
 /// Claims and executes a run for each schedule, and says what came of each.
 pub(crate) fn start(
     ctx: &Context,
     store: &Store,
-    wanted: Vec<(Schedule, Option<RunId>)>,
+    means: &Means,
+    wanted: Vec<Wanted>,
     patience: Duration,
-    pace: cli::Pace,
 ) -> Result<ExitCode> {
-    if wanted.is_empty() {
-        ctx.ui.items(&[])?;
-        return Ok(ExitCode::Ok);
-    }
-    crate::clock::require_plausible(ctx.now())?;
-    let means = ctx.means_within(pace.max_requests);
     let process = means.locks.process()?;
     means.locks.sweep();
-    let wanted = wanted
-        .into_iter()
-        .map(|(schedule, retry_of)| Wanted { schedule, retry_of })
-        .collect();
     let shown = ctx.ui.follow(&means.progress);
-    let outcome = manual::run(&means, process.owner(), wanted, AT_ONCE, patience);
+    let outcome = manual::run(means, process.owner(), wanted, AT_ONCE, patience);
     drop(shown);
     let closed = outcome.closed.iter().flat_map(problems_of_closed);
     closed.for_each(|problem| warn(ctx, &problem));
@@ -124,9 +110,7 @@ pub(crate) fn start(
         codes.push(ending_code(&run.ending, ExitCode::Busy));
         codes.extend(run.trouble.iter().map(|error| error.kind().exit_code()));
     }
-    monitoring::record(store, &means.pings.wait(), ctx.clock.now())
-        .iter()
-        .for_each(|warning| warn(ctx, warning));
+    await_pings(ctx, store, means);
     unsaid = unsaid.or(cli::notifications::remind(ctx, store, &ids).err());
     unsaid = unsaid.or(tell_json(ctx, ids).err());
     codes.extend(unsaid.as_ref().map(|error| error.kind().exit_code()));
@@ -137,6 +121,13 @@ pub(crate) fn start(
     };
     problems.iter().for_each(|problem| ctx.ui.problem(problem));
     Ok(code)
+}
+
+/// Waits until checks are told, and keeps whether they could be.
+pub(crate) fn await_pings(ctx: &Context, store: &Store, means: &Means) {
+    monitoring::record(store, &means.pings.wait(), ctx.clock.now())
+        .iter()
+        .for_each(|warning| warn(ctx, warning));
 }
 
 /// What somebody has to know of a run that was asked for: a held lock too.
