@@ -33,7 +33,7 @@ mod runs;
 mod time;
 mod zones;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -127,9 +127,4 @@ fn with_store(
 /// What a check found, or that it could not be carried out.
 fn found(check: &str, looked: Result<Vec<Finding>, Error>) -> Vec<Finding> {
     looked.unwrap_or_else(|error| vec![Finding::unable(check, &error)])
-}
-
-/// A path as a shell takes it.
-fn typed(path: &Path) -> String {
-    shell_words::quote(&path.to_string_lossy()).into_owned()
 }

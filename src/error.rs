@@ -8,6 +8,7 @@
 //! - Nothing secret and no response body goes into a message.
 
 use std::fmt;
+use std::path::Path;
 
 /// The exit codes of the program. The numbers are a contract with scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -287,6 +288,11 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// A path as a shell takes it, to stand in a hint.
+pub fn typed(path: &Path) -> String {
+    shell_words::quote(&path.to_string_lossy()).into_owned()
+}
 
 /// The name in `names` that looks most like `given`, if any is close: what a hint offers.
 pub fn closest<'a>(given: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

@@ -53,7 +53,7 @@ use serde_json::json;
 use crate::audit::{Event, Outcome as AuditOutcome};
 use crate::backup_set::{BackupSet, ContentHash, Manifest as SetManifest, References, TypeList};
 use crate::disk::file_error;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, typed};
 use crate::policy::Outcome;
 use crate::progress::Gauge;
 use crate::store::contents::Reader;
@@ -255,7 +255,7 @@ fn to_folder(source: &Source<'_>, options: &Options, target: &Path) -> Result<Re
     let folder = above.make_own(&draft)?;
     let _lock = folder.lock()?;
     let unfit = |error: Error| {
-        let path = folder.path().display();
+        let path = typed(folder.path());
         error.hint(format!(
             "an export that was interrupted left it: rm -r {path}"
         ))

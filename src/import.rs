@@ -28,7 +28,7 @@ use crate::audit::{Event, Outcome as AuditOutcome};
 use crate::backup_set::{
     BackupSet, BackupSetId, ContentHash, ListEntry, Manifest, ManifestType, TypeList, UnreadPolicy,
 };
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, typed};
 use crate::export;
 use crate::export::folder::Folder;
 use crate::export::layout::folders::{
@@ -185,7 +185,7 @@ pub fn gather(store: &Store, path: &Path, purpose: &Purpose<'_>) -> Result<Found
         let hint = match export::is_archive(path) {
             true => format!(
                 "unpack it first: mkdir DIR && tar --zstd -C DIR -xf {}",
-                shell_words::quote(&path.to_string_lossy())
+                typed(path)
             ),
             false => "name the folder that was exported to".to_owned(),
         };

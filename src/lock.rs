@@ -41,7 +41,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 
 use crate::disk::file_error;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, typed};
 use crate::schedule::ScheduleId;
 use crate::status::OVERDUE;
 
@@ -209,11 +209,14 @@ impl Locks {
         let metadata = fs::symlink_metadata(&self.folder)
             .map_err(|error| file_error("look at", &self.folder, &error))?;
         let (what, way_out) = if !metadata.is_dir() {
-            ("is no folder", format!("remove it: rm {folder}"))
+            (
+                "is no folder",
+                format!("remove it: rm {}", typed(&self.folder)),
+            )
         } else if metadata.mode() & strangers != 0 {
             (
                 "can be written by others, who could take locks away",
-                format!("chmod 0700 {folder}"),
+                format!("chmod 0700 {}", typed(&self.folder)),
             )
         } else {
             return Ok(());
@@ -342,7 +345,7 @@ fn refuse_link(path: &Path) -> Result<()> {
             Kind::Storage,
             format!("lock file {} is a symbolic link", path.display()),
         )
-        .hint(format!("remove it: rm {}", path.display())));
+        .hint(format!("remove it: rm {}", typed(path))));
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ use secrecy::SecretString;
 use self::certificate::Certificate;
 use crate::clock::Clock;
 use crate::disk::{self, file_error};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, typed};
 use crate::program::{Program, Unfinished};
 use crate::stop::Stop;
 use crate::tenant::Credential;
@@ -114,7 +114,7 @@ fn check_mode(path: &Path, metadata: &fs::Metadata) -> Result<()> {
             path.display()
         ),
     )
-    .hint(format!("chmod 600 {}", path.display())))
+    .hint(format!("chmod 600 {}", typed(path))))
 }
 
 #[cfg(not(unix))]

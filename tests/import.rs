@@ -218,6 +218,16 @@ fn a_folder_of_another_directory_or_of_tomorrow_is_refused() {
         message.contains("(elsewhere.onmicrosoft.com), not of contoso"),
         "{message}"
     );
+    let rename = |to: &str| stage.env.run(&["tenants", "edit", "1", "--name", to]).ok();
+    rename("Contoso Ltd");
+    edit(&stage, "out", |manifest| {
+        manifest["directory"] = "else where; x".into();
+    });
+    let args = ["backups", "import", "out", "--tenant", "Contoso Ltd"];
+    let stderr = stage.env.run(&args).fails(2);
+    let command = "tenantpilot tenants edit 'Contoso Ltd' --directory 'else where; x'\n";
+    assert!(stderr.ends_with(command), "{stderr}");
+    rename("contoso");
     edit(&stage, "out", |manifest| {
         manifest["directory"] = ours;
         manifest["backup_set"]["time"] = "2999-01-01T00:00:00Z".into();

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::actor;
 use crate::context::Context;
 use crate::crontab::EACH_MINUTE;
-use crate::error::{Error, ExitCode, Kind, Result};
+use crate::error::{Error, ExitCode, Kind, Result, typed};
 
 /// Print what a crontab needs
 #[derive(Debug, Subcommand)]
@@ -81,7 +81,7 @@ pub fn run(ctx: &Context, command: &Command) -> Result<ExitCode> {
 
 fn whole(path: &Path) -> String {
     let whole = std::path::absolute(path).unwrap_or_else(|_| PathBuf::from("/PATH").join(path));
-    shell_words::quote(&whole.to_string_lossy()).into_owned()
+    typed(&whole)
 }
 
 /// Who `dispatch` runs as: whoever the database belongs to.

@@ -23,9 +23,10 @@ use std::process::{Command, Output, Stdio};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-use super::{Surroundings, database, typed, with_store};
+use super::{Surroundings, database, with_store};
 use crate::crontab::{self, EACH_MINUTE, Entry};
 use crate::duration;
+use crate::error::typed;
 use crate::finding::Finding;
 use crate::lock::Row;
 use crate::program::may_start;

@@ -5,9 +5,9 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{Surroundings, found, typed};
+use super::{Surroundings, found};
 use crate::disk::file_error;
-use crate::error::Result;
+use crate::error::{Result, typed};
 use crate::finding::Finding;
 use crate::secret::database_key;
 use crate::store::{self, Store};

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::{Surroundings, typed};
+use super::Surroundings;
 use crate::dispatch;
-use crate::error::Result;
+use crate::error::{Result, typed};
 use crate::finding::Finding;
 use crate::plural::counted;
 use crate::store::{self, Store};

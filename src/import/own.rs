@@ -158,8 +158,10 @@ fn of_tenant(folder: &Folder, manifest: &Manifest, purpose: &Purpose<'_>) -> Res
         manifest.tenant
     ))
     .hint(format!(
-        "name the tenant that it is of; if both are one directory: tenantpilot tenants edit {name} \
-         --directory {theirs}"
+        "name the tenant that it is of; if both are one directory: tenantpilot tenants edit {} \
+         --directory {}",
+        shell_words::quote(name),
+        shell_words::quote(theirs)
     )))
 }
 

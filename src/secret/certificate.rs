@@ -22,7 +22,7 @@ use x509_cert::Certificate as Parsed;
 use x509_cert::der::Decode as _;
 
 use super::private_file;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, typed};
 use crate::plural::counted;
 use crate::tenant::Credential;
 
@@ -160,9 +160,9 @@ enum Flaw {
 impl Flaw {
     fn error(self, path: &Path) -> Error {
         let file = path.display();
-        let word = shell_words::quote(&path.to_string_lossy()).into_owned();
+        let word = typed(path);
         let new = path.with_extension("new.pem");
-        let new = shell_words::quote(&new.to_string_lossy()).into_owned();
+        let new = typed(&new);
         // Into another file: the one at hand may be the only copy of what it holds.
         let join =
             format!("put both into one file: umask 077; cat KEY.pem CERTIFICATE.pem > {new}");

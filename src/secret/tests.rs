@@ -31,7 +31,7 @@ fn command(line: &str) -> Credential {
 }
 
 fn file(directory: &tempfile::TempDir, content: &[u8], mode: u32) -> PathBuf {
-    let path = directory.path().join(format!("secret-{mode:o}"));
+    let path = directory.path().join(format!("secret of {mode:o}"));
     fs::write(&path, content).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
     path
@@ -67,7 +67,7 @@ fn a_file_that_others_can_read_is_refused_with_the_command_that_mends_it() {
             assert!(error.message().contains(&path.display().to_string()));
             assert_eq!(
                 error.hint_text().unwrap(),
-                format!("chmod 600 {}", path.display())
+                format!("chmod 600 '{}'", path.display())
             );
             assert!(!format!("{error:?}").contains("marker-of"));
         }

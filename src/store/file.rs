@@ -27,7 +27,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::{APPLICATION_ID, BUSY_TIMEOUT, SCHEMA, SCHEMA_VERSION, configure, failed, space};
 use crate::disk::{self, file_error};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, typed};
 
 /// Whether there is a file at `path` that may be a database: a regular one that is not empty.
 ///
@@ -181,7 +181,7 @@ pub(super) fn refuse_left_log(path: &Path) -> Result<()> {
         )
         .hint(format!(
             "bring that database back; or, if it is not needed: rm {}",
-            log.display()
+            typed(&log)
         ))),
         _ => Ok(()),
     }
@@ -293,7 +293,7 @@ fn dangling(path: &Path, target: &Path) -> Error {
     )
     .hint(format!(
         "make the link lead to the database, or remove it: rm {}",
-        path.display()
+        typed(path)
     ))
 }
 

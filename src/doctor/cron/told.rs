@@ -10,7 +10,7 @@ use std::io;
 use std::path::Path;
 
 use super::{Line, MACHINE, MACHINE_FOLDER};
-use crate::doctor::typed;
+use crate::error::typed;
 use crate::finding::Finding;
 use crate::http::address::Address;
 use crate::program::Program;

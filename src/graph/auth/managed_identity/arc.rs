@@ -35,7 +35,7 @@ pub(super) fn fetch(
         let why = "Azure Arc has no user-assigned identities";
         let hint = format!(
             "tenantpilot tenants edit {} --managed-identity",
-            sign_in.tenant
+            shell_words::quote(&sign_in.tenant)
         );
         return Err(sign_in.not_here(why, &hint));
     }
