@@ -185,10 +185,17 @@ fn a_choice_that_nothing_matches_is_never_green() {
     );
     env.run(&["schedules", "disable", "--all"]).ok();
     let stderr = env.run(&["run", "--all"]).fails(18);
-    assert!(
-        stderr.starts_with("error: there is no enabled schedule\n"),
-        "{stderr}"
+    assert_eq!(
+        stderr,
+        "error: there is no enabled schedule\nhint: tenantpilot schedules enable --all\n"
     );
+    let stderr = env.run(&["run", "--tenant", "1"]).fails(18);
+    let hint = "hint: tenantpilot schedules enable --tenant contoso\n";
+    assert!(stderr.ends_with(hint), "{stderr}");
+    let label = ["run", "--tenant", "1", "--label", "env=prod"];
+    let stderr = env.run(&label).fails(18);
+    let hint = "hint: tenantpilot schedules enable --tenant contoso --label 'env=prod'\n";
+    assert!(stderr.ends_with(hint), "{stderr}");
     assert!(env.items(&["history"]).is_empty());
     // Nothing failed: there is nothing to do, and that is well.
     let (stdout, stderr) = env

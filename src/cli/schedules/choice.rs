@@ -115,21 +115,41 @@ pub(crate) fn choose(
     let tenant = tenant
         .map(|given| tenants::find(ctx, conn, given))
         .transpose()?;
-    let chosen: Vec<Schedule> = matching(
+    let matching = matching(
         ctx,
         conn,
         tenant.as_ref().map(|tenant| tenant.id),
         &wanted,
         pool == Pool::Archived,
-    )?
-    .into_iter()
-    .map(|listed| listed.schedule)
-    .filter(|schedule| pool.has(schedule))
-    .collect();
-    if chosen.is_empty() {
-        return Err(none(ctx, conn, tenant.as_ref(), &wanted, pool)?);
+    )?;
+    let is_any_active = matching
+        .iter()
+        .any(|listed| Pool::Active.has(&listed.schedule));
+    let chosen: Vec<Schedule> = matching
+        .into_iter()
+        .map(|listed| listed.schedule)
+        .filter(|schedule| pool.has(schedule))
+        .collect();
+    if !chosen.is_empty() {
+        return Ok(chosen);
     }
-    Ok(chosen)
+    let none = none(ctx, conn, tenant.as_ref(), &wanted, pool)?;
+    Err(match pool == Pool::Enabled && is_any_active {
+        true => none.hint(enable(tenant.as_ref(), labels)),
+        false => none,
+    })
+}
+
+/// The command that enables what a tenant and labels choose, where all of it is disabled.
+fn enable(tenant: Option<&Tenant>, labels: &[String]) -> String {
+    let tenant = tenant.map(|tenant| ["--tenant", tenant.name()]);
+    let labels = labels.iter().map(|label| ["--label", label]);
+    let words: Vec<&str> = tenant.into_iter().chain(labels).flatten().collect();
+    let which = match words.as_slice() {
+        [] => "--all".to_owned(),
+        words => shell_words::join(words),
+    };
+    format!("tenantpilot schedules enable {which}")
 }
 
 /// The schedules that the actor may look at, by name: of one tenant or of all, those that match the
