@@ -167,11 +167,44 @@ impl BackupSet {
         format!("backup set {} of tenant {}", self.id, self.tenant)
     }
 
-    /// Whether digests of secrets in it may be of another database's key: this program exported it,
-    /// and nobody knows from where. Unequal digests then say nothing.
-    pub fn has_foreign_digests(&self) -> bool {
-        let layout = self.imported.as_ref().and_then(|from| from.get("layout"));
-        layout.is_some_and(|layout| layout == "tenantpilot")
+    /// Under which key the digests of an imported set were made; none of a set that a run left.
+    pub fn imported_under(&self) -> Option<DigestKey> {
+        let from = self.imported.as_ref()?;
+        let text = |name: &str| from.get(name).and_then(Value::as_str);
+        Some(match (text("layout"), text("digest_key")) {
+            // This program exported it, and nobody knows from which database.
+            (Some("tenantpilot"), _) => DigestKey::Foreign,
+            (_, named) => DigestKey::of_name(named.map(str::to_owned)),
+        })
+    }
+}
+
+/// Under which key digests of secrets were made. Of those of two keys nobody can say whether they are
+/// of one secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DigestKey {
+    /// The one of this name.
+    Named(String),
+    /// That which was beside the database when nobody wrote its name down yet.
+    Unnamed,
+    /// Some other database's.
+    Foreign,
+}
+
+impl DigestKey {
+    /// The key of this name, if it is known.
+    pub fn of_name(name: Option<String>) -> Self {
+        name.map_or(Self::Unnamed, Self::Named)
+    }
+
+    /// Whether all of these are one, as far as that can be told.
+    pub fn are_one<'k>(keys: impl IntoIterator<Item = &'k Self>) -> bool {
+        let mut known = None;
+        keys.into_iter().all(|key| match key {
+            Self::Foreign => false,
+            Self::Unnamed => true,
+            Self::Named(name) => *known.get_or_insert(name) == name,
+        })
     }
 }
 
@@ -197,6 +230,15 @@ impl Malformed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digests_are_compared_under_one_key_as_far_as_that_is_known() {
+        let named = |name: &str| DigestKey::of_name(Some(name.to_owned()));
+        let (one, other, old) = (named("1"), named("2"), DigestKey::of_name(None));
+        assert!(DigestKey::are_one([&one, &old, &one]));
+        assert!(!DigestKey::are_one([&one, &old, &other]));
+        assert!(!DigestKey::are_one([&old, &DigestKey::Foreign]));
+    }
 
     #[test]
     fn an_address_is_what_sha256sum_prints() {

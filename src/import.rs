@@ -272,6 +272,7 @@ pub fn store(
     tenant: &Tenant,
     path: &Path,
     found: Found,
+    key: &RedactionKey,
     by: (&str, DateTime<Utc>),
 ) -> Result<Imported> {
     let (actor, now) = by;
@@ -300,11 +301,15 @@ pub fn store(
         not_taken: found.not_taken,
         lacks: found.lacks.clone(),
     };
-    let details = json!({
+    let mut details = json!({
         "layout": found.source.as_str(),
         "source": path.to_string_lossy(),
         "lacks": found.lacks,
     });
+    // What this program exported has digests already, under a key that is not known.
+    if found.source != Source::Tenantpilot {
+        details["digest_key"] = key.name().into();
+    }
     let of_tenant = Filter {
         tenant: Some(tenant.id),
         ..Filter::default()

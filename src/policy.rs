@@ -88,6 +88,8 @@ pub struct Document {
     pub warnings: Vec<String>,
     /// How many secrets it has that Graph does not give.
     pub secrets_not_captured: u64,
+    /// How many secrets it has digests of.
+    pub digests: u64,
     /// What it refers to.
     pub referred: BTreeSet<Referred>,
     /// What tells an app from others of its name.

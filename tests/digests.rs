@@ -9,9 +9,11 @@ mod sandbox;
 #[path = "support/stage.rs"]
 mod stage;
 
+use std::fs;
+
 use sandbox::PROFILES;
 use sandbox::server::Options;
-use serde_json::Value;
+use serde_json::{Value, json};
 use stage::Stage;
 
 const KEY: &str = "\"preSharedKey\":\"guest-psk-4711\"";
@@ -73,4 +75,47 @@ fn an_import_makes_no_secret_look_changed() {
     stage.env.run(&["run", "theirs", "--quiet"]).ok();
     assert_eq!(changes("3", "4"), (1, Vec::new()));
     assert_eq!(log(), 2);
+}
+
+#[test]
+fn a_key_that_was_lost_is_told_and_makes_no_secret_look_changed() {
+    let stage = Stage::with(Options::default(), "deviceConfiguration");
+    stage.success();
+    fs::remove_file(stage.env.path("state/tenantpilot.db-key")).unwrap();
+    let (_, stderr) = stage.env.run(&["run", "nightly"]).ends(0);
+    let told = "the key beside the database is another than that of backup set 1: ";
+    assert!(stderr.contains(told), "{stderr}");
+    assert!(
+        stderr.contains(" redacted values cannot be compared with earlier"),
+        "{stderr}"
+    );
+    let hint = "hint: if there is a copy of the former key: cp -p COPY-key ";
+    assert!(stderr.contains(hint), "{stderr}");
+    let run = &stage.env.items(&["history"])[0];
+    let warnings = run["summary"]["warnings"].to_string();
+    assert!(warnings.contains(told), "{warnings}");
+
+    let diff = |from: &str, to: &str| stage.env.json(&["backups", "diff", from, to]);
+    let lost = diff("1", "2");
+    assert_eq!(lost["changes"], json!([]));
+    let unread = lost["unread"]["policies"].as_array().unwrap();
+    assert!(!unread.is_empty(), "{lost}");
+    for one in unread {
+        let reason = one["reason"].as_str().unwrap();
+        let why = "secrets that were kept under two keys cannot be compared";
+        assert!(reason.ends_with(why), "{reason}");
+    }
+    let policy = format!(
+        "deviceConfiguration/{}",
+        unread[0]["policy_id"].as_str().unwrap()
+    );
+    assert_eq!(stage.env.items(&["backups", "log", &policy]).len(), 1);
+
+    let (_, stderr) = stage.env.run(&["run", "nightly"]).ends(0);
+    assert_eq!(stderr, "", "told once");
+    let same = diff("2", "3");
+    assert_eq!(
+        (&same["changes"], &same["unread"]["policies"]),
+        (&json!([]), &json!([]))
+    );
 }

@@ -153,6 +153,7 @@ fn summary_is_complete(summary: &Value) {
     let keys = [
         "batched_requests",
         "bytes",
+        "digest_key",
         "errors_count",
         "names_resolved",
         "names_unresolved",

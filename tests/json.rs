@@ -158,6 +158,9 @@ fn lasting_text(env: &Env, key: &str, text: &str) -> String {
     if ["actor", "user"].contains(&key) && text == actor.name() {
         return "USER".to_owned();
     }
+    if key == "digest_key" {
+        return "KEY".to_owned();
+    }
     if ["sqlite_version", "tz_version", "version"].contains(&key) {
         return "VERSION".to_owned();
     }

@@ -8,7 +8,7 @@ use super::documents::{self, Pair};
 use super::pairing::{self, Paired};
 use super::side::{self, Side};
 use super::{Change, ChangeKind, Diff, Former, Scope, UnreadPolicy, UnreadType, Which, moves};
-use crate::backup_set::ListEntry;
+use crate::backup_set::{DigestKey, ListEntry};
 use crate::error::{Error, Kind, Result};
 use crate::policy::Outcome;
 use crate::policy::diff::{Changes, Names, Unlike, View};
@@ -48,7 +48,7 @@ impl<'a, 's> Comparison<'a, 's> {
             to,
             scope,
             across,
-            one_key: !across && !from.has_foreign_digests() && !to.has_foreign_digests(),
+            one_key: !across && DigestKey::are_one([from.digest_key(), to.digest_key()]),
             names: OnceCell::new(),
             pairs: Vec::new(),
             diff: Diff::default(),
@@ -234,10 +234,13 @@ impl Comparison<'_, '_> {
 
     fn told(&mut self, pair: Pair, changes: Changes) {
         let Pair { key, old, new } = pair;
+        let keys = [self.from.digest_key(), self.to.digest_key()];
         let whose = if self.across {
-            "two tenants"
+            "secrets of two tenants"
+        } else if keys.contains(&&DigestKey::Foreign) {
+            "secrets of an import"
         } else {
-            "an import"
+            "secrets that were kept under two keys"
         };
         for secret in &changes.incomparable {
             self.diff.unread_policies.push(UnreadPolicy {
@@ -246,7 +249,7 @@ impl Comparison<'_, '_> {
                 name: new.name.clone(),
                 side: Which::To,
                 reason: match secret.why {
-                    Unlike::Keys => format!("{}: secrets of {whose} cannot be compared", secret.name),
+                    Unlike::Keys => format!("{}: {whose} cannot be compared", secret.name),
                     Unlike::NotCaptured => format!(
                         "{}: the secret was captured on one side only, so whether it changed is not known",
                         secret.name

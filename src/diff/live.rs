@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::Scope;
 use super::side::{About, Side};
-use crate::backup_set::{ContentHash, ListEntry, ManifestType, UnreadPolicy};
+use crate::backup_set::{ContentHash, DigestKey, ListEntry, ManifestType, UnreadPolicy};
 use crate::error::Result;
 use crate::graph::{self, Fault, Graph};
 use crate::policy::Document;
@@ -92,7 +92,8 @@ pub fn read(
         tenant: tenant.name().to_owned(),
         at,
     };
-    Ok(Side::in_memory(about, types, documents))
+    let digest_key = DigestKey::Named(key.name());
+    Ok(Side::in_memory(about, digest_key, types, documents))
 }
 
 fn take(

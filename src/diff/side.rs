@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::backup_set::{
-    BackupSet, ContentHash, ListEntry, Manifest, ManifestType, TypeList, UnreadPolicy,
+    BackupSet, ContentHash, DigestKey, ListEntry, Manifest, ManifestType, TypeList, UnreadPolicy,
 };
 use crate::error::{Error, Kind, Result};
 use crate::policy::Outcome;
@@ -84,16 +84,19 @@ impl Held<'_> {
 pub struct Side<'s> {
     about: About,
     source: Source<'s>,
+    digest_key: DigestKey,
 }
 
 impl<'s> Side<'s> {
     /// A backup set, and a reader of its tenant's contents.
     ///
     /// # Errors
-    /// Its manifest is missing or damaged.
+    /// Its manifest is missing or damaged, or the summary of its run.
     pub fn of_set(reader: Reader<'s>, set: BackupSet) -> Result<Self> {
         let manifest = backup_sets::manifest(&reader, &set)?;
+        let digest_key = backup_sets::digests::key(&reader, &set)?;
         Ok(Self {
+            digest_key,
             about: About::Set(Box::new(set)),
             source: Source::Store {
                 reader,
@@ -103,14 +106,16 @@ impl<'s> Side<'s> {
         })
     }
 
-    /// What was read of a tenant.
+    /// What was read of a tenant, with digests under that key.
     pub(super) fn in_memory(
         about: About,
+        digest_key: DigestKey,
         types: BTreeMap<String, (ManifestType, Vec<ListEntry>)>,
         documents: HashMap<ContentHash, Arc<[u8]>>,
     ) -> Self {
         Self {
             about,
+            digest_key,
             source: Source::Memory { types, documents },
         }
     }
@@ -128,12 +133,9 @@ impl<'s> Side<'s> {
         }
     }
 
-    /// Whether digests of secrets here may be of another database's key.
-    pub(super) fn has_foreign_digests(&self) -> bool {
-        match &self.about {
-            About::Set(set) => set.has_foreign_digests(),
-            About::Live { .. } => false,
-        }
+    /// Under which key digests of secrets here were made.
+    pub(super) fn digest_key(&self) -> &DigestKey {
+        &self.digest_key
     }
 
     /// The keys of its policy types, in order.

@@ -8,7 +8,7 @@ mod scope;
 
 use super::comparison::MOST_TWINS;
 use super::*;
-use crate::backup_set::{ContentHash, ManifestType, UnreadPolicy as ManifestUnread};
+use crate::backup_set::{ContentHash, DigestKey, ManifestType, UnreadPolicy as ManifestUnread};
 use crate::error::Kind;
 use crate::policy::Outcome;
 use crate::tenant::TenantId;
@@ -85,7 +85,7 @@ impl Made {
             tenant: format!("t{}", self.tenant),
             at: chrono::DateTime::UNIX_EPOCH,
         };
-        Side::in_memory(about, self.types, self.documents)
+        Side::in_memory(about, DigestKey::Unnamed, self.types, self.documents)
     }
 }
 

@@ -21,6 +21,7 @@ use crate::progress::Gauge;
 use crate::retention::{self, Hand};
 use crate::run::{Ending, ErrorCode, Means, RunId, Status, backup};
 use crate::schedule::{Schedule, spread_offset};
+use crate::secret::database_key;
 use crate::store::backup_sets::purge::Waiting;
 use crate::store::runs::OpenRun;
 use crate::store::{self, Store};
@@ -180,6 +181,9 @@ fn attempt(
     };
     if let Some(set) = executed.backup_set {
         executed.warnings = warnings(&claim.schedule, set, backed_up.shrunk.as_ref());
+        let new_key = backed_up.new_key.as_deref();
+        let new_key = new_key.map(|why| of_new_key(means, &claim.schedule, set, why));
+        executed.warnings.extend(new_key);
         gauge.enter("applies retention");
         if let Err(error) = retain(means, &store, claim) {
             let of = format_args!("retention of {}", claim.schedule.described());
@@ -231,6 +235,15 @@ fn warnings(schedule: &Schedule, set: BackupSetId, shrunk: Option<&Shrunk>) -> V
     );
     let hint = format!("if that is right: tenantpilot backups acknowledge {set}");
     vec![Error::new(Kind::Attention, line).hint(hint)]
+}
+
+/// That the key beside the database was lost, or another put in its place.
+fn of_new_key(means: &Means, schedule: &Schedule, set: BackupSetId, why: &str) -> Error {
+    let line = format!("backup set {set} of {}: {why}", schedule.described());
+    let key = database_key::beside(&means.database);
+    let key = shell_words::quote(&key.to_string_lossy()).into_owned();
+    let hint = format!("if there is a copy of the former key: cp -p COPY-key {key}");
+    Error::new(Kind::Attention, line).hint(hint)
 }
 
 /// The request to stop, as an error.

@@ -146,7 +146,7 @@ pub(super) fn key(around: &Surroundings, store: &Store) -> Result<Vec<Finding>> 
         Ok(false) => Finding::warn(
             "key",
             format!(
-                "{} is not there: with a new one, every redacted value shows as changed once",
+                "{} is not there: under a new one, no redacted value can be compared with earlier ones",
                 path.display()
             ),
             format!("cp -p COPY-key {} if there is a copy", typed(&path)),

@@ -306,6 +306,7 @@ pub fn finish(
         bytes: text.into_bytes(),
         warnings,
         secrets_not_captured: secrets as u64,
+        digests: digests as u64,
         referred: references::find(row.key, &value),
         app: (row.key == references::APP).then(|| references::app_identity(&value)),
     })

@@ -34,12 +34,14 @@ use super::summary::{Summary, TypeSummary};
 use super::{Ending, ErrorCode, Means, Status};
 use crate::audit::{Event, Outcome as AuditOutcome};
 use crate::backup_set::{
-    BackupSetId, ContentHash, Manifest, ManifestType, Proof, References, Shrunk, TypeList,
+    BackupSetId, ContentHash, DigestKey, Manifest, ManifestType, Proof, References, Shrunk,
+    TypeList,
 };
 use crate::dispatch::{Claim, finish, lost};
 use crate::error::{Error, Result};
 use crate::graph::{self, Graph, Traffic};
 use crate::lock::Owner;
+use crate::plural::counted;
 use crate::policy::Outcome;
 use crate::policy::document::redaction::RedactionKey;
 use crate::policy::selection::{self, Selection};
@@ -67,6 +69,8 @@ pub struct BackedUp {
     pub backup_set: Option<BackupSetId>,
     /// The policy types of which that set lost most policies.
     pub shrunk: Option<Shrunk>,
+    /// That its digests of secrets cannot be compared with those before, and why.
+    pub new_key: Option<String>,
 }
 
 /// A running run of ours.
@@ -122,8 +126,11 @@ pub fn back_up(
     let stopped = look_for_absent(&client, &mut collected, &baselines);
     prove::doubt(&mut collected);
     let ended = ended.or(stopped);
+    let new_key = run.new_key(&key, collected.digests())?;
     let summarize = || {
         let mut done = run.summarize(&collected, &selection, client.traffic(), &baselines)?;
+        done.0.digest_key = Some(key.name());
+        done.0.warnings.extend(new_key.clone());
         let credential = &tenant.settings.credential;
         let ends_soon = certificate::warning(credential, means.clock.now());
         done.0.warnings.extend(ends_soon);
@@ -145,7 +152,9 @@ pub fn back_up(
             summary.names_resolved = references.resolved();
             summary.names_unresolved = references.entries().len() as u64 - references.resolved();
             let ending = ending.summed_up(summary);
-            run.end_with_set(collected, &references, &selection, shrunk, ending)
+            let mut done = run.end_with_set(collected, &references, &selection, shrunk, ending)?;
+            done.new_key = new_key;
+            Ok(done)
         }
     }
 }
@@ -189,6 +198,24 @@ impl Running<'_> {
     fn baselines(&self, wanted: &BTreeSet<&str>) -> Result<Baselines> {
         let reader = Reader::new(self.store.read(), self.tenant_id());
         Baselines::load(&reader, self.claim.schedule.id, wanted)
+    }
+
+    /// That so many digests cannot be compared with those of the set before, where they are under
+    /// another key.
+    fn new_key(&self, key: &RedactionKey, digests: u64) -> Result<Option<String>> {
+        let reader = Reader::new(self.store.read(), self.tenant_id());
+        let newest = backup_sets::digests::newest(&reader, self.claim.schedule.id)?;
+        let name = DigestKey::Named(key.name());
+        let other =
+            newest.filter(|(_, before)| digests > 0 && !DigestKey::are_one([before, &name]));
+        Ok(other.map(|(set, _)| {
+            format!(
+                "the key beside the database is another than that of backup set {}: {} cannot be \
+                 compared with earlier backup sets",
+                set.id,
+                counted(digests, "redacted value", "redacted values")
+            )
+        }))
     }
 
     /// The names of what the policies refer to, and what is to be told about missing ones.
@@ -283,6 +310,7 @@ impl Running<'_> {
             ending,
             backup_set: None,
             shrunk: None,
+            new_key: None,
         })
     }
 
@@ -312,6 +340,7 @@ impl Running<'_> {
             ending,
             backup_set: Some(id),
             shrunk,
+            new_key: None,
         })
     }
 

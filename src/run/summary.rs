@@ -43,6 +43,8 @@ pub struct Summary {
     /// What to do about it, if we know.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// The name of the key under which digests of secrets were made; none where none could be.
+    pub digest_key: Option<String>,
     /// Of a run that stands for missed slots: how many were missed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missed_count: Option<u64>,

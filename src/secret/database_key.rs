@@ -3,8 +3,8 @@
 //! Whoever has a copy of the database without this file cannot try out weak passwords against the
 //! digests in it. The file is `NAME-key`, 0600: 64 hexadecimal digits and a line feed. It is made
 //! with the first need of it, under another name, and linked into place, so that of two processes
-//! that make it at once both end with the same key. If it is lost, a new one is made, and every
-//! redacted value shows as changed once.
+//! that make it at once both end with the same key. If it is lost, a new one is made, and no
+//! redacted value can be compared with earlier ones; each run writes down the name of its key.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -51,7 +51,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
             format!("{} is not a key file of tenantpilot", path.display()),
         )
         .hint(
-            "restore it from a copy; or move it away, and redacted values show as changed once",
+            "restore it from a copy; or move it away, and redacted values cannot be compared with earlier ones",
         ));
     }
     Ok(content)

@@ -28,6 +28,7 @@
 //! not damage. Where a remaining set cannot be read to its last list, nobody can say what it
 //! reaches, and nothing is reclaimed until that is mended.
 
+pub mod digests;
 pub mod event;
 pub mod names;
 pub mod purge;

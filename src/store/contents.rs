@@ -263,6 +263,10 @@ pub struct Reader<'c> {
 }
 
 impl<'c> Reader<'c> {
+    pub(super) fn conn(&self) -> &'c Connection {
+        self.conn
+    }
+
     /// A reader of `tenant`'s contents.
     pub fn new(conn: &'c Connection, tenant: TenantId) -> Self {
         Self {

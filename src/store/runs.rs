@@ -359,6 +359,23 @@ pub fn get(conn: &Connection, id: RunId) -> Result<Run> {
         })
 }
 
+const SUMMARY: &str = "SELECT summary FROM runs WHERE id = ?1";
+
+/// The name of the key under which a run made digests of secrets, where it wrote one down.
+pub fn digest_key(conn: &Connection, id: RunId) -> Result<Option<String>> {
+    let packed: Option<Option<Vec<u8>>> = conn
+        .prepare_cached(SUMMARY)
+        .and_then(|mut statement| statement.query_row([id.0], |row| row.get(0)).optional())
+        .map_err(failed("read the summary of a run"))?;
+    let Some(packed) = packed.flatten() else {
+        return Ok(None);
+    };
+    let summary = unpack(&packed).ok_or_else(|| unreadable(0, "summary"));
+    Ok(summary
+        .map_err(failed("read the summary of a run"))?
+        .digest_key)
+}
+
 fn read_run(row: &Row<'_>) -> rusqlite::Result<Run> {
     let seconds = |index| -> rusqlite::Result<Option<DateTime<Utc>>> {
         Ok(row

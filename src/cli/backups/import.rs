@@ -71,7 +71,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     };
     let found = import::gather(&store, &args.dir, &purpose)?;
     let by = (ctx.actor.name(), ctx.now());
-    let done = import::store(&store, &tenant, &args.dir, found, by)?;
+    let done = import::store(&store, &tenant, &args.dir, found, &key, by)?;
     ctx.ui.document(&json!({
         "backup_set_id": done.set.0,
         "tenant": tenant.settings.name,

@@ -3,12 +3,14 @@
 mod json;
 mod who;
 
+use std::cell::OnceCell;
+
 use clap::Args as ClapArgs;
 use rusqlite::Connection;
 
 use super::policy;
 use crate::authors::Author;
-use crate::backup_set::{BackupSet, ListEntry};
+use crate::backup_set::{BackupSet, DigestKey, ListEntry};
 use crate::cli::history::time;
 use crate::cli::{self, told};
 use crate::context::Context;
@@ -72,6 +74,8 @@ struct Sets<'c> {
     tenant: String,
     sets: Vec<BackupSet>,
     reader: Reader<'c>,
+    /// Under which key each of them has its digests of secrets, once that is needed.
+    digest_keys: OnceCell<Vec<DigestKey>>,
 }
 
 /// A policy and what each set says of it.
@@ -208,6 +212,7 @@ fn find_in<'c>(conn: &'c Connection, tenant: TenantId, given: &str) -> Result<Op
         tenant: tenants::get(conn, tenant)?.settings.name,
         sets,
         reader: Reader::new(conn, tenant),
+        digest_keys: OnceCell::new(),
     };
     if let Some((policy_type, id)) = given.split_once('/')
         && let Some(found) = sighted(&within, policy_type, id)?
@@ -301,7 +306,7 @@ fn changes<'f>(found: &'f Found<'_>, args: &Args, named: bool) -> Result<Vec<Cha
                     before: &old,
                     after: &new,
                     across: false,
-                    one_key: one_key(&found.within.sets, &event),
+                    one_key: one_key(&found.within, &event)?,
                 };
                 diff::diff(
                     row,
@@ -333,12 +338,17 @@ fn changes<'f>(found: &'f Found<'_>, args: &Args, named: bool) -> Result<Vec<Cha
 }
 
 /// Whether what an event tells apart has its digests of secrets under one key.
-fn one_key(sets: &[BackupSet], event: &Event<'_>) -> bool {
+fn one_key(within: &Sets<'_>, event: &Event<'_>) -> Result<bool> {
+    if within.digest_keys.get().is_none() {
+        let sets = within.sets.iter();
+        let keys = sets.map(|set| backup_sets::digests::key(&within.reader, set));
+        let _ = within.digest_keys.set(keys.collect::<Result<_>>()?);
+    }
     // A policy that came back was last held before the set that no longer had it.
     let since = event.since.filter(|_| event.turn == life::Turn::Changed);
-    let between = sets.get(since.unwrap_or(0)..=event.at);
-    let mut between = between.into_iter().flatten();
-    !between.any(BackupSet::has_foreign_digests)
+    let keys = within.digest_keys.get().map_or(&[][..], Vec::as_slice);
+    let between = keys.get(since.unwrap_or(0)..=event.at);
+    Ok(DigestKey::are_one(between.into_iter().flatten()))
 }
 
 fn names(found: &Found<'_>, set: Option<&BackupSet>) -> Result<Names> {

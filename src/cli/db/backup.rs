@@ -29,7 +29,8 @@ use crate::store::{self, Store};
 ///
 /// The key file NAME-key is not copied unless asked for. It turns secrets that Graph shows in clear
 /// into digests; whoever has a copy of the database without it cannot try out weak ones. Keep a copy
-/// of it in another place. If it is lost, such values show as changed once, and nothing else.
+/// of it in another place. If it is lost, the next run says so, and such values cannot be compared
+/// with earlier ones.
 ///
 /// To go back, put the copy in place of the database while nothing uses it, and first remove NAME-wal
 /// and NAME-shm: SQLite would lay a log that is left there over the copy.

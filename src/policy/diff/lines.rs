@@ -102,7 +102,9 @@ pub fn lines(changes: &Changes, limits: Limits) -> Vec<Line> {
     }
     for Incomparable { name, why } in &changes.incomparable {
         let text = match why {
-            Unlike::Keys => format!("{name}: a secret, which cannot be compared between tenants"),
+            Unlike::Keys => format!(
+                "{name}: a secret, kept under different keys, so that it cannot be compared"
+            ),
             Unlike::NotCaptured => format!("{name}: a secret, which was captured on one side only"),
         };
         lines.push(Line::new(Mark::Plain, text));

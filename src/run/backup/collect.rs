@@ -38,6 +38,8 @@ pub(super) struct Collected {
     pub below: BTreeMap<&'static str, BTreeSet<String>>,
     /// By policy type and id, how many secrets were not captured.
     pub not_captured: BTreeMap<&'static str, BTreeMap<String, u64>>,
+    /// By policy type and id, how many secrets there are digests of.
+    pub digests: BTreeMap<(&'static str, String), u64>,
     /// By policy type and id, what ends.
     pub expiries: BTreeMap<&'static str, BTreeMap<String, Expiry>>,
     /// By policy type, what could not be read.
@@ -87,6 +89,11 @@ impl Collected {
         counts.map(|(_, count)| count).sum()
     }
 
+    /// How many secrets there are digests of.
+    pub fn digests(&self) -> u64 {
+        self.digests.values().sum()
+    }
+
     /// Remembers what is known of a document alone. One that comes again takes its own place.
     fn note(&mut self, document: &mut Document) {
         if let Some(below) = document.below.take() {
@@ -99,6 +106,8 @@ impl Collected {
         }
         let counts = self.not_captured.entry(document.policy_type).or_default();
         counts.insert(id(), document.secrets_not_captured);
+        let policy = (document.policy_type, id());
+        self.digests.insert(policy, document.digests);
         if let Some(expiry) = catalogue::find(document.policy_type)
             .and_then(|row| Expiry::of(row, &document.id, &document.name, &document.bytes))
         {
