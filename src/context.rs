@@ -335,7 +335,7 @@ impl Context {
         self.store()
     }
 
-    /// Opens the database, and makes it where there is none.
+    /// Opens the database, and makes it where there is none. Where there was one, it says so.
     ///
     /// # Errors
     /// Not ours, to be made on a network file system, damaged, newer than this program, or not accessible.
@@ -344,7 +344,18 @@ impl Context {
         match self.store() {
             Err(error) if error.kind() == Kind::NoStore => {
                 volume::require_local(&self.config.database, self.locks().folder())?;
-                Store::open_or_create(&self.config.database)
+                let trace = store::trace(&self.config.database);
+                let store = Store::open_or_create(&self.config.database)?;
+                if let Some(trace) = trace {
+                    self.ui.warn(format!(
+                        "{} is left of a database that was here, and the one that was made now is empty",
+                        trace.display()
+                    ));
+                    self.ui.hint(
+                        "to go back instead, put a copy of it in its place (README, The files)",
+                    );
+                }
+                Ok(store)
             }
             opened => opened,
         }

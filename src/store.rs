@@ -256,6 +256,11 @@ pub fn obstacle(path: &Path, locks: &Path) -> Option<Error> {
     read_only::obstacle(path, locks)
 }
 
+/// What is left at `path` of a database that was there; nothing where there was none.
+pub fn trace(path: &Path) -> Option<PathBuf> {
+    file::trace(path)
+}
+
 /// The folder that a database is in.
 pub fn folder_of(path: &Path) -> &Path {
     file::folder_of(path)

@@ -349,6 +349,45 @@ fn who_may_not_copy_a_database_may_not_where_it_is_only_read() {
 }
 
 #[test]
+fn where_a_database_was_it_is_not_taken_for_a_first_day() {
+    let fleet = Fleet::nightly();
+    fleet.env.run(&["run", "nightly"]).ok();
+    let database = fleet.env.database();
+    let key = fleet.env.path("state/tenantpilot.db-key");
+    let was = format!("but there was one: {} is left of it", key.display());
+    let hint = "hint: put a copy of it in its place (README, The files); only to begin anew: ";
+    for end in ["-wal", "-shm"] {
+        drop(fs::remove_file(
+            fleet.env.path(&format!("state/tenantpilot.db{end}")),
+        ));
+    }
+    for gone in [false, true] {
+        match gone {
+            false => fs::write(&database, "").unwrap(),
+            true => fs::remove_file(&database).unwrap(),
+        }
+        let stderr = fleet.env.run(&["status"]).fails(10);
+        assert!(stderr.contains(&was) && stderr.contains(hint), "{stderr}");
+        let (stdout, _) = fleet.env.run(&["doctor", "--offline"]).ends(19);
+        assert!(stdout.contains(&was), "{stdout}");
+    }
+    fleet.env.file("secret", "s3cret\n", 0o600);
+    let secret = fleet.env.path("secret").to_str().unwrap().to_owned();
+    let add = [&ADD[..8], &[&secret]].concat();
+    let (_, stderr) = fleet.env.run(&add).ends(0);
+    let made = format!(
+        "warning: {} is left of a database that was here",
+        key.display()
+    );
+    assert!(stderr.starts_with(&made), "{stderr}");
+    assert!(
+        stderr.contains("hint: to go back instead, put a copy"),
+        "{stderr}"
+    );
+    assert_eq!(fleet.env.items(&["backups", "list"]).len(), 0);
+}
+
+#[test]
 fn a_disk_that_is_mounted_read_only_is_read_and_nothing_is_begun() {
     let fleet = Fleet::nightly();
     let slots = fleet.slots(1, 2);

@@ -273,13 +273,28 @@ pub(super) fn sync_folder(folder: &Path) -> Result<()> {
 }
 
 fn no_store(path: &Path, why: &str) -> Error {
-    let hint = "tenantpilot tenants add NAME --directory GUID --client-id GUID --secret-file FILE; \
-                or name another database with --db or TENANTPILOT_DB";
-    Error::new(
-        Kind::NoStore,
-        format!("no database at {}{why}", path.display()),
+    let what = format!("no database at {}{why}", path.display());
+    let Some(trace) = trace(path) else {
+        return Error::new(Kind::NoStore, what).hint(
+            "tenantpilot tenants add NAME --directory GUID --client-id GUID --secret-file FILE; \
+             or name another database with --db or TENANTPILOT_DB",
+        );
+    };
+    let what = format!(
+        "{what}, but there was one: {} is left of it",
+        trace.display()
+    );
+    Error::new(Kind::NoStore, what).hint(
+        "put a copy of it in its place (README, The files); only to begin anew: tenantpilot tenants \
+         add NAME",
     )
-    .hint(hint)
+}
+
+/// What is left at `path` of a database that was there, if anything is: nothing but its use makes
+/// these.
+pub(super) fn trace(path: &Path) -> Option<PathBuf> {
+    let traces = ["-key", "-locks"].map(|end| beside(path, end));
+    traces.into_iter().find(|trace| trace.exists())
 }
 
 fn dangling(path: &Path, target: &Path) -> Error {
