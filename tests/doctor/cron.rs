@@ -197,6 +197,9 @@ fn as_cron_looks_with_what_cron_gives() {
         "database: here ok",
         "cron print",
     );
+    let told = document["findings"].as_array().unwrap().iter();
+    let told = told.filter(|finding| finding["check"] == "as_cron");
+    assert_eq!(told.count(), 1, "one cause is told once: {document}");
     let text = stage
         .env
         .run(&["doctor", "--as-cron", "--offline"])

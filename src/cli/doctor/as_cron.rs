@@ -88,12 +88,15 @@ fn there(
         .map_err(|_| failed(format!("it ended with {}", output.status)))
 }
 
-/// One finding for each check that goes otherwise there, and one that says so where none does.
+/// One finding for each check that goes otherwise there, and one that says so where none does. Where the
+/// database can be used here and not there, the checks that need one go otherwise by that alone.
 fn differences(here: &[Finding], there: &[Finding]) -> Vec<Finding> {
+    let is_lost = has_no_database(there) && !has_no_database(here);
     let checks: BTreeSet<&str> = here
         .iter()
         .chain(there)
         .map(|one| one.check.as_str())
+        .filter(|check| !is_lost || OF_ENVIRONMENT.contains(check))
         .collect();
     let mut found: Vec<Finding> = checks
         .into_iter()
@@ -103,6 +106,11 @@ fn differences(here: &[Finding], there: &[Finding]) -> Vec<Finding> {
         found.push(Finding::ok(CHECK, "cron's environment makes no difference"));
     }
     found
+}
+
+/// Whether no database could be opened: then nothing is said of what is in one.
+fn has_no_database(findings: &[Finding]) -> bool {
+    findings.iter().all(|one| one.check != "integrity")
 }
 
 fn of<'a>(findings: &'a [Finding], check: &str) -> Vec<&'a Finding> {
@@ -177,5 +185,32 @@ mod tests {
                 .iter()
                 .any(|one| one.message.contains("under cron not looked at"))
         );
+    }
+
+    #[test]
+    fn a_database_that_is_not_there_is_told_once() {
+        let here = [
+            Finding::ok("database", "/a.db"),
+            Finding::ok("integrity", "sound"),
+            Finding::ok("runs", "none"),
+            Finding::ok("dispatch", "1m ago"),
+            Finding::ok("proxy", "none"),
+        ];
+        let there = [
+            Finding::fail("database", "no database at /b.db", "make one"),
+            Finding::warn("dispatch", "there never was one", "look again"),
+            Finding::ok("proxy", "http://proxy"),
+        ];
+        let found = differences(&here, &there);
+        let told: Vec<&str> = found.iter().map(|one| one.message.as_str()).collect();
+        assert_eq!(
+            told,
+            [
+                "database: here ok, /a.db; under cron fail, no database at /b.db",
+                "proxy: here ok, none; under cron ok, http://proxy"
+            ]
+        );
+        let neither = differences(&there, &there);
+        assert_eq!(neither[0].level, Level::Ok, "{neither:?}");
     }
 }
