@@ -136,7 +136,7 @@ fn nobody(env: &Env, args: &[&str]) -> Option<Run> {
     }
     let program = env.path("tenantpilot");
     if !program.exists() {
-        fs::copy(PROGRAM, &program).unwrap();
+        env::copy_program(PROGRAM, &program);
         allow(&program, 0o755);
         allow(&env.path(""), 0o755);
     }

@@ -36,7 +36,7 @@ impl Unending {
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
         let program = folder.path().join("setpriv");
-        fs::copy(original, &program).unwrap();
+        env::copy_program(original, &program);
         fs::set_permissions(&program, Permissions::from_mode(0o4755)).unwrap();
         Some(Self { folder })
     }

@@ -193,7 +193,7 @@ fn the_recipe_for_a_service_account_holds() {
     let folder = tempfile::tempdir().unwrap();
     let home = folder.path().join("home");
     let program = folder.path().join("tenantpilot");
-    std::fs::copy(env::PROGRAM, &program).unwrap();
+    env::copy_program(env::PROGRAM, &program);
     let home_folder = home.clone();
     let (at, home, program) = (folder.path().display(), home.display(), program.display());
     let _machine = Machine;

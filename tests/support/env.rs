@@ -343,6 +343,16 @@ impl Run {
     }
 }
 
+/// Copies a program that is started at once. By a process of its own: what another thread's child holds
+/// open for writing, if only for a moment, cannot be started.
+pub fn copy_program(from: impl AsRef<Path>, to: &Path) {
+    let copied = std::process::Command::new("cp")
+        .arg(from.as_ref())
+        .arg(to)
+        .status();
+    assert!(copied.unwrap().success(), "{}", to.display());
+}
+
 /// The permission bits of a file or folder.
 pub fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
