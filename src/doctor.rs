@@ -42,9 +42,9 @@ use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::finding::Finding;
 use crate::graph::client::Connector;
+use crate::http::outside::Proxies;
 use crate::lock::Locks;
 use crate::secret::platform::Platform;
-use crate::secret::proxy;
 use crate::stop::Stop;
 use crate::store::Store;
 use crate::zone::Source;
@@ -76,7 +76,7 @@ pub struct Surroundings {
     /// What the platform hands to us.
     pub platform: Platform,
     /// The proxies that the environment names.
-    pub proxies: Vec<proxy::Named>,
+    pub proxies: Proxies,
     /// The variables that say where the trust roots are, with their values.
     pub trust_variables: Vec<(&'static str, PathBuf)>,
 }

@@ -6,7 +6,8 @@
 //!
 //! - A redirect is never followed: who is asked is decided here, not by who answers.
 //! - The proxy comes from the environment, except for this machine, which is always reached
-//!   directly: the library would send even loopback through a proxy.
+//!   directly: the library would send even loopback through a proxy. Where proxies are named and none
+//!   can be used, nothing is sent: the library would go directly.
 //! - A failure is told with the host and without the URL, whose path may be a secret.
 
 pub mod address;
@@ -19,11 +20,12 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use self::names::Names;
+use self::outside::{Proxies, Way};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport,
 };
-use ureq::{Agent, Timeout};
+use ureq::{Agent, Proxy, Timeout};
 
 /// How long the phases of any request may take. The whole of one is limited where it is sent.
 #[derive(Debug, Clone, Copy)]
@@ -34,13 +36,19 @@ pub(crate) struct Phases {
     pub(crate) read: Duration,
 }
 
-/// Two ways out: as the environment says, and directly.
+/// Two ways out: through the proxy that the environment names, if it names one, and directly.
 #[derive(Debug, Clone)]
 pub(crate) struct WaysOut {
-    /// Through the proxy that the environment names, if it names one.
-    pub(crate) by_environment: Agent,
-    /// Through none.
-    pub(crate) direct: Agent,
+    by_proxy: Option<Agent>,
+    direct: Agent,
+    proxies: Proxies,
+}
+
+/// The way to one host, and the proxy that it leads through.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WayOut<'a> {
+    pub(crate) agent: &'a Agent,
+    pub(crate) proxy: Option<&'a Way>,
 }
 
 impl WaysOut {
@@ -71,34 +79,81 @@ impl WaysOut {
                 Names,
             )
         };
+        let proxies = Proxies::of_environment();
+        let through = |proxy: &Proxy| agent(config().proxy(Some(proxy.clone())).build());
         Self {
-            by_environment: agent(config().build()),
+            by_proxy: proxies.proxy().map(through),
             direct: agent(config().proxy(None).build()),
+            proxies,
         }
+    }
+
+    /// The way to what no proxy leads to: this machine, and the platform that it is on.
+    pub(crate) fn direct(&self) -> WayOut<'_> {
+        WayOut {
+            agent: &self.direct,
+            proxy: None,
+        }
+    }
+
+    /// The way to any other URL.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(crate) fn toward(&self, url: &str) -> Result<WayOut<'_>, String> {
+        let proxy = self.proxies.toward(url)?;
+        match (proxy, &self.by_proxy) {
+            (Some(way), Some(agent)) => Ok(WayOut {
+                agent,
+                proxy: Some(way),
+            }),
+            _ => Ok(self.direct()),
+        }
+    }
+
+    /// All of them.
+    pub(crate) fn agents(&self) -> impl Iterator<Item = &Agent> {
+        self.by_proxy.iter().chain([&self.direct])
     }
 }
 
-/// The library's error in our words. Its own texts can hold URLs, so few of them are passed on.
-pub(crate) fn why(error: &ureq::Error, host: &str) -> String {
+/// The library's error in our words, of a request to `host`, perhaps by a proxy: who did not answer is
+/// then the proxy. The library's own texts can hold URLs, so few of them are passed on.
+pub(crate) fn why(error: &ureq::Error, host: &str, proxy: Option<&Way>) -> String {
+    let asked = proxy.map_or_else(|| host.to_owned(), ToString::to_string);
+    let by = proxy.map_or_else(String::new, |proxy| format!(", by {proxy}"));
     match error {
-        ureq::Error::Timeout(phase) => format!("{host} did not answer in time ({phase})"),
-        ureq::Error::HostNotFound => format!("host name {host} is not known"),
-        ureq::Error::ConnectProxyFailed(_) | ureq::Error::InvalidProxyUrl => {
-            format!("the proxy gives no connection to {host}")
+        ureq::Error::Timeout(phase @ (Timeout::Resolve | Timeout::Connect)) => {
+            format!("{asked} did not answer in time ({phase})")
+        }
+        ureq::Error::Timeout(phase) => format!("{host} did not answer in time ({phase}){by}"),
+        ureq::Error::HostNotFound => match proxy {
+            Some(proxy) => format!("the host name of {proxy} is not known"),
+            None => format!("host name {host} is not known"),
+        },
+        ureq::Error::ConnectProxyFailed(why) => {
+            let answered =
+                status(why).map_or_else(String::new, |status| format!(": it answers {status}"));
+            format!("{asked} gives no connection to {host}{answered}")
         }
         ureq::Error::Io(io) if io.kind() == ErrorKind::UnexpectedEof => {
-            format!("{host} broke the connection off")
+            format!("{host} broke the connection off{by}")
         }
         ureq::Error::Io(io) if io.kind() == ErrorKind::ConnectionRefused => {
-            format!("{host} refuses the connection")
+            format!("{asked} refuses the connection")
         }
-        ureq::Error::Io(io) => format!("{host}: {io}"),
-        ureq::Error::Rustls(tls) => format!("{host}: {tls}"),
+        ureq::Error::Io(io) => format!("{host}: {io}{by}"),
+        ureq::Error::Rustls(tls) => format!("{host}: {tls}{by}"),
         ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
-            format!("{host} answers with something that is not HTTP")
+            format!("{host} answers with something that is not HTTP{by}")
         }
-        _ => format!("no connection to {host}"),
+        _ => format!("no connection to {host}{by}"),
     }
+}
+
+/// The status that a proxy answered with, in the library's words for it.
+fn status(why: &str) -> Option<u16> {
+    why.split([' ', '/']).find_map(|word| word.parse().ok())
 }
 
 /// Gives the reads of a body a limit each. The library's own limit per read would also end the

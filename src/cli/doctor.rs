@@ -14,8 +14,8 @@ use crate::doctor::{self, Surroundings};
 use crate::error::{Error, ExitCode, Kind, Result};
 use crate::finding::{Finding, Level};
 use crate::graph::client::Connector;
+use crate::http::outside::Proxies;
 use crate::secret::platform::Platform;
-use crate::secret::proxy;
 use crate::stop::Stop;
 use crate::store::Store;
 
@@ -87,7 +87,7 @@ fn surroundings(ctx: &Context, offline: bool) -> Surroundings {
         clock,
         stop,
         platform: Platform::of_process(),
-        proxies: proxy::named(),
+        proxies: Proxies::of_environment(),
         trust_variables: config::trust_variables(),
     }
 }

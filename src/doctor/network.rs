@@ -9,14 +9,13 @@ use super::{LOOK_AGAIN, Surroundings, UNASKED, with_store};
 use crate::finding::{Finding, told};
 use crate::graph::client::Connector;
 use crate::graph::client::reach::{Reached, Service};
-use crate::http::outside::{self, Roots, Way};
+use crate::http::outside::{self, Proxies, Roots, Way};
 use crate::plural::counted;
 use crate::store::{self, Store};
 
 /// So many hosts are asked at once.
 const AT_ONCE: usize = 8;
 
-const PROXY_HINT: &str = "ALL_PROXY, HTTPS_PROXY, HTTP_PROXY: the first that can be used counts; write it as http://HOST:PORT";
 const NO_ROOTS: &str =
     "sudo apt-get install ca-certificates; or set SSL_CERT_FILE to a file of certificates";
 
@@ -33,7 +32,7 @@ pub(super) fn examine(around: &Surroundings, store: Option<&Store>) -> Vec<Findi
     });
     let mut seen = std::collections::HashSet::new();
     services.retain(|service| seen.insert(service.described()));
-    findings.extend(proxy(around, &services));
+    findings.extend(proxy(&around.proxies, &services));
     findings.push(trust(&outside::trust_roots(), around, &services));
     if let Some((tenant, _)) = unusable.first() {
         let hint = format!(
@@ -54,14 +53,13 @@ pub(super) fn examine(around: &Surroundings, store: Option<&Store>) -> Vec<Findi
     findings
 }
 
-fn proxy(around: &Surroundings, services: &[Service]) -> Vec<Finding> {
-    let (way, unusable) = outside::way(&around.proxies);
+fn proxy(proxies: &Proxies, services: &[Service]) -> Vec<Finding> {
     let direct: Vec<String> = services
         .iter()
-        .filter(|service| service.is_here() || outside::passes_by(&service.url()))
+        .filter(|service| service.is_here() || proxies.pass_by(&service.url()))
         .map(|service| service.host().to_owned())
         .collect();
-    judge_proxy(way.as_ref(), &unusable, &direct, services.len())
+    judge_proxy(proxies.way(), proxies.unusable(), &direct, services.len())
 }
 
 fn judge_proxy(
@@ -71,26 +69,35 @@ fn judge_proxy(
     of: usize,
 ) -> Vec<Finding> {
     let check = "proxy";
+    let none_goes = of > 0 && direct.len() == of;
     let mut findings = Vec::new();
     if !unusable.is_empty() {
-        let what = format!("{} names a proxy that cannot be used", unusable.join(", "));
-        findings.push(Finding::warn(check, what, PROXY_HINT));
+        let mut what = outside::cannot_be_used(unusable);
+        if way.is_none() && !none_goes {
+            what.push_str(", so nothing is asked but what NO_PROXY names");
+            findings.push(Finding::fail(check, what, outside::HINT));
+        } else {
+            findings.push(Finding::warn(check, what, outside::HINT));
+        }
     }
-    findings.push(match way {
-        None => Finding::ok(check, "none: hosts are asked directly"),
+    match way {
+        None if unusable.is_empty() => {
+            findings.push(Finding::ok(check, "none: hosts are asked directly"));
+        }
+        None => {}
         Some(way) => {
             let mut what = format!("{}, by {}", way.address, way.variable);
             if way.signs_in {
                 what.push_str(", with a user name");
             }
-            if of > 0 && direct.len() == of {
+            if none_goes {
                 what.push_str("; none of the hosts in use goes through it");
             } else if !direct.is_empty() {
                 what.push_str(&format!("; directly to {}", direct.join(", ")));
             }
-            Finding::ok(check, what)
+            findings.push(Finding::ok(check, what));
         }
-    });
+    }
     findings
 }
 
@@ -268,8 +275,12 @@ mod tests {
             found[0].message,
             "http://proxy.example.com:3128, by HTTPS_PROXY, with a user name; directly to a"
         );
-        let found = judge_proxy(None, &["ALL_PROXY"], &[], 0);
-        assert_eq!((found[0].level, found[1].level), (Level::Warn, Level::Ok));
+        let level = |way, direct: &[String]| judge_proxy(way, &["ALL_PROXY"], direct, 1)[0].level;
+        let here = ["a".to_owned()];
+        assert_eq!(level(Some(&way), &[]), Level::Warn, "another is used");
+        assert_eq!(level(None, &here), Level::Warn, "none is needed");
+        assert_eq!(level(None, &[]), Level::Fail, "nothing is reached");
+        assert_eq!(judge_proxy(None, &["ALL_PROXY"], &[], 1).len(), 1);
     }
 
     #[test]

@@ -118,8 +118,10 @@ impl Connector {
                 shell_words::quote(&settings.name)
             ))
         })?;
+        let sign_in = SignIn::of(settings, &root)?;
+        self.require_ways(settings)?;
         Ok(Client {
-            sign_in: SignIn::of(settings, &root)?,
+            sign_in,
             root,
             pacer: self.pacer(tenant.id),
             shared: Arc::clone(&self.shared),

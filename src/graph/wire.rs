@@ -16,7 +16,8 @@ use ureq::{Body, RequestBuilder, Timeout};
 
 use super::root::Root;
 use crate::disk;
-use crate::http::{self, Phases, WaysOut};
+use crate::http::outside::{self, Way};
+use crate::http::{self, Phases, WayOut, WaysOut};
 use crate::stop::Stop;
 
 /// How long the phases of one try may take, and how much it may bring.
@@ -156,9 +157,7 @@ impl Remedy {
                 "check the name service of this machine, and the URLs: {}",
                 urls()
             ),
-            Self::Proxy => {
-                "look at ALL_PROXY, HTTPS_PROXY and HTTP_PROXY, in this order".to_owned()
-            }
+            Self::Proxy => outside::HINT.to_owned(),
             Self::Trust => {
                 "certificates are checked against this system's trust store (Debian: ca-certificates)"
                     .to_owned()
@@ -191,7 +190,7 @@ impl Wire {
             read: limits.read,
         };
         let ways = WaysOut::new(user_agent, phases);
-        for agent in [&ways.by_environment, &ways.direct] {
+        for agent in ways.agents() {
             let agent = agent.clone();
             stop.on_request(move || agent.clone().shutdown());
         }
@@ -200,10 +199,9 @@ impl Wire {
 
     /// Makes one try.
     pub(super) fn send(&self, outgoing: &Outgoing<'_>) -> Result<Answer, Lost> {
-        let agent = if outgoing.root.is_loopback() || outgoing.platform.is_some() {
-            &self.ways.direct
-        } else {
-            &self.ways.by_environment
+        let WayOut { agent, proxy } = match outgoing.platform {
+            Some(_) => self.ways.direct(),
+            None => self.way(outgoing.root, outgoing.url).map_err(no_way)?,
         };
         let sent = match outgoing.payload {
             Payload::Bearer(token) => self
@@ -238,8 +236,24 @@ impl Wire {
         sent.and_then(|response| self.read(response))
             .map_err(|error| {
                 let cut_short = outgoing.left <= self.limits.whole;
-                lost(&error, outgoing.root, cut_short)
+                lost(&error, outgoing.root, proxy, cut_short)
             })
+    }
+
+    /// The way to what is at a root.
+    fn way(&self, root: &Root, url: &str) -> Result<WayOut<'_>, String> {
+        match root.is_loopback() {
+            true => Ok(self.ways.direct()),
+            false => self.ways.toward(url),
+        }
+    }
+
+    /// That there is a way to a service.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) fn require_way(&self, root: &Root) -> Result<(), String> {
+        self.way(root, &root.to_string()).map(drop)
     }
 
     fn prepared<Any>(
@@ -375,8 +389,8 @@ fn network(why: impl Into<String>) -> Lost {
 
 /// What was lost, once it is known whether it is this machine that lacks something. What looks for a
 /// name or for trust roots in files that it cannot open says that there are none.
-fn lost(error: &ureq::Error, root: &Root, cut_short: bool) -> Lost {
-    match (error, told(error, root, cut_short)) {
+fn lost(error: &ureq::Error, root: &Root, proxy: Option<&Way>, cut_short: bool) -> Lost {
+    match (error, told(error, root, proxy, cut_short)) {
         (ureq::Error::Io(io), _) if disk::is_of_handles(io) => {
             Lost::NoHandle(format!("no connection to {}: {io}", root.host()))
         }
@@ -402,17 +416,16 @@ fn is_opaque(error: &ureq::Error) -> bool {
         ),
         ureq::Error::Timeout(_)
         | ureq::Error::Protocol(_)
-        | ureq::Error::LargeResponseHeader(..)
-        | ureq::Error::InvalidProxyUrl => false,
+        | ureq::Error::LargeResponseHeader(..) => false,
         _ => true,
     }
 }
 
 /// The library's error in our words, with what to look at.
-fn told(error: &ureq::Error, root: &Root, cut_short: bool) -> Lost {
+fn told(error: &ureq::Error, root: &Root, proxy: Option<&Way>, cut_short: bool) -> Lost {
     use std::io::ErrorKind;
 
-    let why = http::why(error, root.host());
+    let why = http::why(error, root.host(), proxy);
     let (remedy, out_of_time) = match error {
         ureq::Error::BodyExceedsLimit(limit) => return Lost::TooLarge(*limit),
         ureq::Error::Decompress(..) => return Lost::Garbled,
@@ -420,9 +433,7 @@ fn told(error: &ureq::Error, root: &Root, cut_short: bool) -> Lost {
             (Some(Remedy::WayOut), cut_short && *phase == Timeout::Global)
         }
         ureq::Error::HostNotFound => (Some(Remedy::NameService), false),
-        ureq::Error::ConnectProxyFailed(_) | ureq::Error::InvalidProxyUrl => {
-            (Some(Remedy::Proxy), false)
-        }
+        ureq::Error::ConnectProxyFailed(_) => (Some(Remedy::Proxy), false),
         ureq::Error::Io(io) => match io.kind() {
             ErrorKind::UnexpectedEof => (None, false),
             ErrorKind::ConnectionRefused => (Some(Remedy::WayOut), false),
@@ -431,10 +442,23 @@ fn told(error: &ureq::Error, root: &Root, cut_short: bool) -> Lost {
         ureq::Error::Rustls(_) => (trust(&why), false),
         _ => (None, false),
     };
+    let remedy = match remedy {
+        // Whose name is not known, and who does not answer, is the proxy.
+        Some(Remedy::NameService | Remedy::WayOut) if proxy.is_some() => Some(Remedy::Proxy),
+        remedy => remedy,
+    };
     Lost::Network {
         why,
         remedy,
         out_of_time,
+    }
+}
+
+fn no_way(why: String) -> Lost {
+    Lost::Network {
+        why,
+        remedy: Some(Remedy::Proxy),
+        out_of_time: false,
     }
 }
 

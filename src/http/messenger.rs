@@ -67,11 +67,12 @@ impl Messenger {
         limit: Duration,
     ) -> Result<(), Unsent> {
         let host = address.host();
-        let agent = match address.is_loopback() {
-            true => &self.ways.direct,
-            false => &self.ways.by_environment,
+        let way = match address.is_loopback() {
+            true => self.ways.direct(),
+            false => self.ways.toward(url).map_err(Unsent::Unanswered)?,
         };
-        let sent = agent
+        let sent = way
+            .agent
             .post(url)
             .config()
             .https_only(address.is_https())
@@ -80,7 +81,7 @@ impl Messenger {
             .header("content-type", message.media_type)
             .header("accept", "*/*")
             .send(message.body);
-        let sent = sent.map_err(|error| Unsent::Unanswered(why(&error, host)))?;
+        let sent = sent.map_err(|error| Unsent::Unanswered(why(&error, host, way.proxy)))?;
         let status = sent.status().as_u16();
         match status {
             200..=299 => Ok(()),

@@ -1,4 +1,5 @@
-//! The proxies that the environment names. Their URLs may hold a password, so they are secrets.
+//! The proxies that the environment names, and what they are not for. Their URLs may hold a password,
+//! so they are secrets.
 
 use std::fmt;
 
@@ -16,6 +17,9 @@ const VARIABLES: [&str; 6] = [
     "HTTP_PROXY",
     "http_proxy",
 ];
+
+/// The variables that say what no proxy is for; the first that is set counts.
+const EXEMPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
 /// A proxy and the variable that names it.
 #[derive(Clone)]
@@ -39,6 +43,17 @@ pub fn named() -> Vec<Named> {
                 url: SecretString::from(url),
             })
         })
+        .collect()
+}
+
+/// The hosts that are asked directly, whatever proxy is named: names, or patterns with a star or a dot
+/// at one end.
+pub fn exempt() -> Vec<String> {
+    let value = |name| variable_value(name)?.into_string().ok();
+    let hosts = EXEMPTIONS.into_iter().find_map(value).unwrap_or_default();
+    hosts
+        .split(',')
+        .map(|host| host.trim().to_owned())
         .collect()
 }
 

@@ -69,7 +69,8 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ),
     (
         "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY",
-        "The proxy to Graph and to the sign\\-in service, in upper or lower case.",
+        "The proxy to Graph, to the sign\\-in service and to monitors, in upper or lower case, as \
+         \\fIhttp://HOST:PORT\\fR. Where none that is named can be used, nothing is sent.",
     ),
     (
         "SSL_CERT_FILE, SSL_CERT_DIR",

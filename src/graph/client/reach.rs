@@ -11,6 +11,7 @@ use super::super::{Error, Fault};
 use super::Connector;
 use crate::disk;
 use crate::graph::cloud::Cloud;
+use crate::http::outside;
 use crate::tenant::{Credential, Settings};
 
 /// A person waits for the answer.
@@ -91,6 +92,24 @@ impl Service {
 }
 
 impl Connector {
+    /// That there is a way to the services of a tenant.
+    ///
+    /// # Errors
+    /// The proxy that is named for one cannot be used.
+    pub(super) fn require_ways(&self, settings: &Settings) -> Result<(), Error> {
+        for service in Service::of(settings).unwrap_or_default() {
+            self.shared.wire.require_way(&service.root).map_err(|why| {
+                let what = format!(
+                    "tenant {}: no way to {}: {why}",
+                    settings.name,
+                    service.described()
+                );
+                Error::new(Fault::Credential, what).hint(outside::HINT)
+            })?;
+        }
+        Ok(())
+    }
+
     /// Asks a service for something that it tells anybody.
     ///
     /// # Errors
