@@ -19,7 +19,7 @@ pub(crate) mod url;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use self::names::Names;
+use self::names::{Names, Unresolved};
 use self::outside::{Proxies, Way};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::transport::{
@@ -127,10 +127,16 @@ pub(crate) fn why(error: &ureq::Error, host: &str, proxy: Option<&Way>) -> Strin
             format!("{asked} did not answer in time ({phase})")
         }
         ureq::Error::Timeout(phase) => format!("{host} did not answer in time ({phase}){by}"),
-        ureq::Error::HostNotFound => match proxy {
-            Some(proxy) => format!("the host name of {proxy} is not known"),
-            None => format!("host name {host} is not known"),
-        },
+        _ if is_of_name(error) => {
+            let name = match proxy {
+                Some(proxy) => format!("the host name of {proxy}"),
+                None => format!("host name {host}"),
+            };
+            match error {
+                ureq::Error::Other(why) => format!("{name} is not known: {why}"),
+                _ => format!("{name} is not known"),
+            }
+        }
         ureq::Error::ConnectProxyFailed(why) => {
             let answered =
                 status(why).map_or_else(String::new, |status| format!(": it answers {status}"));
@@ -148,6 +154,15 @@ pub(crate) fn why(error: &ureq::Error, host: &str, proxy: Option<&Way>) -> Strin
             format!("{host} answers with something that is not HTTP{by}")
         }
         _ => format!("no connection to {host}{by}"),
+    }
+}
+
+/// Whether a host has no address.
+pub(crate) fn is_of_name(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::HostNotFound => true,
+        ureq::Error::Other(other) => other.is::<Unresolved>(),
+        _ => false,
     }
 }
 

@@ -79,6 +79,16 @@ fn a_proxy_that_lets_nobody_through_is_told_with_its_answer() {
     assert!(asked.iter().all(|one| one.method == "CONNECT"), "{asked:?}");
 }
 
+/// No name ends so (RFC 6761).
+#[test]
+fn a_proxy_whose_name_is_not_known_is_told_as_that() {
+    let env = behind("HTTPS_PROXY", "http://nobody.invalid:3128");
+    for text in said(&env, 13) {
+        let why = "the host name of proxy http://nobody.invalid:3128 (HTTPS_PROXY) is not known: ";
+        assert!(text.contains(why), "{text}");
+    }
+}
+
 /// The library would go directly, past what somebody wanted everything to go through.
 #[test]
 fn a_proxy_that_cannot_be_used_is_not_gone_past() {

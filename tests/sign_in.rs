@@ -528,6 +528,27 @@ fn what_the_token_grants_is_told_beside_what_is_missing() {
     assert!(!place.check(0).0.contains("token holds"));
 }
 
+/// No name ends so (RFC 6761).
+#[test]
+fn a_name_that_is_not_known_has_a_hint() {
+    let place = Place::new();
+    place.add(&["--secret-command", "echo x"]).ok();
+    let nobody = "https://nobody.invalid";
+    let urls = ["--graph-url", nobody, "--authority-url", nobody];
+    let edit = [&["tenants", "edit", "contoso"], &urls[..]].concat();
+    place.env.run(&edit).ok();
+    let check = ["tenants", "check", "contoso"];
+    let stderr = place.env.run(&check).fails(13);
+    let (findings, _) = place.env.run(&["doctor"]).ends(19);
+    for said in [stderr, findings] {
+        let name = "host name nobody.invalid is not known: ";
+        assert!(said.contains(name), "{said}");
+        let hint = "hint: check the name service of this machine, and the URLs: tenantpilot \
+                    tenants show contoso\n";
+        assert!(said.contains(hint), "{said}");
+    }
+}
+
 #[test]
 fn a_refused_connection_has_a_hint() {
     let place = Place::new();

@@ -432,7 +432,7 @@ fn told(error: &ureq::Error, root: &Root, proxy: Option<&Way>, cut_short: bool) 
         ureq::Error::Timeout(phase) => {
             (Some(Remedy::WayOut), cut_short && *phase == Timeout::Global)
         }
-        ureq::Error::HostNotFound => (Some(Remedy::NameService), false),
+        _ if http::is_of_name(error) => (Some(Remedy::NameService), false),
         ureq::Error::ConnectProxyFailed(_) => (Some(Remedy::Proxy), false),
         ureq::Error::Io(io) => match io.kind() {
             ErrorKind::UnexpectedEof => (None, false),

@@ -3,6 +3,7 @@
 //! The library's own way panics where the system gives no more threads. Here a lookup is then made in
 //! the thread that asks, and takes as long as the system's resolver lets it.
 
+use std::io;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
@@ -48,11 +49,28 @@ fn look_up(named: &str, timeout: NextTimeout) -> Result<IntoIter<SocketAddr>, Er
     // Nobody listens any more when the time was over first.
     let spawned = thread::Builder::new().spawn(move || sender.send(aside.to_socket_addrs()).ok());
     if spawned.is_err() {
-        return Ok(named.to_socket_addrs()?);
+        return named.to_socket_addrs().map_err(told);
     }
     match receiver.recv_timeout(*timeout.after) {
-        Ok(found) => Ok(found?),
+        Ok(found) => found.map_err(told),
         Err(RecvTimeoutError::Timeout) => Err(Error::Timeout(timeout.reason)),
         Err(RecvTimeoutError::Disconnected) => Err(Error::HostNotFound),
+    }
+}
+
+/// That the name service has no address for a name, and why, in the system's words.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Unresolved(String);
+
+/// What the system's resolver says has no number of the system's, unless it lacked something itself.
+fn told(error: io::Error) -> Error {
+    match error.raw_os_error() {
+        Some(_) => Error::Io(error),
+        None => {
+            let why = error.to_string();
+            let why = why.rsplit(": ").next().unwrap_or_default();
+            Error::Other(Unresolved(why.to_owned()).into())
+        }
     }
 }
