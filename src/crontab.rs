@@ -207,14 +207,23 @@ impl<'a> Words<'a> {
     /// among the quotes of the command, for all that is given.
     fn shown(&self, command: &str) -> String {
         let mut shown = command.to_owned();
+        let summary = || {
+            let program = self.own.first().map_or("", String::as_str);
+            format!("{program} dispatch …")
+        };
+        // What else is set before the program may be the secret of a tenant.
+        let is_told = |word: &str| match word.split_once('=') {
+            Some((name, _)) => name.starts_with("TENANTPILOT_") || name == "PATH",
+            None => true,
+        };
+        if !self.before.iter().all(|word| is_told(word)) {
+            return summary();
+        }
         for (flag, variable) in [PING_URL, WEBHOOK, HOOK] {
             match self.in_line(flag, variable) {
                 None | Some("") => {}
                 Some(secret) if shown.contains(secret) => shown = shown.replace(secret, "…"),
-                Some(_) => {
-                    let program = self.own.first().map_or("", String::as_str);
-                    return format!("{program} dispatch …");
-                }
+                Some(_) => return summary(),
             }
         }
         shown
@@ -371,6 +380,8 @@ TENANTPILOT_DB=/srv/tp.db
         let prefixed = dispatch("TENANTPILOT_HOOK=/x tenantpilot dispatch").unwrap();
         assert_eq!(prefixed.told.hook, given("/x"));
         assert_eq!(prefixed.shown, "TENANTPILOT_HOOK=… tenantpilot dispatch");
+        let secret = dispatch("CONTOSO_SECRET=s3cret tenantpilot dispatch").unwrap();
+        assert_eq!(secret.shown, "tenantpilot dispatch …");
         for unknown in ["--ping-url \"$URL\"", "--metrics ~/tp.prom", "--hook ''"] {
             let line = format!("tenantpilot dispatch {unknown}");
             assert_eq!(told(&line), Told::default(), "{unknown}");

@@ -161,7 +161,7 @@ pub struct UnreadType {
     pub policy_type: String,
     /// On which side.
     pub side: Which,
-    /// What became of it there: an [`Outcome`], or `not_selected`.
+    /// What became of it there: an [`Outcome`](crate::policy::Outcome), or `not_selected`.
     pub outcome: &'static str,
     /// Why.
     pub reason: String,

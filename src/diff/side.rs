@@ -91,10 +91,10 @@ impl<'s> Side<'s> {
     /// A backup set, and a reader of its tenant's contents.
     ///
     /// # Errors
-    /// Its manifest is missing or damaged, or the summary of its run.
+    /// Its manifest is missing or damaged.
     pub fn of_set(reader: Reader<'s>, set: BackupSet) -> Result<Self> {
         let manifest = backup_sets::manifest(&reader, &set)?;
-        let digest_key = backup_sets::digests::key(&reader, &set)?;
+        let digest_key = backup_sets::digests::key(&reader, &set);
         Ok(Self {
             digest_key,
             about: About::Set(Box::new(set)),

@@ -203,11 +203,13 @@ impl Running<'_> {
     /// That so many digests cannot be compared with those of the set before, where they are under
     /// another key.
     fn new_key(&self, key: &RedactionKey, digests: u64) -> Result<Option<String>> {
+        if digests == 0 {
+            return Ok(None);
+        }
         let reader = Reader::new(self.store.read(), self.tenant_id());
         let newest = backup_sets::digests::newest(&reader, self.claim.schedule.id)?;
         let name = DigestKey::Named(key.name());
-        let other =
-            newest.filter(|(_, before)| digests > 0 && !DigestKey::are_one([before, &name]));
+        let other = newest.filter(|(_, before)| !DigestKey::are_one([before, &name]));
         Ok(other.map(|(set, _)| {
             format!(
                 "the key beside the database is another than that of backup set {}: {} cannot be \

@@ -306,7 +306,7 @@ fn changes<'f>(found: &'f Found<'_>, args: &Args, named: bool) -> Result<Vec<Cha
                     before: &old,
                     after: &new,
                     across: false,
-                    one_key: one_key(&found.within, &event)?,
+                    one_key: one_key(&found.within, &event),
                 };
                 diff::diff(
                     row,
@@ -338,17 +338,16 @@ fn changes<'f>(found: &'f Found<'_>, args: &Args, named: bool) -> Result<Vec<Cha
 }
 
 /// Whether what an event tells apart has its digests of secrets under one key.
-fn one_key(within: &Sets<'_>, event: &Event<'_>) -> Result<bool> {
-    if within.digest_keys.get().is_none() {
+fn one_key(within: &Sets<'_>, event: &Event<'_>) -> bool {
+    let keys = within.digest_keys.get_or_init(|| {
         let sets = within.sets.iter();
-        let keys = sets.map(|set| backup_sets::digests::key(&within.reader, set));
-        let _ = within.digest_keys.set(keys.collect::<Result<_>>()?);
-    }
+        sets.map(|set| backup_sets::digests::key(&within.reader, set))
+            .collect()
+    });
     // A policy that came back was last held before the set that no longer had it.
     let since = event.since.filter(|_| event.turn == life::Turn::Changed);
-    let keys = within.digest_keys.get().map_or(&[][..], Vec::as_slice);
     let between = keys.get(since.unwrap_or(0)..=event.at);
-    Ok(DigestKey::are_one(between.into_iter().flatten()))
+    DigestKey::are_one(between.into_iter().flatten())
 }
 
 fn names(found: &Found<'_>, set: Option<&BackupSet>) -> Result<Names> {

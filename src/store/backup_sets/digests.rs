@@ -9,14 +9,23 @@ use crate::error::Result;
 use crate::run::RunId;
 use crate::schedule::ScheduleId;
 
-/// The key of a set.
-pub fn key(reader: &Reader<'_>, set: &BackupSet) -> Result<DigestKey> {
+/// The key of a set. Where the summary of its run cannot be read, none is named: the set is whole all
+/// the same.
+pub fn key(reader: &Reader<'_>, set: &BackupSet) -> DigestKey {
     if let Some(imported) = set.imported_under() {
-        return Ok(imported);
+        return imported;
     }
     let run = set.run_id.map(RunId);
-    let name = run.map(|run| runs::digest_key(reader.conn(), run));
-    Ok(DigestKey::of_name(name.transpose()?.flatten()))
+    let name = run.and_then(|run| {
+        runs::digest_key(reader.conn(), run).unwrap_or_else(|error| {
+            log::warn!(
+                "under which key backup set {} was made is not known: {error}",
+                set.id
+            );
+            None
+        })
+    });
+    DigestKey::of_name(name)
 }
 
 /// The newest set that a run of the schedule left, and its key.
@@ -27,7 +36,8 @@ pub fn newest(reader: &Reader<'_>, schedule: ScheduleId) -> Result<Option<(Backu
         ..Filter::default()
     };
     let newest = list_sets(reader.conn(), &filter)?.pop();
-    newest
-        .map(|set| key(reader, &set).map(|key| (set, key)))
-        .transpose()
+    Ok(newest.map(|set| {
+        let key = key(reader, &set);
+        (set, key)
+    }))
 }

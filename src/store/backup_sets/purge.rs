@@ -235,7 +235,7 @@ pub fn purge(
 }
 
 /// Whether a run of the tenant is going on. One whose process is gone adds nothing any more, whether or
-/// not somebody has closed it yet.
+/// not somebody has closed it yet; where nobody can say, it goes on.
 fn is_any_running(
     tx: &Transaction<'_>,
     tenant: TenantId,
@@ -245,7 +245,11 @@ fn is_any_running(
     let mut query = tx.prepare_cached(RUNNING).map_err(&read)?;
     let mut rows = query.query([tenant.0]).map_err(&read)?;
     while let Some(row) = rows.next().map_err(&read)? {
-        if lives(&Owner(row.get(0).map_err(&read)?))? {
+        let alive = lives(&Owner(row.get(0).map_err(&read)?)).unwrap_or_else(|error| {
+            log::warn!("whether the process of a run lives is not known: {error}");
+            true
+        });
+        if alive {
             return Ok(true);
         }
     }
