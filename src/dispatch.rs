@@ -73,7 +73,6 @@ pub use execute::{Executed, execute_all};
 pub(crate) use execute::{finish, lost};
 pub use held::Held;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::plural::counted;
@@ -191,12 +190,7 @@ pub fn close_abandoned(means: &Means, store: &Store) -> Result<Decision> {
 /// # Errors
 /// The runs or the locks cannot be read.
 pub fn abandoned(store: &Store, locks: &Locks) -> Result<Vec<OpenRun>> {
-    let mut gone = store::runs::open(store.read())?;
-    let mut owners = BTreeMap::new();
-    for run in &gone {
-        owners.insert(run.owner.0.clone(), locks.is_alive(&run.owner)?);
-    }
-    gone.retain(|run| !owners[&run.owner.0]);
+    let mut gone = claim::gone(locks, store::runs::open(store.read())?)?;
     if !gone.is_empty() {
         // An owner finishes its run before it gives up its lock: what is over by now was never alone.
         let open = store::runs::open(store.read())?;

@@ -455,7 +455,7 @@ fn a_tenant_in_use_is_not_removed() {
         "{stderr}"
     );
     assert!(
-        stderr.contains("hint: tenantpilot backups list --tenant 1 --expired"),
+        stderr.contains("hint: tenantpilot backups list --tenant 1 (with --expired"),
         "{stderr}"
     );
 }

@@ -93,7 +93,15 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let store = ctx.store_for_runs()?;
     clock::require_plausible(ctx.now())?;
     let means = ctx.means_within(args.pace.max_requests);
-    let closed = dispatch::close_abandoned(&means, &store)?;
+    // Who may not try a run again closes none either.
+    for id in &args.runs {
+        find_run(ctx, store.read(), RunId(*id))?;
+    }
+    let mut closed = dispatch::close_abandoned(&means, &store)?;
+    let readable = ctx.readable();
+    closed
+        .interrupted
+        .retain(|run| readable.contains(run.schedule.tenant_id));
     let wanted = wanted(ctx, &store, args);
     tell_closed(ctx, &closed, wanted.as_deref().unwrap_or_default());
     match wanted {

@@ -366,7 +366,7 @@ pub(super) fn close_interrupted(
 }
 
 /// The runs whose owner does not hold its process lock any more.
-fn gone(locks: &Locks, open: Vec<OpenRun>) -> Result<Vec<OpenRun>> {
+pub(super) fn gone(locks: &Locks, open: Vec<OpenRun>) -> Result<Vec<OpenRun>> {
     let mut alive: HashMap<Owner, bool> = HashMap::new();
     let mut gone = Vec::new();
     for run in open {

@@ -24,8 +24,8 @@ const FEW_DAYS: u64 = 60;
 const LEAST_BYTES: u64 = 64 << 20;
 
 /// What gives room back. What retention lets go it purges only a week later.
-const KEEP_LESS: &str = "make room; or keep less: tenantpilot retention --set-default --keep-last N, \
-                         or tenantpilot backups delete SET; then tenantpilot retention gives room back";
+const KEEP_LESS: &str = "make room; or at once: tenantpilot backups delete SET, then tenantpilot retention; \
+                         or a week from now: tenantpilot retention --set-default --keep-last N";
 /// The same where hardly anything can be written: to remove something takes room in the log.
 const FROM_OUTSIDE: &str = "make some MiB of room outside of the database first: to remove anything from \
                             it takes room, and db compact that of a copy; then tenantpilot backups \

@@ -142,7 +142,7 @@ fn denied(named: &str, typed: &str, found: &Metadata, process: u32) -> (String, 
     let way_out = match owner == process {
         true => format!("chmod {more} {typed}"),
         false => format!(
-            "sudo -u '#{owner}' tenantpilot doctor; or, if uid {process} is to have it: \
+            "type it as uid {owner}, whose database it is; or, if uid {process} is to have it: \
              sudo chown {process} {typed}"
         ),
     };

@@ -60,8 +60,8 @@ pub(crate) fn permit(ctx: &Context, schedule: &Schedule) -> Result<()> {
     ctx.permit(schedule.tenant_id, &schedule.tenant, object)
 }
 
-/// Those called so that the actor may look at. Where there are only others, it is no secret that
-/// there are, and which.
+/// Those called so that the actor may look at. Where there are only others, of one tenant, it is no
+/// secret that there are, and which; of several tenants none is meant more than the others.
 fn called(ctx: &Context, conn: &Connection, given: &str) -> Result<Vec<Listed>> {
     let mut called = schedules::called(conn, given)?;
     let readable = ctx.readable();
@@ -69,7 +69,10 @@ fn called(ctx: &Context, conn: &Connection, given: &str) -> Result<Vec<Listed>> 
     if called.iter().all(is_hidden)
         && let Some(hidden) = called.first()
     {
-        permit(ctx, &hidden.schedule)?;
+        let tenant = hidden.schedule.tenant_id;
+        if called.iter().all(|one| one.schedule.tenant_id == tenant) {
+            permit(ctx, &hidden.schedule)?;
+        }
     }
     called.retain(|listed| !is_hidden(listed));
     Ok(called)

@@ -145,7 +145,8 @@ fn refuse_purge(conn: &Connection, schedule: &Schedule) -> Result<()> {
     let sets = store::schedules::backup_sets(conn, schedule.id)?;
     if sets > 0 {
         return Err(refused(&format!("it has backup sets: {sets} of them")).hint(format!(
-            "tenantpilot backups list --schedule {} --expired, then tenantpilot backups delete SET",
+            "tenantpilot backups list --schedule {} (with --expired those that are hidden), then \
+             tenantpilot backups delete SET",
             schedule.id.0
         )));
     }

@@ -75,7 +75,8 @@ fn refuse_in_use(tenant: &Tenant, in_use: &InUse) -> Result<()> {
             in_use.backup_sets.len()
         ))
         .hint(format!(
-            "tenantpilot backups list --tenant {} --expired, then tenantpilot backups delete SET",
+            "tenantpilot backups list --tenant {} (with --expired those that are hidden), then \
+             tenantpilot backups delete SET",
             tenant.id.0
         )));
     }

@@ -173,7 +173,7 @@ impl<'c> Examination<'c> {
         }
         if u64::try_from(entries.len()) != Ok(entry.policies) {
             return Err(wrong(format!(
-                "it holds {} and the manifest says {}",
+                "it holds {} policies and the manifest says {}",
                 entries.len(),
                 entry.policies
             )));
