@@ -79,6 +79,7 @@ struct Details {
     layout: Option<String>,
     source: Option<String>,
     lacks: Option<Vec<String>>,
+    digest_key: Option<String>,
     backup_sets: Option<Vec<i64>>,
 }
 
@@ -164,11 +165,14 @@ impl Made {
                 })
                 .unwrap_or_default(),
         };
-        let origin = json!({
+        let mut origin = json!({
             "layout": details.layout,
             "source": details.source,
             "lacks": lacks,
         });
+        if let Some(key) = &details.digest_key {
+            origin["digest_key"] = json!(key);
+        }
         Some(origin.to_string())
     }
 }
