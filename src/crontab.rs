@@ -11,6 +11,9 @@ use std::path::Path;
 /// The five fields that mean each minute.
 pub const EACH_MINUTE: &str = "* * * * *";
 
+/// Where cron looks for programs, unless the crontab says otherwise.
+const SEARCH: &str = "/usr/bin:/bin";
+
 /// A line that starts a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -29,6 +32,10 @@ pub struct Entry {
 pub struct Dispatch {
     /// The program as it is written there.
     pub program: String,
+    /// The one word that stands before the program, variables aside; none where there are more.
+    pub led_by: Option<String>,
+    /// The folders where a bare name is looked for, as PATH has them; none where only the shell knows.
+    pub search: Option<String>,
     /// The database that it names, by flag or by variable.
     pub database: Option<String>,
     /// Whether what it says goes nowhere.
@@ -131,6 +138,18 @@ fn command(text: &str) -> String {
 }
 
 impl Entry {
+    /// The line as if what was taken for its user were its program; none where its command begins with
+    /// one.
+    pub fn without_user(self) -> Option<Self> {
+        let user = self.user?;
+        let has_program = !self.command.starts_with("dispatch") && !self.command.starts_with('-');
+        (!has_program).then(|| Self {
+            user: None,
+            command: format!("{user} {}", self.command),
+            ..self
+        })
+    }
+
     /// How it starts `dispatch`, if it does. `program` is the name of this program's file, under
     /// which it may be known there beside its own.
     pub fn dispatch(&self, program: &str) -> Option<Dispatch> {
@@ -146,7 +165,9 @@ impl Entry {
             let own = command_from(&words[at..]);
             let rehearses = own.iter().any(|word| word == "--dry-run");
             let dispatches = |word: &String| word.trim_end_matches(';') == "dispatch";
-            is_ours(&words[at]) && !rehearses && own.iter().any(dispatches)
+            // Before the program there may be a user of the same name.
+            let is_program = is_ours(&words[at]) && !own.get(1).is_some_and(|next| is_ours(next));
+            is_program && !rehearses && own.iter().any(dispatches)
         };
         let at = (0..words.len()).find(|at| starts(*at))?;
         let (before, from) = words.split_at(at);
@@ -158,6 +179,8 @@ impl Entry {
         };
         Some(Dispatch {
             program: from.first()?.clone(),
+            led_by: words.led_by().map(str::to_owned),
+            search: words.search().map(str::to_owned),
             database: words.value("--db", "TENANTPILOT_DB").map(str::to_owned),
             discards: self.variables.get("MAILTO").is_some_and(String::is_empty)
                 || discards(&self.command),
@@ -184,6 +207,23 @@ struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
+    fn led_by(&self) -> Option<&'a str> {
+        let mut words = self.before.iter().filter(|word| variable(word).is_none());
+        let first = words.next()?;
+        words.next().is_none().then_some(first.as_str())
+    }
+
+    fn search(&self) -> Option<&'a str> {
+        // Another command before it may change where the shell looks.
+        if self.before.iter().any(|word| variable(word).is_none()) {
+            return None;
+        }
+        match self.prefixed("PATH") {
+            Some(search) => (!is_expanded(search)).then_some(search),
+            None => Some(self.variables.get("PATH").map_or(SEARCH, String::as_str)),
+        }
+    }
+
     fn told(&self) -> Told {
         let plain = |(flag, variable): Given| {
             let in_line = self.in_line(flag, variable);
@@ -237,11 +277,13 @@ impl<'a> Words<'a> {
 
     /// What the line itself gives, by flag or by a variable before the program.
     fn in_line(&self, flag: &str, variable: &str) -> Option<&'a str> {
-        let prefixed = || {
-            let mut before = self.before.iter().rev();
-            before.find_map(|word| word.strip_prefix(variable)?.strip_prefix('='))
-        };
-        self.flag(flag).or_else(prefixed)
+        self.flag(flag).or_else(|| self.prefixed(variable))
+    }
+
+    /// The variable as it is set before the program.
+    fn prefixed(&self, variable: &str) -> Option<&'a str> {
+        let mut before = self.before.iter().rev();
+        before.find_map(|word| word.strip_prefix(variable)?.strip_prefix('='))
     }
 
     fn flag(&self, name: &str) -> Option<&'a str> {
@@ -337,6 +379,9 @@ TENANTPILOT_DB=/srv/tp.db
             database("TENANTPILOT_DB=/y tenantpilot dispatch").unwrap(),
             "/y"
         );
+        let named_twice = dispatch("tenantpilot /usr/bin/tenantpilot dispatch").unwrap();
+        assert_eq!(named_twice.program, "/usr/bin/tenantpilot");
+        assert_eq!(named_twice.led_by.as_deref(), Some("tenantpilot"));
         let guarded = "test -x /usr/bin/tenantpilot && /usr/bin/tenantpilot dispatch";
         assert_eq!(dispatch(guarded).unwrap().program, "/usr/bin/tenantpilot");
         for other in [
@@ -349,6 +394,31 @@ TENANTPILOT_DB=/srv/tp.db
         ] {
             assert_eq!(dispatch(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn where_a_bare_name_is_looked_for_is_known_unless_a_shell_decides() {
+        let search = |text: &str| entries(text, false)[0].dispatch("x").unwrap().search;
+        let line = "* * * * * tenantpilot dispatch";
+        assert_eq!(search(line).as_deref(), Some(SEARCH));
+        let above = format!("PATH=$HOME/bin\n{line}");
+        assert_eq!(
+            search(&above).as_deref(),
+            Some("$HOME/bin"),
+            "to the letter"
+        );
+        let within = "* * * * * X=1 PATH=/a:/b tenantpilot dispatch";
+        assert_eq!(search(within).as_deref(), Some("/a:/b"));
+        for unknown in ["PATH=$HOME/bin", ". ./profile;", "nice"] {
+            let line = format!("* * * * * {unknown} tenantpilot dispatch");
+            assert_eq!(search(&line), None, "{unknown}");
+        }
+        let led_by = |command: &str| dispatch(command).unwrap().led_by;
+        assert_eq!(
+            led_by("X=1 root tenantpilot dispatch").as_deref(),
+            Some("root")
+        );
+        assert_eq!(led_by("nice -n 5 tenantpilot dispatch"), None);
     }
 
     #[test]

@@ -40,6 +40,18 @@ pub fn may_start(path: &Path) -> bool {
     }
 }
 
+/// Whether there is beyond doubt nothing to start: not at this path, or, where it is a bare name, in none
+/// of the folders of `search`, as PATH has them.
+pub fn is_missing(path: &str, search: &OsStr) -> bool {
+    match path.contains('/') {
+        true => !may_start(Path::new(path)),
+        false => {
+            let mut folders = std::env::split_paths(search);
+            !folders.any(|folder| may_start(&folder.join(path)))
+        }
+    }
+}
+
 /// How long a program that was killed may take to be gone.
 const GONE: Duration = Duration::from_secs(2);
 
@@ -100,16 +112,9 @@ impl Program {
         &self.path
     }
 
-    /// Whether there is beyond doubt nothing to start: not at its path, or, where it is a bare name, in
-    /// none of the folders of `search`, as PATH has them.
+    /// Whether there is beyond doubt nothing to start: see [`is_missing`].
     pub fn is_missing(&self, search: &OsStr) -> bool {
-        match self.path.contains('/') {
-            true => !may_start(Path::new(&self.path)),
-            false => {
-                let mut folders = std::env::split_paths(search);
-                !folders.any(|folder| may_start(&folder.join(&self.path)))
-            }
-        }
+        is_missing(&self.path, search)
     }
 
     fn command(&self) -> Command {

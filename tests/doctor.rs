@@ -48,7 +48,10 @@ fn crontab(env: &mut Env, table: &str) {
     env.file("table", &table, 0o600);
     fs::create_dir_all(env.path("bin")).unwrap();
     let table = env.path("table");
-    let script = format!("#!/bin/sh\ntest \"$1\" = -l && cat {}\n", table.display());
+    let script = format!(
+        "#!/bin/sh\ntest \"$1\" = -l && /bin/cat {}\n",
+        table.display()
+    );
     env.file("bin/crontab", &script, 0o755);
     let path = format!("{}:/usr/bin:/bin", env.path("bin").display());
     env.set("PATH", &path);

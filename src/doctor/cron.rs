@@ -15,21 +15,25 @@ mod daemon;
 mod newest;
 mod told;
 
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use super::{Surroundings, database, with_store};
+use crate::account;
+use crate::clock::SystemClock;
 use crate::crontab::{self, EACH_MINUTE, Entry};
 use crate::duration;
 use crate::error::typed;
-use crate::finding::Finding;
+use crate::finding::{Finding, Level};
 use crate::lock::Row;
-use crate::program::may_start;
+use crate::program;
 use crate::status::OVERDUE;
 use crate::store::{self, Store};
 
@@ -42,6 +46,9 @@ const STEADY: TimeDelta = TimeDelta::seconds(10 * 60);
 
 const INSTALL: &str = "sudo apt install cron (Fedora, RHEL: sudo dnf install cronie)";
 const PRINT: &str = "tenantpilot cron print";
+const PRINT_SYSTEM: &str = "tenantpilot cron print --system";
+const LOOK_INTO: &str = "if the line is new, wait a minute, then tenantpilot doctor; if not: journalctl -u cron \
+     (Fedora, RHEL: crond)";
 const START: &str = "sudo systemctl enable --now cron (Fedora, RHEL: crond)";
 
 /// A line of a crontab that starts `dispatch`.
@@ -55,6 +62,18 @@ pub struct Line {
     pub dispatch: crontab::Dispatch,
     /// Whether its table is one that some crons pass over, and why.
     ignored: Option<String>,
+    /// Whether lines of its table have to name a user.
+    names_user: bool,
+    /// The user that it names where no line names one: cron takes it for the program.
+    stray_user: Option<String>,
+}
+
+/// The crontabs, as far as they are ours to read.
+pub struct Tables {
+    /// Every line that starts `dispatch`.
+    pub lines: Vec<Line>,
+    /// Whether there is a program that lists this user's crontab.
+    has_program: bool,
 }
 
 /// What is known of who starts `dispatch`.
@@ -87,13 +106,13 @@ pub(super) fn examine(around: &Surroundings, store: Option<&Store>) -> Vec<Findi
         enabled = Some(waiting.count());
         Ok(Vec::new())
     });
-    let lines = lines();
+    let tables = tables();
     let daemon = daemon::is_running();
     let known = Known {
         now: around.now,
-        lines: &lines,
+        lines: &tables.lines,
         daemon,
-        installed: daemon == Some(true) || listed().is_ok() || daemon::is_installed(),
+        installed: daemon == Some(true) || tables.has_program || daemon::is_installed(),
         last_dispatch: around.locks.last_dispatch(),
         dispatched_since: around.locks.dispatched_since(),
         failed: around.locks.failed_dispatches(),
@@ -108,60 +127,87 @@ pub(super) fn examine(around: &Surroundings, store: Option<&Store>) -> Vec<Findi
     findings
 }
 
-/// Every line that starts `dispatch`: of this user's crontab, and of the machine's tables.
-pub fn lines() -> Vec<Line> {
+/// This user's crontab, and the machine's tables.
+pub fn tables() -> Tables {
     let program = program();
-    let mut found = Vec::new();
-    if let Some(text) = own_crontab() {
-        add(
-            &mut found,
-            "this user's crontab",
-            &text,
-            &program,
-            false,
-            None,
-        );
+    let own = own_crontab();
+    let mut lines = Vec::new();
+    if let Ok(Some(text)) = &own {
+        lines.extend(of_user(text, &program));
+        lines.iter_mut().for_each(find_stray_user);
     }
     if let Ok(text) = fs::read_to_string(MACHINE) {
-        add(&mut found, MACHINE, &text, &program, true, None);
+        lines.extend(of_machine(MACHINE, &text, &program));
     }
     let folder = fs::read_dir(MACHINE_FOLDER).into_iter().flatten().flatten();
     let mut files: Vec<PathBuf> = folder.map(|entry| entry.path()).collect();
     files.sort();
     for file in files {
-        if let Ok(text) = fs::read_to_string(&file) {
-            let table = file.display().to_string();
-            add(
-                &mut found,
-                &table,
-                &text,
-                &program,
-                true,
-                ignored(&file).as_deref(),
-            );
-        }
+        let Ok(text) = fs::read_to_string(&file) else {
+            continue;
+        };
+        let found = of_machine(&file.display().to_string(), &text, &program);
+        lines.extend(found.into_iter().map(|line| Line {
+            ignored: ignored(&file),
+            ..line
+        }));
     }
-    found
+    Tables {
+        lines,
+        has_program: own.is_ok(),
+    }
 }
 
-fn add(
-    found: &mut Vec<Line>,
-    table: &str,
-    text: &str,
-    program: &str,
-    names_user: bool,
-    ignored: Option<&str>,
-) {
-    for entry in crontab::entries(text, names_user) {
-        if let Some(dispatch) = entry.dispatch(program) {
-            found.push(Line {
+/// The lines of a user's own table.
+fn of_user(text: &str, program: &str) -> Vec<Line> {
+    let lines = crontab::entries(text, false)
+        .into_iter()
+        .filter_map(|entry| {
+            Some(Line {
+                table: "this user's crontab".to_owned(),
+                dispatch: entry.dispatch(program)?,
+                entry,
+                ignored: None,
+                names_user: false,
+                stray_user: None,
+            })
+        });
+    lines.collect()
+}
+
+/// The lines of a table of the machine's, and those which would be one if they named a user.
+fn of_machine(table: &str, text: &str, program: &str) -> Vec<Line> {
+    let lines = crontab::entries(text, true)
+        .into_iter()
+        .filter_map(|entry| {
+            let (entry, dispatch) = match entry.dispatch(program) {
+                Some(dispatch) => (entry, dispatch),
+                None => {
+                    let entry = entry.without_user()?;
+                    let dispatch = entry.dispatch(program)?;
+                    (entry, dispatch)
+                }
+            };
+            Some(Line {
                 table: table.to_owned(),
                 entry,
                 dispatch,
-                ignored: ignored.map(str::to_owned),
-            });
-        }
-    }
+                ignored: None,
+                names_user: true,
+                stray_user: None,
+            })
+        });
+    lines.collect()
+}
+
+/// Looks whether the word before the program is a user, and no program.
+fn find_stray_user(line: &mut Line) {
+    let Some(word) = &line.dispatch.led_by else {
+        return;
+    };
+    let asked = BTreeSet::from([word.clone()]);
+    let is_user = account::unknown(&asked, &SystemClock).is_some_and(|none| none.is_empty());
+    line.stray_user = is_user.then(|| word.clone());
 }
 
 /// The name of this program's file.
@@ -171,19 +217,18 @@ fn program() -> String {
     name.to_string_lossy().into_owned()
 }
 
-/// What `crontab -l` prints; none where there is no such program or no crontab.
-fn own_crontab() -> Option<String> {
-    let output = listed().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    output.status.success().then_some(text)
-}
-
-fn listed() -> io::Result<Output> {
-    Command::new("crontab")
+/// What `crontab -l` prints; none where there is no crontab.
+///
+/// # Errors
+/// Where there is no such program.
+fn own_crontab() -> io::Result<Option<String>> {
+    let output = Command::new("crontab")
         .arg("-l")
         .stdin(Stdio::null())
         .stderr(Stdio::null())
-        .output()
+        .output()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok(output.status.success().then_some(text))
 }
 
 /// Why a file in `/etc/cron.d` is passed over by some crons (cron(8) of Debian).
@@ -239,6 +284,16 @@ fn to_start(known: &Known<'_>) -> &'static str {
     if known.installed { START } else { INSTALL }
 }
 
+/// What to type where lines have led to no dispatch of late.
+fn to_dispatch(known: &Known<'_>) -> &'static str {
+    let broken = |line: &Line| judge_line(line, known).level == Level::Fail;
+    match known.lines.first() {
+        Some(line) if known.lines.iter().all(broken) => to_print(line),
+        _ if known.daemon == Some(false) => to_start(known),
+        _ => LOOK_INTO,
+    }
+}
+
 fn judge_lines(known: &Known<'_>) -> Vec<Finding> {
     if known.lines.is_empty() {
         return vec![judge_none(known)];
@@ -289,7 +344,6 @@ fn judge_none(known: &Known<'_>) -> Finding {
 fn judge_line(line: &Line, known: &Known<'_>) -> Finding {
     let (check, entry, dispatch) = ("cron", &line.entry, &line.dispatch);
     let said = format!("{}: {} {}", line.table, entry.when, dispatch.shown);
-    let program = Path::new(&dispatch.program);
     if let Some(why) = &line.ignored {
         let plain = format!(
             "sudo mv {} {MACHINE_FOLDER}/tenantpilot",
@@ -297,12 +351,14 @@ fn judge_line(line: &Line, known: &Known<'_>) -> Finding {
         );
         return Finding::warn(check, format!("{said}: {why}"), plain);
     }
-    if program.is_absolute() && !may_start(program) {
-        let what = format!(
-            "{said}: {} is no program that can be started",
-            program.display()
-        );
-        return Finding::fail(check, what, PRINT);
+    if let Some(why) = misread(line) {
+        return Finding::fail(check, format!("{said}: {why}"), to_print(line));
+    }
+    // A bare name whose dispatches follow one another is found, wherever this cron looks.
+    let search = dispatch.search.as_deref();
+    let search = search.filter(|_| steady_since(known).is_none());
+    if let Some(why) = unstartable(&dispatch.program, search) {
+        return Finding::fail(check, format!("{said}: {why}"), to_print(line));
     }
     if let Some(database) = &dispatch.database
         && !Path::new(database).is_absolute()
@@ -336,6 +392,36 @@ fn judge_line(line: &Line, known: &Known<'_>) -> Finding {
     Finding::ok(check, said)
 }
 
+/// What cron takes a line for whose user is one too many, or is not there.
+fn misread(line: &Line) -> Option<String> {
+    if line.names_user && line.entry.user.is_none() {
+        return Some("a line of this table has to name a user before the program".to_owned());
+    }
+    let user = line.stray_user.as_ref()?;
+    Some(format!(
+        "cron takes {user} for the program: a line of a user's crontab names no user"
+    ))
+}
+
+/// Why a program cannot be started from a line, where that is beyond doubt: cron starts it elsewhere,
+/// so nothing is known of a path that does not begin at the root.
+fn unstartable(path: &str, search: Option<&str>) -> Option<String> {
+    match (path.contains('/'), search) {
+        (true, _) if path.starts_with('/') && program::is_missing(path, OsStr::new("")) => {
+            Some(format!("{path} is no program that can be started"))
+        }
+        (false, Some(search)) if program::is_missing(path, OsStr::new(search)) => Some(format!(
+            "{path} is in none of the folders where cron looks for programs, {search}"
+        )),
+        _ => None,
+    }
+}
+
+/// What prints the line as it has to be in its table.
+fn to_print(line: &Line) -> &'static str {
+    if line.names_user { PRINT_SYSTEM } else { PRINT }
+}
+
 fn is_same(one: &Path, other: &Path) -> bool {
     one == other
         || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
@@ -344,7 +430,6 @@ fn is_same(one: &Path, other: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Level;
 
     pub(super) fn at(text: &str) -> DateTime<Utc> {
         text.parse().unwrap()
@@ -368,8 +453,7 @@ mod tests {
     }
 
     pub(super) fn line(text: &str) -> Vec<Line> {
-        let mut found = Vec::new();
-        add(&mut found, "t", text, "tenantpilot", false, None);
+        let found = of_user(text, "sh");
         assert_eq!(found.len(), 1, "{text}");
         found
     }
@@ -381,7 +465,7 @@ mod tests {
 
     #[test]
     fn a_line_is_judged_by_what_it_would_start() {
-        assert_eq!(level("* * * * * tenantpilot dispatch"), Level::Ok);
+        assert_eq!(level("* * * * * sh dispatch"), Level::Ok);
         assert_eq!(
             level("* * * * * /bin/sh -c x; tenantpilot --db /db/tp.db dispatch"),
             Level::Ok
@@ -390,23 +474,68 @@ mod tests {
             level("* * * * * /nowhere/tenantpilot dispatch"),
             Level::Fail
         );
+        assert_eq!(level("* * * * * sh --db tp.db dispatch"), Level::Fail);
+        assert_eq!(level("* * * * * sh --db /other.db dispatch"), Level::Warn);
         assert_eq!(
-            level("* * * * * tenantpilot --db tp.db dispatch"),
-            Level::Fail
-        );
-        assert_eq!(
-            level("* * * * * tenantpilot --db /other.db dispatch"),
+            level("TENANTPILOT_DB=/other.db\n* * * * * sh dispatch"),
             Level::Warn
         );
-        assert_eq!(
-            level("TENANTPILOT_DB=/other.db\n* * * * * tenantpilot dispatch"),
-            Level::Warn
+        assert_eq!(level("*/5 * * * * sh dispatch"), Level::Warn);
+        assert_eq!(level("* * * * * sh dispatch >/dev/null 2>&1"), Level::Warn);
+    }
+
+    #[test]
+    fn a_program_that_cron_does_not_find_is_told_unless_something_finds_it() {
+        let judged = |text: &str| {
+            let lines = line(text);
+            judge_line(&lines[0], &known(&lines))
+        };
+        for missing in [
+            "PATH=/nowhere\n* * * * * sh dispatch",
+            "PATH=/bin\n* * * * * PATH=/nowhere sh dispatch",
+        ] {
+            let found = judged(missing);
+            assert_eq!(found.level, Level::Fail, "{missing}");
+            assert!(
+                found.message.ends_with("looks for programs, /nowhere"),
+                "{found:?}"
+            );
+            assert_eq!(found.hint.as_deref(), Some(PRINT));
+        }
+        let a_shell_knows = judged("PATH=/nowhere\n* * * * * . ./profile; sh dispatch");
+        assert_eq!(a_shell_knows.level, Level::Ok);
+        let lines = line("PATH=/nowhere\n* * * * * sh dispatch");
+        let steady = Known {
+            last_dispatch: Some(at("2026-12-01T02:00:01Z")),
+            dispatched_since: Some(at("2026-12-01T01:00:01Z")),
+            ..known(&lines)
+        };
+        assert_eq!(judge_line(&lines[0], &steady).level, Level::Ok);
+    }
+
+    #[test]
+    fn a_user_too_many_and_a_user_too_few_are_told() {
+        let mut lines = line("* * * * * root sh dispatch");
+        assert_eq!(lines[0].dispatch.led_by.as_deref(), Some("root"));
+        lines[0].stray_user = Some("root".to_owned());
+        let found = judge_line(&lines[0], &known(&lines));
+        assert_eq!(found.level, Level::Fail);
+        assert_eq!(found.hint.as_deref(), Some(PRINT));
+        assert!(
+            found.message.contains("cron takes root for the program"),
+            "{found:?}"
         );
-        assert_eq!(level("*/5 * * * * tenantpilot dispatch"), Level::Warn);
-        assert_eq!(
-            level("* * * * * tenantpilot dispatch >/dev/null 2>&1"),
-            Level::Warn
-        );
+
+        let of_machine = |text: &str| of_machine("/etc/cron.d/t", text, "sh");
+        let lines = of_machine("* * * * * /bin/sh dispatch");
+        let found = judge_line(&lines[0], &known(&lines));
+        assert_eq!(found.level, Level::Fail);
+        assert_eq!(found.hint.as_deref(), Some(PRINT_SYSTEM));
+        assert!(found.message.contains("has to name a user"), "{found:?}");
+        let lines = of_machine("* * * * * tenantpilot /bin/sh --db /db/tp.db dispatch");
+        assert_eq!(lines[0].entry.user.as_deref(), Some("tenantpilot"));
+        assert_eq!(judge_line(&lines[0], &known(&lines)).level, Level::Ok);
+        assert!(of_machine("* * * * * tenantpilot echo dispatch").is_empty());
     }
 
     fn only(known: &Known<'_>) -> Finding {
@@ -465,7 +594,7 @@ mod tests {
         };
         let hint = format!("if by hand: {both}");
         assert_eq!(only(&by_hand).hint, Some(hint));
-        let lines = line("* * * * * tenantpilot dispatch");
+        let lines = line("* * * * * sh dispatch");
         let unread = Known {
             lines: &lines,
             ..by_hand
@@ -480,7 +609,7 @@ mod tests {
         let levels = |known: &Known<'_>| -> Vec<Level> {
             judge_lines(known).iter().map(|found| found.level).collect()
         };
-        let lines = line("* * * * * tenantpilot dispatch");
+        let lines = line("* * * * * sh dispatch");
         let asleep = Known {
             daemon: Some(false),
             last_dispatch: Some(at("2026-12-01T02:00:01Z")),
@@ -511,7 +640,7 @@ mod tests {
         assert_eq!(file("tenantpilot", 0o644), None);
         assert!(file("tenantpilot.cron", 0o644).unwrap().contains("letters"));
         assert!(file("open", 0o664).unwrap().contains("others can write"));
-        let mut lines = line("* * * * * tenantpilot dispatch");
+        let mut lines = line("* * * * * sh dispatch");
         lines[0].ignored = Some("why".to_owned());
         assert_eq!(judge_line(&lines[0], &known(&lines)).level, Level::Warn);
     }

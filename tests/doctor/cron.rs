@@ -9,7 +9,13 @@ fn nobody_dispatches() {
     says(&look(&stage, 0), "dispatch", "ok", "ago", "");
     dispatched(&stage.env, now() - Duration::from_secs(3600));
     let document = look(&stage, 19);
-    says(&document, "dispatch", "fail", "1h ago", "systemctl");
+    says(
+        &document,
+        "dispatch",
+        "fail",
+        "1h ago",
+        "(Fedora, RHEL: crond)",
+    );
     crontab(&mut stage.env, "* * * * * /usr/bin/true\n");
     let document = look(&stage, 19);
     says(
@@ -89,6 +95,14 @@ fn a_crontab_line_that_will_not_do_is_told() {
         "another database, /other.db",
         "--db /other.db doctor",
     );
+    let of_machine = format!("* * * * * root {PROGRAM} --db DATABASE dispatch\n");
+    says(
+        &look(&of_machine, 19),
+        "cron",
+        "fail",
+        "cron takes root for the program",
+        "tenantpilot cron print",
+    );
     let relative = "* * * * * tenantpilot --db tp.db dispatch\n";
     says(
         &look(relative, 19),
@@ -107,6 +121,26 @@ fn a_crontab_line_that_will_not_do_is_told() {
         "are missed",
         "cron print",
     );
+}
+
+#[test]
+fn a_program_that_cron_does_not_find_is_told_before_the_first_night() {
+    let mut stage = well();
+    dispatched_since(&stage.env, now());
+    let folder = stage.env.path("bin").display().to_string();
+    let unfound = format!("PATH={folder}\n* * * * * tenantpilot --db DATABASE dispatch\n");
+    crontab(&mut stage.env, &unfound);
+    let why =
+        format!("tenantpilot is in none of the folders where cron looks for programs, {folder}");
+    for flags in [&["--offline"][..], &["--offline", "--as-cron"]] {
+        says(
+            &doctor(&stage.env, flags, 19),
+            "cron",
+            "fail",
+            &why,
+            "tenantpilot cron print",
+        );
+    }
 }
 
 #[test]
@@ -132,7 +166,10 @@ fn what_a_crontab_line_gives_to_tell_others_is_looked_at() {
         ),
         ("WEBHOOK=secret", "the webhook's URL is no https URL"),
         ("HOOK=/nowhere/hook secret", "the hook /nowhere/hook is no"),
-        ("HOOK=nowhere-to-be-found", "is no program that can be"),
+        (
+            "HOOK=nowhere-to-be-found",
+            "is in none of the folders where cron looks",
+        ),
         (&format!("HOOK={plain} x"), "plain is no program"),
         ("HOOK='", "the hook is no command: a quote"),
         (

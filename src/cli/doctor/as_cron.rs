@@ -27,7 +27,7 @@ struct Document {
 pub(super) fn examine(ctx: &Context, offline: bool, here: &[Finding]) -> Vec<Finding> {
     let user = actor::user();
     let own = |line: &Line| line.entry.user.is_none() || line.entry.user == user;
-    let line = cron::lines().into_iter().find(own);
+    let line = cron::tables().lines.into_iter().find(own);
     match there(ctx, offline, user.as_deref(), line.as_ref()) {
         Ok(mut findings) => {
             let differences = differences(here, &findings);

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::super::{LOOK_AGAIN, UNASKED};
-use super::{Known, age, is_lately, to_begin, to_start};
+use super::{Known, age, is_lately, to_begin, to_dispatch};
 use crate::finding::Finding;
 use crate::lock::Row;
 use crate::plural::counted;
@@ -49,7 +49,7 @@ pub(super) fn judge(known: &Known<'_>) -> Finding {
     }
     let hint = match known.lines.is_empty() {
         true => to_begin(known),
-        false => to_start(known).to_owned(),
+        false => to_dispatch(known).to_owned(),
     };
     Finding::fail(check, format!("{last}; {waiting}"), hint)
 }
@@ -64,13 +64,13 @@ fn failing(known: &Known<'_>) -> Option<Row> {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{at, known, line};
-    use super::super::{PRINT, START};
+    use super::super::{LOOK_INTO, PRINT, START};
     use super::*;
     use crate::finding::Level;
 
     #[test]
     fn a_dispatch_of_late_is_the_proof_and_none_is_a_failure() {
-        let lines = line("* * * * * tenantpilot dispatch");
+        let lines = line("* * * * * sh dispatch");
         let dispatched = |last: Option<&str>, enabled: Option<usize>| {
             let known = Known {
                 last_dispatch: last.map(at),
@@ -89,7 +89,8 @@ mod tests {
             "cron may be late"
         );
         let old = dispatched(Some("2026-12-01T01:57:29Z"), Some(1));
-        assert_eq!((old.level, old.hint.as_deref()), (Level::Fail, Some(START)));
+        let hint = Some(LOOK_INTO);
+        assert_eq!((old.level, old.hint.as_deref()), (Level::Fail, hint));
         assert_eq!(dispatched(None, Some(1)).level, Level::Fail);
         assert_eq!(dispatched(None, Some(0)).level, Level::Ok, "nobody waits");
         let unasked = dispatched(None, None);
@@ -109,8 +110,26 @@ mod tests {
     }
 
     #[test]
+    fn what_to_type_is_what_keeps_the_lines_from_it() {
+        let hint = |text: &str, daemon| {
+            let lines = line(text);
+            let known = Known {
+                daemon,
+                ..known(&lines)
+            };
+            judge(&known).hint.unwrap()
+        };
+        let good = "* * * * * sh dispatch";
+        let broken = "* * * * * /nowhere/sh dispatch";
+        assert_eq!(hint(good, Some(true)), LOOK_INTO);
+        assert_eq!(hint(good, None), LOOK_INTO);
+        assert_eq!(hint(good, Some(false)), START);
+        assert_eq!(hint(broken, Some(true)), PRINT);
+    }
+
+    #[test]
     fn no_scheduler_is_blamed_where_the_database_cannot_be_written() {
-        let lines = line("* * * * * tenantpilot dispatch");
+        let lines = line("* * * * * sh dispatch");
         let stuck = Known {
             last_dispatch: Some(at("2026-12-01T01:00:01Z")),
             writable: false,
@@ -124,7 +143,7 @@ mod tests {
 
     #[test]
     fn one_that_could_start_nothing_is_a_failure_that_cron_has_no_part_in() {
-        let lines = line("* * * * * tenantpilot dispatch");
+        let lines = line("* * * * * sh dispatch");
         let stuck = |last: Option<&str>, newest: &str| {
             let newest = at(newest);
             judge(&Known {
@@ -158,7 +177,7 @@ mod tests {
         let stopped = stuck(None, "2026-12-01T01:00:01Z");
         assert_eq!(
             stopped.hint.as_deref(),
-            Some(START),
+            Some(LOOK_INTO),
             "nobody starts it any more"
         );
     }

@@ -4,25 +4,20 @@
 //! Only what is wrong beyond doubt is said: a line may be another user's, who sees more than we do, and
 //! cron starts it elsewhere, so that a path which does not begin at the root is not looked for.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::{Line, MACHINE, MACHINE_FOLDER};
+use super::{Line, MACHINE, MACHINE_FOLDER, unstartable};
 use crate::error::typed;
 use crate::finding::Finding;
 use crate::http::address::Address;
 use crate::program::Program;
 
-/// Where cron looks for programs, unless the crontab says otherwise.
-const SEARCH: &str = "/usr/bin:/bin";
-
 /// A finding for each of them that cannot be told.
 pub(super) fn judge(line: &Line) -> Vec<Finding> {
     let told = &line.dispatch.told;
-    let search = line.entry.variables.get("PATH");
-    let search = search.map_or(SEARCH, String::as_str);
+    let search = line.dispatch.search.as_deref();
     let url = |who: &str, given: &Option<String>| {
         let why = Address::parse(given.as_deref()?).err()?;
         Some(format!("the {who} URL {why}"))
@@ -52,15 +47,11 @@ fn edit(table: &str) -> String {
     }
 }
 
-fn of_hook(command: &str, search: &str) -> Option<String> {
-    let program = match Program::of(command) {
-        Ok(program) => program,
-        Err(why) => return Some(format!("the hook is no command: {why}")),
-    };
-    let path = program.path();
-    let is_elsewhere = path.contains('/') && !path.starts_with('/');
-    let missing = !is_elsewhere && program.is_missing(OsStr::new(search));
-    missing.then(|| format!("the hook {path} is no program that can be started"))
+fn of_hook(command: &str, search: Option<&str>) -> Option<String> {
+    match Program::of(command) {
+        Ok(program) => Some(format!("the hook {}", unstartable(program.path(), search)?)),
+        Err(why) => Some(format!("the hook is no command: {why}")),
+    }
 }
 
 fn of_metrics(file: &str) -> Option<String> {
