@@ -77,6 +77,20 @@ pub enum Named {
     All,
 }
 
+impl Named {
+    /// Whether the name of that tenant is part of what is typed: `contoso`, `contoso/nightly`.
+    fn says(&self, tenant: &str) -> bool {
+        match self {
+            Self::Tenant(given) => given == tenant,
+            Self::Schedule(given) => {
+                let rest = given.strip_prefix(tenant);
+                rest.is_some_and(|rest| rest.starts_with('/'))
+            }
+            Self::Run(_) | Self::BackupSet(_) | Self::All => false,
+        }
+    }
+}
+
 /// What somebody was kept from.
 #[derive(Debug, Clone)]
 pub struct Denial {
@@ -125,6 +139,12 @@ impl Context {
         self.deed.borrow().named.clone()
     }
 
+    /// Says that the actor typed the name of this tenant: in a file, where no argument names it.
+    pub fn names_tenant(&self, name: &str) {
+        let named = Named::Tenant(name.to_owned());
+        self.deed.borrow_mut().named.push(named);
+    }
+
     /// The tenants of which the actor may look at anything; lists show no others. To be asked once
     /// the store is open.
     pub fn readable(&self) -> Readable {
@@ -151,9 +171,23 @@ impl Context {
         name: &str,
         object: impl Display,
     ) -> Result<()> {
-        let whose = format!(" tenant {name} (id {})", tenant.0);
-        let grant = format!(" --tenant {}", shell_words::quote(name));
+        let (whose, grant) = match self.may_be_told(tenant, name) {
+            true => (
+                format!(" tenant {name} (id {})", tenant.0),
+                format!(" --tenant {}", shell_words::quote(name)),
+            ),
+            false => (
+                format!(" the tenant with id {}", tenant.0),
+                format!(" --tenant {}", tenant.0),
+            ),
+        };
         self.require(action, Place::In(tenant), &whose, &grant, object)
+    }
+
+    /// Whether a denial may tell the actor the name of that tenant ([`crate::role`] says why).
+    fn may_be_told(&self, tenant: TenantId, name: &str) -> bool {
+        let deed = self.deed.borrow();
+        self.readable().contains(tenant) || deed.named.iter().any(|named| named.says(name))
     }
 
     /// That the actor may do this in all tenants.

@@ -10,6 +10,9 @@
 //!   ([`crate::actor`]). So nobody can lock everybody out for good, and the service account that
 //!   cron starts `dispatch` as needs no role where the file is its own.
 //! - A denied command has done nothing, and leaves an audit event with the outcome `denied`.
+//! - The name of a tenant is that of a customer: only who has a role in it is told it, or who typed it.
+//!   A denial names it to others by its id, which is enough for an owner to give the role. That there
+//!   is something of a given id or name is no secret.
 //!
 //! Roles keep people who work together from mistakes, and apart where they come by sudo. They
 //! protect nothing from somebody who can write the file itself.

@@ -12,6 +12,8 @@ mod accounts;
 mod env;
 #[path = "roles/hints.rs"]
 mod hints;
+#[path = "roles/interrupted.rs"]
+mod interrupted;
 #[path = "roles/nobody.rs"]
 mod nobody;
 #[path = "support/sandbox.rs"]

@@ -48,6 +48,7 @@ fn present(ctx: &Context, conn: &Connection, fleet: &Fleet, prune: bool) -> Resu
     for tenant in store::tenants::list(conn)? {
         let is_named = named.contains(tenant.name());
         if is_named {
+            ctx.names_tenant(tenant.name());
             let object = format_args!("tenant {}", tenant.id.0);
             ctx.permit_to(Action::Read, tenant.id, tenant.name(), object)?;
         } else if !readable.contains(tenant.id) {

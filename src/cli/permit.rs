@@ -143,8 +143,8 @@ fn named(matches: &ArgMatches) -> Vec<Named> {
     named
 }
 
-/// A denial that names the tenant, where no role in any tenant was enough and the command line says
-/// which one is meant: whoever gives the role goes by it.
+/// A denial that says in which tenant, where no role in any tenant was enough and the command line says
+/// which one is meant: whoever gives the role goes by it. By name only as [`crate::role`] has it.
 pub(super) fn closer(ctx: &Context, error: Error) -> Error {
     let place = ctx.denial().map(|denial| denial.place);
     if error.kind() != Kind::Denied || place != Some(Place::Somewhere) {

@@ -98,10 +98,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         find_run(ctx, store.read(), RunId(*id))?;
     }
     let mut closed = dispatch::close_abandoned(&means, &store)?;
-    let readable = ctx.readable();
-    closed
-        .interrupted
-        .retain(|run| readable.contains(run.schedule.tenant_id));
+    cli::run::readable_only(ctx, &mut closed);
     let wanted = wanted(ctx, &store, args);
     tell_closed(ctx, &closed, wanted.as_deref().unwrap_or_default());
     match wanted {

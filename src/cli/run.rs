@@ -9,8 +9,8 @@ use crate::cli::dispatch::{ending_code, log_run, problem_of, problems_of_closed,
 use crate::cli::schedules::choice::{Pool, Which};
 use crate::cli::schedules::find::find_active;
 use crate::context::Context;
-use crate::dispatch::Executed;
 use crate::dispatch::manual::{self, Wanted};
+use crate::dispatch::{Decision, Executed};
 use crate::error::{Error, ExitCode, Kind, Result};
 use crate::monitoring;
 use crate::run::{Means, Status};
@@ -81,8 +81,7 @@ pub(crate) fn start(
     let shown = ctx.ui.follow(&means.progress);
     let outcome = manual::run(means, process.owner(), wanted, AT_ONCE, patience);
     drop(shown);
-    let closed = outcome.closed.iter().flat_map(problems_of_closed);
-    closed.for_each(|problem| warn(ctx, &problem));
+    tell_closed(ctx, outcome.closed);
     match outcome.untouched.as_slice() {
         [] => {}
         [one] => ctx
@@ -121,6 +120,22 @@ pub(crate) fn start(
     };
     problems.iter().for_each(|problem| ctx.ui.problem(problem));
     Ok(code)
+}
+
+/// Says which runs were closed on the way, of those that the actor may look at.
+fn tell_closed(ctx: &Context, closed: Vec<Decision>) {
+    for mut decision in closed {
+        readable_only(ctx, &mut decision);
+        let problems = problems_of_closed(&decision);
+        problems.iter().for_each(|problem| warn(ctx, problem));
+    }
+}
+
+/// Leaves away the interrupted runs that the actor may not look at.
+pub(crate) fn readable_only(ctx: &Context, closed: &mut Decision) {
+    let readable = ctx.readable();
+    let interrupted = &mut closed.interrupted;
+    interrupted.retain(|run| readable.contains(run.schedule.tenant_id));
 }
 
 /// Waits until checks are told, and keeps whether they could be.

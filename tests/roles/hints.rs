@@ -116,3 +116,98 @@ fn a_role_that_is_for_all_tenants_is_said_to_be() {
          hint: an owner can allow it: tenantpilot roles grant eve readonly --tenant contoso\n"
     );
 }
+
+/// A name is a customer's: who has no role there learns it from no id, and no name of a schedule.
+#[test]
+fn the_name_of_a_tenant_is_told_to_those_who_may_look_at_it_or_typed_it() {
+    let mut stage = two();
+    let alone = ["schedules", "edit", "fabrikam/nightly", "--name", "weekly"];
+    act_as_owner_of_the_file(&mut stage.env);
+    stage
+        .env
+        .run(&["tenants", "edit", "2", "--name", "fabrikam"])
+        .ok();
+    stage.env.run(&alone).ok();
+    grant(&stage.env, "cleo", "owner", Some("contoso"));
+    let fleet = stage.env.run(&["fleet", "export"]).ok();
+    let fleet = stage.env.file("fleet.toml", &fleet, 0o600);
+    let by_id = [
+        ("tenants show 2", "readonly"),
+        ("tenants edit 2 --label a=b", "owner"),
+        ("tenants remove 2 --yes", "owner"),
+        ("schedules show 2", "readonly"),
+        ("schedules show weekly", "readonly"),
+        ("schedules add x --tenant 2 --at 02:00", "manager"),
+        ("run 2", "operator"),
+        ("run weekly", "operator"),
+        ("run --tenant 2", "operator"),
+        ("retry 2", "operator"),
+        ("retention 2", "manager"),
+        ("history show 2", "readonly"),
+        ("history --schedule weekly", "readonly"),
+        ("backups show 2", "readonly"),
+        ("backups list --tenant 2", "readonly"),
+        ("backups verify 2", "readonly"),
+        ("backups delete 2 --yes", "owner"),
+        ("audit list --tenant 2", "readonly"),
+        ("roles grant ben owner --tenant 2", "owner"),
+        ("roles revoke daemon --tenant 2", "owner"),
+    ];
+    let by_name = [
+        ("tenants show fabrikam", "readonly"),
+        ("run fabrikam/weekly", "operator"),
+        ("run --tenant fabrikam", "operator"),
+    ];
+    for user in ["eve", "cleo"] {
+        act_as(&mut stage.env, user);
+        for (command, needs) in by_id {
+            let stderr = stage.env.run(&words(command)).fails(20);
+            assert!(!stderr.contains("fabrikam"), "{command}: {stderr}");
+            let denial = format!(" the tenant with id 2: there is no role, and it takes {needs}\n");
+            assert!(stderr.contains(&denial), "{command}: {stderr}");
+            let grant = format!(": tenantpilot roles grant {user} {needs} --tenant 2\n");
+            assert!(stderr.ends_with(&grant), "{command}: {stderr}");
+        }
+        for (command, needs) in by_name {
+            let stderr = stage.env.run(&words(command)).fails(20);
+            let denial =
+                format!(" tenant fabrikam (id 2): there is no role, and it takes {needs}\n");
+            assert!(stderr.contains(&denial), "{command}: {stderr}");
+        }
+    }
+    // What a file names is typed, too: cleo has it from somebody.
+    let stderr = stage
+        .env
+        .run(&["fleet", "apply", &fleet, "--dry-run"])
+        .fails(20);
+    let denial = "error: cleo may not look at tenant fabrikam (id 2): there is no role";
+    assert!(stderr.starts_with(denial), "{stderr}");
+}
+
+#[test]
+fn a_name_that_schedules_of_several_tenants_have_names_none_of_them() {
+    let mut stage = stage();
+    stage.add_tenant("initech", "client-secret", stage.sandbox.url());
+    grant(&stage.env, "eve", "operator", Some("initech"));
+    act_as(&mut stage.env, "eve");
+    for command in [&["run", "nightly"][..], &["schedules", "show", "nightly"]] {
+        let stderr = stage.env.run(command).fails(18);
+        assert_eq!(
+            stderr,
+            "error: no schedule named nightly\nhint: tenantpilot schedules list\n"
+        );
+    }
+    // Without any role as well.
+    act_as(&mut stage.env, "zoe");
+    let stderr = stage.env.run(&["run", "nightly"]).fails(20);
+    assert_eq!(
+        stderr,
+        "error: zoe may not back up any tenant: there is no role, and it takes operator\n\
+         hint: an owner can allow it for all tenants: tenantpilot roles grant zoe operator; \
+         in one alone: with --tenant TENANT\n"
+    );
+}
+
+fn words(command: &str) -> Vec<&str> {
+    command.split(' ').collect()
+}

@@ -61,7 +61,8 @@ pub(crate) fn permit(ctx: &Context, schedule: &Schedule) -> Result<()> {
 }
 
 /// Those called so that the actor may look at. Where there are only others, of one tenant, it is no
-/// secret that there are, and which; of several tenants none is meant more than the others.
+/// secret that there are, and a role is missing there; of several tenants none is meant more than the
+/// others.
 fn called(ctx: &Context, conn: &Connection, given: &str) -> Result<Vec<Listed>> {
     let mut called = schedules::called(conn, given)?;
     let readable = ctx.readable();
