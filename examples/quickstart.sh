@@ -11,8 +11,11 @@ show() {
     "$tenantpilot" "$@"
 }
 
-say "Building"
-cargo build --locked --quiet --bin tenantpilot --example sandbox
+say "Building: some minutes the first time"
+# Whoever watches sees how far it is.
+quiet=--quiet
+[ ! -t 2 ] || quiet=
+cargo build --locked ${quiet:+"$quiet"} --bin tenantpilot --example sandbox
 built=${CARGO_TARGET_DIR:-target}/debug
 tenantpilot=$built/tenantpilot
 sandbox=$built/examples/sandbox

@@ -3,10 +3,10 @@
 //! Without a subcommand it serves until it is stopped; the subcommands talk to one that is running.
 
 #[path = "sandbox/server.rs"]
-mod server;
+pub(crate) mod server;
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -18,9 +18,9 @@ use server::{DIRECTORY, Options, Sandbox};
 /// Serve a small Microsoft Graph with a sample tenant on 127.0.0.1
 #[derive(Parser)]
 #[command(name = "sandbox", args_conflicts_with_subcommands = true)]
-struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
-    deed: Option<Deed>,
+    pub(crate) deed: Option<Deed>,
     #[command(flatten)]
     serve: Serve,
 }
@@ -70,7 +70,7 @@ struct Serve {
 }
 
 #[derive(Subcommand)]
-enum Deed {
+pub(crate) enum Deed {
     /// Change the description of some policies and print which
     Change {
         #[command(flatten)]
@@ -146,14 +146,14 @@ enum Deed {
 }
 
 #[derive(Args)]
-struct At {
+pub(crate) struct At {
     /// Root of the sandbox: http://127.0.0.1:PORT
     #[arg(long)]
     url: String,
 }
 
 #[derive(Args)]
-struct Collection {
+pub(crate) struct Collection {
     /// Path of the collection below the version
     #[arg(
         long = "type",
@@ -164,7 +164,7 @@ struct Collection {
 }
 
 #[derive(Args)]
-struct FaultArgs {
+pub(crate) struct FaultArgs {
     #[command(flatten)]
     at: At,
     /// status:N, forbidden, not-licensed, not-premium, not-found, unauthorized, unauthorized-claims,
@@ -202,7 +202,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.deed {
         None => serve(&cli.serve),
-        Some(deed) => tell(deed),
+        Some(deed) => tell(deed, &mut io::stdout()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -286,7 +286,11 @@ fn write_whole(file: &Path, text: &str) -> anyhow::Result<()> {
     write().with_context(|| format!("cannot write {}", file.display()))
 }
 
-fn tell(deed: &Deed) -> anyhow::Result<()> {
+/// Tells it, and writes what it answers.
+///
+/// # Errors
+/// No sandbox answers there, or it refuses.
+pub(crate) fn tell(deed: &Deed, out: &mut dyn Write) -> anyhow::Result<()> {
     match deed {
         Deed::Change {
             at,
@@ -294,31 +298,37 @@ fn tell(deed: &Deed) -> anyhow::Result<()> {
             count,
         } => {
             let count = count.to_string();
-            at.ask("change", &[("type", &collection.path), ("count", &count)])
+            at.ask(
+                out,
+                "change",
+                &[("type", &collection.path), ("count", &count)],
+            )
         }
         Deed::Add {
             at,
             collection,
             name,
-        } => at.ask("add", &[("type", &collection.path), ("name", name)]),
-        Deed::Remove { at, path } => at.ask("remove", &[("path", path)]),
-        Deed::Rename { at, path, name } => at.ask("rename", &[("path", path), ("name", name)]),
-        Deed::Reorder(at) => at.ask("reorder", &[]),
-        Deed::Surrogate { at, collection } => at.ask("surrogate", &[("type", &collection.path)]),
-        Deed::Object { at, path } => at.ask("object", &[("path", path)]),
-        Deed::Fault(fault) => fault.set(),
-        Deed::Clear(at) => at.ask("clear", &[]),
-        Deed::Release(at) => at.ask("release", &[]),
-        Deed::Revoke(at) => at.ask("revoke", &[]),
-        Deed::Requests(at) => at.ask("requests", &[]),
-        Deed::Forget(at) => at.ask("forget", &[]),
-        Deed::Show(at) => at.ask("show", &[]),
-        Deed::Stop(at) => at.ask("stop", &[]),
+        } => at.ask(out, "add", &[("type", &collection.path), ("name", name)]),
+        Deed::Remove { at, path } => at.ask(out, "remove", &[("path", path)]),
+        Deed::Rename { at, path, name } => at.ask(out, "rename", &[("path", path), ("name", name)]),
+        Deed::Reorder(at) => at.ask(out, "reorder", &[]),
+        Deed::Surrogate { at, collection } => {
+            at.ask(out, "surrogate", &[("type", &collection.path)])
+        }
+        Deed::Object { at, path } => at.ask(out, "object", &[("path", path)]),
+        Deed::Fault(fault) => fault.set(out),
+        Deed::Clear(at) => at.ask(out, "clear", &[]),
+        Deed::Release(at) => at.ask(out, "release", &[]),
+        Deed::Revoke(at) => at.ask(out, "revoke", &[]),
+        Deed::Requests(at) => at.ask(out, "requests", &[]),
+        Deed::Forget(at) => at.ask(out, "forget", &[]),
+        Deed::Show(at) => at.ask(out, "show", &[]),
+        Deed::Stop(at) => at.ask(out, "stop", &[]),
     }
 }
 
 impl FaultArgs {
-    fn set(&self) -> anyhow::Result<()> {
+    fn set(&self, out: &mut dyn Write) -> anyhow::Result<()> {
         let numbers = [
             ("times", self.times.map(|n| n.to_string())),
             ("after-page", self.after_page.map(|n| n.to_string())),
@@ -331,13 +341,13 @@ impl FaultArgs {
             options.extend(value.as_deref().map(|value| (*name, value)));
         }
         options.extend(self.retry_after.iter().map(|v| ("retry-after", v.as_str())));
-        self.at.ask("fault", &options)
+        self.at.ask(out, "fault", &options)
     }
 }
 
 impl At {
     /// Asks a running sandbox for something and prints the answer unless it is empty.
-    fn ask(&self, name: &str, options: &[(&str, &str)]) -> anyhow::Result<()> {
+    fn ask(&self, out: &mut dyn Write, name: &str, options: &[(&str, &str)]) -> anyhow::Result<()> {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)
@@ -359,7 +369,7 @@ impl At {
             bail!("{name}: {body}");
         }
         if body != "{}" {
-            writeln!(io::stdout(), "{body}")?;
+            writeln!(out, "{body}")?;
         }
         Ok(())
     }

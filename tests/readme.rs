@@ -6,11 +6,12 @@
 //! | In the document | Here |
 //! |---|---|
 //! | `http://127.0.0.1:8040` | the sandbox of the test |
-//! | `/tmp/secret` | the file with its client secret |
+//! | `sandbox` | `examples/sandbox.rs`, not as a process of its own |
+//! | `/tmp/secret` | the file with the sandbox's client secret |
 //! | `--secret-file /etc/tenantpilot/fabrikam` | that file, and the sandbox in the place of the cloud |
 //! | `2026-12-01` and the days after it | the first slot of the first schedule, and the days after it |
 //! | the users anna and ben | nobody, whom a `getent` of the test knows |
-//! | lines that begin with `#` | [`DEEDS`] |
+//! | `crontab` | one of the test, which keeps the table in a file |
 //!
 //! A command that does not end with 0 is followed by `echo $?`.
 
@@ -20,42 +21,38 @@
 mod console;
 #[path = "support/env.rs"]
 mod env;
-#[path = "../examples/sandbox/server.rs"]
-mod server;
+#[allow(dead_code, reason = "the test serves it in its own way")]
+#[path = "../examples/sandbox.rs"]
+mod sandbox;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use chrono::{Days, NaiveDate};
-use console::{Step, fits, steps};
+use clap::Parser as _;
+use console::{fits, steps};
 use env::Env;
-use server::faults::{Fault, Kind};
-use server::{Options, Sandbox};
+use sandbox::server::{Options, Sandbox};
+use tenantpilot::crontab::{self, EACH_MINUTE};
 use tenantpilot::error::ExitCode;
 use tenantpilot::policy::catalogue;
 
 const README: &str = include_str!("../README.md");
-const CATALOG: &str = "deviceManagement/configurationPolicies";
-const SCRIPTS: &str = "deviceManagement/deviceManagementScripts";
 const FIRST_DAY: &str = "2026-12-0";
-
-/// Something that is done to the sandbox.
-type Deed = fn(&Sandbox);
-
-/// What happens between two commands.
-const DEEDS: &[(&str, Deed)] = &[
-    ("Somebody changes two policies", |sandbox| {
-        assert_eq!(sandbox.change(CATALOG, 2).len(), 2);
-    }),
-    (
-        "The application loses the permission to read scripts",
-        |sandbox| {
-            sandbox.fault(Fault::on(SCRIPTS, Kind::Forbidden));
-        },
-    ),
-    ("The permission is granted again", Sandbox::clear_faults),
-];
+/// What begins a line that can be run here.
+const PROGRAMS: [&str; 2] = ["tenantpilot ", "{ crontab -l; "];
+const GETENT: &str = r#"#!/bin/sh
+shift
+printf '%s:x:1:1::/:/bin/sh\n' "$@"
+"#;
+/// As the real one, it keeps nothing before it has read all.
+const CRONTAB: &str = r#"#!/bin/sh
+case $1 in
+-l) cat "$HOME/table" 2>/dev/null || { echo "no crontab for anna" >&2; exit 1; } ;;
+-) table=$(cat) && printf '%s\n' "$table" >"$HOME/table" ;;
+esac
+"#;
 
 /// Somebody who types what the document says.
 struct Reader {
@@ -70,9 +67,9 @@ struct Reader {
 impl Reader {
     fn new() -> Self {
         let env = Env::new();
-        let getent = "#!/bin/sh\nshift\nprintf '%s:x:1:1::/:/bin/sh\\n' \"$@\"\n";
         fs::create_dir(env.path("bin")).unwrap();
-        env.file("bin/getent", getent, 0o755);
+        env.file("bin/getent", GETENT, 0o755);
+        env.file("bin/crontab", CRONTAB, 0o755);
         Self {
             secret: env.file("secret", &Options::default().client_secret, 0o600),
             env,
@@ -82,18 +79,15 @@ impl Reader {
         }
     }
 
-    fn happen(&self, what: &str) {
-        let deed = DEEDS.iter().find(|(name, _)| *name == what);
-        let (_, deed) = deed.unwrap_or_else(|| panic!("nothing is known of {what:?}"));
-        deed(&self.sandbox);
-    }
-
     fn type_in(&mut self, line: &str, shown: &[String]) {
         let came = match line {
             "echo $?" => format!("{}\n", std::mem::take(&mut self.last_code)),
             _ => {
                 assert_eq!(self.last_code, 0, "before {line:?} belongs `echo $?`");
-                self.run(line)
+                match line.starts_with("sandbox ") {
+                    true => self.tell_sandbox(line),
+                    false => self.run(line),
+                }
             }
         };
         let wanted = shown.join("\n");
@@ -103,11 +97,18 @@ impl Reader {
         );
     }
 
+    fn tell_sandbox(&self, line: &str) -> String {
+        let words = shell_words::split(&self.substituted(line)).unwrap();
+        let told = sandbox::Cli::try_parse_from(words);
+        let told = told.unwrap_or_else(|error| panic!("{line:?}: {error}"));
+        let mut came = Vec::new();
+        sandbox::tell(&told.deed.unwrap(), &mut came).unwrap();
+        String::from_utf8(came).unwrap()
+    }
+
     fn run(&mut self, line: &str) -> String {
-        assert!(
-            line.starts_with("tenantpilot "),
-            "{line:?} cannot be run here"
-        );
+        let runs = PROGRAMS.iter().any(|begin| line.starts_with(begin));
+        assert!(runs, "{line:?} cannot be run here");
         let typed = self.substituted(line);
         let run = self.env.shell(&format!(
             r#"tenantpilot() {{ "$0" "$@"; }}; exec 2>&1; PATH="$HOME/bin:$PATH"; {typed}"#
@@ -144,14 +145,23 @@ fn what_the_console_blocks_show_is_what_comes() {
     let steps = steps(README);
     assert!(steps.len() > 20);
     for step in &steps {
-        match step {
-            Step::Meanwhile(what) => reader.happen(what),
-            Step::Typed { line, shown } => reader.type_in(line, shown),
-        }
+        reader.type_in(&step.line, &step.shown);
     }
     assert_eq!(reader.last_code, 0);
+    the_crontab_is_one_that_cron_reads(&reader.env);
     the_files_are_those_of_the_table(&reader.env);
     a_copy_as_shown_is_whole(&reader.env);
+}
+
+fn the_crontab_is_one_that_cron_reads(env: &Env) {
+    let table = fs::read_to_string(env.path("table")).unwrap();
+    let entries = crontab::entries(&table, false);
+    let [entry] = &entries[..] else {
+        panic!("{table}");
+    };
+    assert_eq!(entry.when, EACH_MINUTE);
+    assert!(entry.command.ends_with(" dispatch"), "{table}");
+    assert_eq!(entry.variables["MAILTO"], "backup@example.com");
 }
 
 fn the_files_are_those_of_the_table(env: &Env) {
@@ -242,7 +252,7 @@ fn the_files_and_headings_that_it_links_are_there() {
     let mut local = 0;
     for link in links.filter_map(|rest| rest.split(')').next()) {
         if let Some(anchor) = link.strip_prefix('#') {
-            let heading = format!("\n## {}\n", anchor.replace('-', " "));
+            let heading = format!("# {}\n", anchor.replace('-', " "));
             assert!(README.to_lowercase().contains(&heading), "{link}");
         } else if !link.starts_with("https://") {
             assert!(root.join(link).exists(), "{link}");

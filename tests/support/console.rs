@@ -1,17 +1,14 @@
 //! The console blocks of a document: what is typed, what is shown, and whether that is what came.
 //!
 //! In a block a line that begins with `$ ` is typed (one that ends with `\` goes on in the next),
-//! one that begins with `# ` says what happens meanwhile, and everything else is shown. In what is
-//! shown, `…` stands for anything: alone in a line for any lines, else for the rest of a word or
+//! one that begins with `# ` is a remark, and everything else is shown. In what is shown, `…` stands for anything: alone in a line for any lines, else for the rest of a word or
 //! more. Times, hashes, sizes, offsets of zones and the widths of columns are not compared.
 
-/// One thing in a console block.
+/// A line that is typed in a console block, and what is shown then.
 #[derive(Debug)]
-pub enum Step {
-    /// Something happens outside the console.
-    Meanwhile(String),
-    /// A line is typed, and this is shown.
-    Typed { line: String, shown: Vec<String> },
+pub struct Step {
+    pub line: String,
+    pub shown: Vec<String>,
 }
 
 /// The steps of all console blocks, in order.
@@ -30,13 +27,13 @@ pub fn steps(document: &str) -> Vec<Step> {
                     while let Some(begun) = whole.strip_suffix('\\') {
                         whole = format!("{begun}{}", lines.next().unwrap().trim_start());
                     }
-                    let shown = Vec::new();
-                    steps.push(Step::Typed { line: whole, shown });
+                    let (line, shown) = (whole, Vec::new());
+                    steps.push(Step { line, shown });
                 }
-                (_, Some(happens)) => steps.push(Step::Meanwhile(happens.to_owned())),
+                (_, Some(_)) => {}
                 _ => match steps.last_mut() {
-                    Some(Step::Typed { shown, .. }) => shown.push(line.to_owned()),
-                    _ => panic!("{line:?} is shown before anything is typed"),
+                    Some(step) => step.shown.push(line.to_owned()),
+                    None => panic!("{line:?} is shown before anything is typed"),
                 },
             },
         }
@@ -171,17 +168,10 @@ mod tests {
     fn steps_are_found_in_order() {
         let steps =
             steps("$ no\n```console\n$ a \\\n    b\nx\n# y\n```\n$ no\n```console\n$ c\n```\n");
-        let [
-            Step::Typed { line, shown },
-            Step::Meanwhile(happens),
-            Step::Typed { line: last, .. },
-        ] = &steps[..]
-        else {
+        let [first, last] = &steps[..] else {
             panic!("{steps:?}");
         };
-        assert_eq!(
-            (&**line, &*shown[0], &**happens, &**last),
-            ("a b", "x", "y", "c")
-        );
+        assert_eq!((&*first.line, &*first.shown[0]), ("a b", "x"));
+        assert_eq!((&*last.line, last.shown.len()), ("c", 0));
     }
 }
