@@ -85,13 +85,23 @@ fn tables_fit_the_terminal_and_nothing_that_is_typed_again_is_cut() {
             let is_block = cells.iter().all(|cell| said.contains(&one_line(cell)));
             let fits = |line: &&str| line.width() <= usize::from(columns);
             let is_table = lines.len() == whole.lines().count() && lines.iter().all(fits);
+            // A reason has all the lines that it takes.
+            let reasons = records.lines().filter_map(|line| line.rsplit('\t').next());
+            let is_told = reasons.map(one_line).all(|reason| said.contains(&reason));
+            let is_flow = is_told && lines.iter().all(fits);
             assert!(
-                is_table || is_block,
+                is_table || is_flow || is_block,
                 "{args:?}, {columns} columns: {written}"
             );
+            let has_reasons = ["history", "retention", "dispatch"].contains(&args[0]);
+            assert!(is_flow || is_block || !has_reasons, "{args:?}: {written}");
             // A message has no room for less than all of it.
             let is_read = args[0] == "notifications";
-            assert!(is_table || is_read || columns == 40, "{args:?}: {written}");
+            let is_narrow = columns == 40;
+            assert!(
+                is_table || is_flow || is_read || is_narrow,
+                "{args:?}: {written}"
+            );
             let first = cells.first().copied().unwrap_or_default();
             assert!(written.contains(first), "{first:?} in {written}");
         }
@@ -153,6 +163,48 @@ fn long_lines_go_on_under_their_text_and_only_on_a_terminal() {
         }
         let reason = whole.lines().find(|line| line.starts_with("reason  "));
         assert!(reason.is_none_or(|line| line.width() > 120), "{whole}");
+    }
+}
+
+#[test]
+fn a_reason_is_read_whole_on_a_terminal() {
+    let mut fleet = Fleet::nightly();
+    fleet.env.set("TERM", "xterm");
+    let types = "namedLocation,deviceManagementScript,deviceEnrollmentPlatformRestriction";
+    fleet
+        .env
+        .run(&["schedules", "edit", "nightly", "--types", types])
+        .ok();
+    let scripts = "deviceManagement/deviceManagementScripts";
+    fleet.sandbox.fault(Fault::on(scripts, Kind::Forbidden));
+    fleet.env.run(&["run", "nightly", "--quiet"]).ends(3);
+    let run = fleet.env.json(&["history", "show", "1"]);
+    let of_run = run["error_message"].as_str().unwrap();
+    let of_type = &run["summary"]["type_breakdown"]["deviceManagementScript"]["error"];
+    let of_type = of_type.as_str().unwrap();
+    assert!(of_type.contains("DeviceManagementScripts.Read.All"));
+    for (args, reason, whole) in [
+        (&["history"][..], of_run, "NOTE"),
+        (
+            &["history", "show", "1"],
+            of_type,
+            "ADDED  CHANGED  REMOVED  ERROR",
+        ),
+        (&["status"], "run 1 ended partial", "ATTENTION"),
+        (&["backups", "show", "1"], of_type, "READ"),
+        (
+            &["tenants", "check", "contoso"],
+            "DeviceManagementScripts.Read.All",
+            "NOTE",
+        ),
+    ] {
+        let (_, _, written) = Terminal::start(&fleet.env, args, 80).end();
+        let said = written.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(reason), "{args:?}: {written}");
+        assert!(written.contains(whole), "{args:?}: {written}");
+        assert!(!written.contains('…') || args[0] == "backups", "{written}");
+        let data = written.split("\x1b[1;31merror:").next().unwrap();
+        assert!(data.lines().all(|line| fits(line, 80)), "{written}");
     }
 }
 

@@ -381,8 +381,9 @@ fn show_rehearsal(ui: &Ui, rows: &[(&str, &Schedule, Option<Slot>, String)]) -> 
         })
         .collect();
     ui.items(&items)?;
-    let mut table =
-        Table::new(&["ACTION", "TENANT", "SCHEDULE", "SLOT", "NOTE"]).whole(&["ACTION", "SLOT"]);
+    let mut table = Table::new(&["ACTION", "TENANT", "SCHEDULE", "SLOT", "NOTE"])
+        .whole(&["ACTION", "SLOT"])
+        .flowing();
     for (action, schedule, slot, note) in rows {
         table.row([
             (*action).to_owned(),

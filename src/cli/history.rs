@@ -162,7 +162,8 @@ fn list(ctx: &Context, args: &Args) -> Result<()> {
         "RUN", "TENANT", "SCHEDULE", "TIME", "TRIGGER", "STATUS", "SET", "NOTE",
     ])
     .whole(&["RUN", "TIME", "STATUS", "SET"])
-    .spare(&["TRIGGER"]);
+    .spare(&["TRIGGER"])
+    .flowing();
     for run in &runs {
         table.row([
             run.id.0.to_string(),
@@ -384,7 +385,8 @@ fn types(summary: &Summary, of_run: Option<&str>, is_whole: bool) -> Table {
         "ERROR",
     ])
     .whole(&["POLICY TYPE", "OUTCOME", "TOTAL"])
-    .spare(&["UNCHANGED", "BACKED UP"]);
+    .spare(&["UNCHANGED", "BACKED UP", "TOTAL"])
+    .flowing();
     for (key, entry) in &summary.type_breakdown {
         let error = entry.error.as_deref().unwrap_or_default();
         let first = *told.entry(error).or_insert(key);

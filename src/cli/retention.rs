@@ -237,7 +237,8 @@ impl Told {
 
     fn show(&self, ctx: &Context, store: &Store) -> Result<()> {
         let mut table = Table::new(&["SET", "TENANT", "SCHEDULE", "DECISION", "REASON"])
-            .whole(&["SET", "DECISION"]);
+            .whole(&["SET", "DECISION"])
+            .flowing();
         let mut items = Vec::with_capacity(self.items.len());
         for (schedule, item) in &self.items {
             items.push(json!({

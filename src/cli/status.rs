@@ -236,7 +236,8 @@ fn show(ctx: &Context, overview: &Overview) -> Result<()> {
         "ATTENTION",
     ])
     .whole(&["LAST SUCCESS", "AGE", "NEXT"])
-    .spare(&["LAST SUCCESS", "MISSED"]);
+    .spare(&["LAST SUCCESS", "MISSED"])
+    .flowing();
     for (standing, next) in &overview.schedules {
         let (schedule, record) = (&standing.schedule, &standing.record);
         let last = record.last.map(|(_, status, _)| status.as_str());

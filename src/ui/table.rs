@@ -1,7 +1,7 @@
-//! A table of text: one record is one line.
+//! A table of text: one record is one line, and on a terminal the lines that its text takes.
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Row, TableStyle, Width};
-use unicode_width::UnicodeWidthStr as _;
+use unicode_width::UnicodeWidthStr;
 
 use super::text::{hanging, visible};
 
@@ -11,8 +11,14 @@ const WIDEST_CELL: u16 = 60;
 const NARROWEST_CELL: usize = 4;
 /// The narrowest that another column is cut to: less says nothing.
 const READABLE_CELL: usize = 6;
-/// How much a column should get before one that can be spared has any place.
+/// How much a column should get before one that can be spared has any place, and how much beside text that
+/// [`flows`](Table::flowing) and so leaves it more.
 const COMFORTABLE_CELL: usize = 10;
+const COMFORTABLE_BESIDE_TEXT: usize = 24;
+/// The least room in which text that flows goes on under its own beginning; with less it goes below its
+/// record, so far in.
+const COMFORTABLE_TEXT: usize = 40;
+const BELOW: &str = "    ";
 
 /// What divides words where a cell is cut: no character of any cell, so that one is cut where its room
 /// ends and not after the last word that fits.
@@ -24,6 +30,7 @@ pub struct Table {
     header: Vec<&'static str>,
     whole: &'static [&'static str],
     spare: &'static [&'static str],
+    flows: bool,
     rows: Vec<Vec<String>>,
 }
 
@@ -34,6 +41,7 @@ impl Table {
             header: header.to_vec(),
             whole: &[],
             spare: &[],
+            flows: false,
             rows: Vec::new(),
         }
     }
@@ -51,6 +59,14 @@ impl Table {
     #[must_use]
     pub fn spare(mut self, columns: &'static [&'static str]) -> Self {
         self.spare = columns;
+        self
+    }
+
+    /// Says that the last column is text to be read whole, such as a reason: where a line has no room for
+    /// it, it goes on below its record.
+    #[must_use]
+    pub fn flowing(mut self) -> Self {
+        self.flows = true;
         self
     }
 
@@ -76,25 +92,61 @@ impl Table {
     }
 
     /// The table as text, ending in a line break. With a `width` cells are cut to fit, with `…`
-    /// where something is missing; without one every cell is whole. Where the width has no room for
-    /// the [`whole`](Self::whole) columns, each record is a block of lines instead, a cell each.
+    /// where something is missing, but for a last column that is [`flowing`](Self::flowing); without one
+    /// every cell is whole. Where the width has no room for the [`whole`](Self::whole) columns, each record
+    /// is a block of lines instead, a cell each.
     pub fn render(&self, width: Option<u16>) -> String {
         let Some(columns) = width else {
             return self.lines(None);
         };
         let columns = usize::from(columns);
+        let comfortable = match self.flows {
+            true => COMFORTABLE_BESIDE_TEXT,
+            false => COMFORTABLE_CELL,
+        };
         let mut spared: Vec<&str> = Vec::new();
         let mut fitted = self.without(&spared);
         for name in self.spare {
-            if fitted.least(COMFORTABLE_CELL) > columns {
+            if fitted.least(comfortable) > columns {
                 spared.push(name);
                 fitted = self.without(&spared);
             }
         }
         match fitted.least(READABLE_CELL) > columns {
             true => self.blocks(columns),
+            false if fitted.flows => fitted.flow(columns),
             false => fitted.lines(width),
         }
+    }
+
+    /// The table with the last column where the others, which have all the room but for its header, leave
+    /// it some, else below.
+    fn flow(&self, columns: usize) -> String {
+        let last = self.header.len().saturating_sub(1);
+        let (name, gap) = (self.header[last], 2);
+        let record = Self {
+            flows: false,
+            ..self.without(&[name])
+        };
+        let room = columns.saturating_sub(name.width() + gap);
+        let lines = record.lines(u16::try_from(room).ok());
+        let widest = lines.lines().map(UnicodeWidthStr::width).max();
+        let start = widest.unwrap_or_default() + gap;
+        let left = columns.saturating_sub(start);
+        let texts = self.rows.iter().filter_map(|row| row.get(last));
+        let texts = std::iter::once(name.into()).chain(texts.map(|text| visible(text)));
+        let shown = lines.lines().zip(texts).map(|(line, text)| {
+            let is_beside = text.width() <= left || left >= COMFORTABLE_TEXT;
+            let record = match is_beside {
+                true => {
+                    let blanks = " ".repeat(start.saturating_sub(line.width()));
+                    hanging(&format!("{line}{blanks}"), &text, columns)
+                }
+                false => format!("{line}\n{}", hanging(BELOW, &text, columns)),
+            };
+            format!("{}\n", record.trim_end())
+        });
+        shown.collect()
     }
 
     /// The same without these columns.
@@ -177,11 +229,16 @@ impl Table {
 
     fn narrowest(&self, index: usize, floor: usize) -> usize {
         let cells = self.widest_cell(index);
-        let widest = cells.max(self.header[index].width());
-        match cells <= NARROWEST_CELL {
-            _ if self.is_whole(index) => widest,
-            true => widest.min(NARROWEST_CELL),
-            false => widest.min(floor),
+        let header = self.header[index].width();
+        let widest = cells.max(header);
+        if self.is_whole(index) {
+            widest
+        } else if self.flows && index + 1 == self.header.len() {
+            header
+        } else if cells <= NARROWEST_CELL && floor == READABLE_CELL {
+            widest.min(NARROWEST_CELL)
+        } else {
+            widest.min(floor)
         }
     }
 
@@ -273,6 +330,50 @@ mod tests {
              AT           b\n\
              NOTE         東京\\n🚀\n"
         );
+    }
+
+    #[test]
+    fn a_reason_that_has_no_room_goes_below_its_record() {
+        let mut table = Table::new(&["RUN", "TENANT", "STATUS", "NOTE"])
+            .whole(&["RUN", "STATUS"])
+            .flowing();
+        let reason = "GRAPH_UNAVAILABLE: ".to_owned() + &"no answer ".repeat(6);
+        let reason = reason.trim_end();
+        table.row(["1", "contoso", "success", "12 policies"].map(str::to_owned));
+        table.row(["2", "contoso", "failed", reason].map(str::to_owned));
+        table.row(["3", "東京", "failed", ""].map(str::to_owned));
+        assert_eq!(
+            table.render(Some(50)),
+            "RUN  TENANT   STATUS   NOTE\n\
+             1    contoso  success  12 policies\n\
+             2    contoso  failed\n    \
+             GRAPH_UNAVAILABLE: no answer no answer no\n    \
+             answer no answer no answer no answer\n\
+             3    東京     failed\n"
+        );
+        let beside = "2    contoso  failed   GRAPH_UNAVAILABLE: no answer no answer\n".to_owned()
+            + &" ".repeat(23)
+            + "no answer no answer";
+        let wide = table.render(Some(63));
+        assert!(wide.contains(&beside), "{wide}");
+        for width in 24..=120 {
+            let text = table.render(Some(width));
+            let said: Vec<&str> = text.split_whitespace().collect();
+            assert!(said.join(" ").contains(reason), "{text}");
+            assert!(text.lines().all(|line| line.width() <= width.into()));
+        }
+        assert_eq!(table.render(None).lines().count(), 4);
+    }
+
+    #[test]
+    fn headers_are_not_cut_while_something_can_be_spared() {
+        let mut table = Table::new(&["TYPE", "CHANGED", "UNCHANGED", "ERROR"])
+            .whole(&["TYPE"])
+            .spare(&["UNCHANGED"])
+            .flowing();
+        table.row(["roleScopeTag", "1", "2", "no answer"].map(str::to_owned));
+        let text = table.render(Some(30));
+        assert!(text.starts_with("TYPE          CHANGED  ERROR\n"), "{text}");
     }
 
     #[test]

@@ -67,7 +67,8 @@ pub fn visible_lines(text: &str) -> String {
 }
 
 /// `lead` and `text` on one line; where that takes more than `columns`, broken at blanks, and what follows
-/// stands under the beginning of the text. A word is never broken: it may be typed again.
+/// stands under the beginning of the text. A word is never broken: it may be typed again. None that GitHub
+/// may take for an order comes to stand where a line begins.
 pub fn hanging(lead: &str, text: &str, columns: usize) -> String {
     let mut at = lead.width();
     let words = text.split(' ').map(str::width);
@@ -78,7 +79,8 @@ pub fn hanging(lead: &str, text: &str, columns: usize) -> String {
     for (place, word) in text.split(' ').enumerate() {
         let blank = usize::from(place > 0);
         let helps = place > 0 || indent + word.width() <= columns;
-        if at + blank + word.width() > columns && at > indent && helps {
+        let fits = at + blank + word.width() <= columns;
+        if !fits && at > indent && helps && !word.starts_with("::") {
             shown.truncate(shown.trim_end_matches(' ').len());
             shown.push('\n');
             shown.push_str(&" ".repeat(indent));
@@ -182,6 +184,8 @@ mod tests {
             of("a lead with hardly any room:  ", "because"),
             "a lead with hardly any room:\n    because"
         );
+        let order = of("", "what came is this text: ::warning::x");
+        assert_eq!(order, "what came is this text: ::warning::x");
         let word = "x".repeat(40);
         assert_eq!(of("id  ", &word), format!("id  {word}"));
     }

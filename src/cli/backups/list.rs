@@ -109,7 +109,8 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         "SET", "TENANT", "SCHEDULE", "TIME", "STATUS", "POLICIES", "RUN", "ROOT", "",
     ])
     .whole(&["SET", "TIME", "STATUS", "POLICIES", "RUN"])
-    .spare(&["ROOT", "RUN"]);
+    .spare(&["ROOT", "RUN"])
+    .flowing();
     for set in &sets {
         let root: String = set.root_hash.to_string().chars().take(12).collect();
         let note = match (&set.pin_reason, set.expired_at) {

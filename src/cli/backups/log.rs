@@ -115,7 +115,8 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         return one_by_one(ctx, &changes, args.patch);
     }
     let mut table = Table::new(&["TIME", "SET", "SCHEDULE", "CHANGE", "WHAT"])
-        .whole(&["TIME", "SET", "CHANGE"]);
+        .whole(&["TIME", "SET", "CHANGE"])
+        .flowing();
     for change in &changes {
         table.row([
             time(change.set.time),

@@ -89,7 +89,9 @@ fn show_set(
         "READ",
         "REASON",
     ])
-    .whole(&["POLICY TYPE", "OUTCOME"]);
+    .whole(&["POLICY TYPE", "OUTCOME"])
+    .spare(&["BYTES"])
+    .flowing();
     for entry in manifest.types() {
         let list = lists
             .iter()
@@ -111,8 +113,9 @@ fn show_set(
     ctx.ui.table(&types)?;
     ctx.ui.line("")?;
     let mut policies = Table::new(&["POLICY TYPE", "NAME", "PLATFORM", "BYTES", "ID"])
-        .whole(&["POLICY TYPE", "ID"])
-        .spare(&["BYTES", "PLATFORM"]);
+        .whole(&["POLICY TYPE"])
+        .spare(&["BYTES", "PLATFORM"])
+        .flowing();
     for list in &lists {
         for entry in list.entries() {
             policies.row([

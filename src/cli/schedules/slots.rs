@@ -124,7 +124,8 @@ pub(super) fn next(ctx: &Context, args: &NextArgs) -> Result<()> {
     }
     let mut table = Table::new(&["LOCAL", "ZONE", "UTC", "NOTE"])
         .whole(&["LOCAL", "UTC"])
-        .spare(&["ZONE"]);
+        .spare(&["ZONE"])
+        .flowing();
     for occurrence in &found {
         table.row([
             local_of(zone, occurrence),
@@ -177,7 +178,8 @@ pub(super) fn upcoming(ctx: &Context, args: &UpcomingArgs) -> Result<()> {
     entries.sort_by(|one, other| (one.at, &one.cells).cmp(&(other.at, &other.cells)));
     let mut table = Table::new(&["UTC", "LOCAL", "ZONE", "TENANT", "SCHEDULE", "NOTE"])
         .whole(&["UTC", "LOCAL"])
-        .spare(&["ZONE"]);
+        .spare(&["ZONE"])
+        .flowing();
     let mut items = Vec::with_capacity(entries.len());
     for entry in entries {
         table.row(entry.cells);

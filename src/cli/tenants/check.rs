@@ -61,8 +61,9 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<()> {
 
 fn show(ctx: &Context, tenant: &Tenant, checked: &Checked) -> Result<()> {
     let tried = &checked.tried;
-    let mut table =
-        Table::new(&["POLICY TYPE", "RESULT", "NOTE"]).whole(&["POLICY TYPE", "RESULT"]);
+    let mut table = Table::new(&["POLICY TYPE", "RESULT", "NOTE"])
+        .whole(&["POLICY TYPE", "RESULT"])
+        .flowing();
     for one in tried {
         table.row([
             one.policy_type.clone(),
