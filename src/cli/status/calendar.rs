@@ -18,6 +18,9 @@ use crate::ui::Shade;
 use crate::ui::text::visible;
 use crate::zone::Zone;
 
+/// How wide a week is.
+const WEEK: u16 = 7;
+
 /// How a day went, by its worst run; the later the worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Day {
@@ -78,6 +81,9 @@ pub(super) fn draw(ctx: &Context, overview: &Overview, weeks: u16) -> Result<()>
             .map_or(weeks, |columns| fitting(columns, widest)),
     );
     let first = |zone: &Zone| first_day(zone.local(overview.now).0.date(), weeks);
+    let widest = ctx.ui.columns().map_or(widest, |columns| {
+        widest.min(usize::from(columns.saturating_sub(WEEK + 2)))
+    });
     for (number, schedule) in schedules().enumerate() {
         let zone = zones.of(schedule).unwrap_or_else(|error| {
             let (name, id) = (name(schedule), schedule.id.0);
@@ -87,18 +93,21 @@ pub(super) fn draw(ctx: &Context, overview: &Overview, weeks: u16) -> Result<()>
         });
         let (first, today) = (first(zone), zone.local(overview.now).0.date());
         if number == 0 {
-            ctx.ui
-                .line(format_args!("{:widest$}  weeks from Monday {first}", ""))?;
+            ctx.ui.line(head(first, widest, ctx.ui.columns()))?;
         }
         let days = days(&store, schedule, zone, first)?;
-        let name = name(schedule);
+        let mut name = name(schedule);
+        if name.width() > widest {
+            ctx.ui.line(&name)?;
+            name.clear();
+        }
         let blanks = " ".repeat(widest.saturating_sub(name.width()) + 2);
         let mut parts = vec![(Shade::Plain, format!("{name}{blanks}"))];
         parts.extend(line(&days, first, today));
         ctx.ui.parts(&parts)?;
     }
-    ctx.ui
-        .line("# success  ! partial  x failed  - missed  . nothing")
+    let legend = legend(ctx.ui.columns());
+    legend.iter().try_for_each(|line| ctx.ui.line(line))
 }
 
 /// How the days went since that one, by the schedule's runs.
@@ -128,6 +137,35 @@ fn days(
 
 fn name(schedule: &Schedule) -> String {
     visible(&format!("{}/{}", schedule.tenant, schedule.name())).into_owned()
+}
+
+/// The first line: above the first week, or as far to its left as there has to be room for the line.
+fn head(first: NaiveDate, names: usize, columns: Option<u16>) -> String {
+    let head = format!("weeks from Monday {first}");
+    let room = columns.map_or(usize::MAX, usize::from);
+    let indent = (names + 2).min(room.saturating_sub(head.width()));
+    format!("{:indent$}{head}", "")
+}
+
+/// What the glyphs mean, in as many lines as that takes.
+fn legend(columns: Option<u16>) -> Vec<String> {
+    let room = columns.map_or(usize::MAX, usize::from);
+    let mut lines: Vec<String> = Vec::new();
+    for part in [
+        "# success",
+        "! partial",
+        "x failed",
+        "- missed",
+        ". nothing",
+    ] {
+        match lines.last_mut() {
+            Some(line) if line.len() + 2 + part.len() <= room => {
+                line.push_str(&format!("  {part}"));
+            }
+            _ => lines.push(part.to_owned()),
+        }
+    }
+    lines
 }
 
 /// How many weeks have room beside names of that width; one at least.
@@ -196,6 +234,25 @@ mod tests {
         assert_eq!(skipped(ErrorCode::LockHeld), Day::Nothing);
         assert_eq!(skipped(ErrorCode::MissedSlot), Day::Missed);
         assert_eq!(skipped(ErrorCode::UnknownPolicyType), Day::Failed);
+    }
+
+    #[test]
+    fn the_head_stands_above_the_first_week_where_there_is_room() {
+        let head = |columns| head(day("2026-11-09"), 15, columns);
+        let text = "weeks from Monday 2026-11-09";
+        assert_eq!(head(None), format!("{:17}{text}", ""));
+        assert_eq!(head(Some(80)), head(None));
+        assert_eq!(head(Some(40)), format!("{:12}{text}", ""));
+        assert_eq!(head(Some(20)), text);
+    }
+
+    #[test]
+    fn a_glyph_and_what_it_means_stay_on_one_line() {
+        let whole = "# success  ! partial  x failed  - missed  . nothing";
+        assert_eq!(legend(None), [whole]);
+        assert_eq!(legend(Some(51)), [whole]);
+        let narrow = ["# success  ! partial  x failed  - missed", ". nothing"];
+        assert_eq!(legend(Some(40)), narrow);
     }
 
     #[test]
