@@ -105,6 +105,9 @@ fn what_was_done_is_recorded_by_whom_and_with_what_outcome() {
         (&true.into(), &count.into())
     );
     assert_eq!(verified["head"], events[0]["hash"]);
+    let head = verified["head"].as_str().unwrap();
+    let text = stage.env.run(&["audit", "verify"]).ok();
+    assert_eq!(text, format!("{count} events, head {head}: intact\n"));
 }
 
 #[test]

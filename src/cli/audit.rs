@@ -131,9 +131,13 @@ fn verify(ctx: &Context) -> Result<()> {
         "problems": problems,
     }))?;
     ctx.ui.line(format!(
-        "{}, head {}",
+        "{}, head {}: {}",
         counted(verdict.events, "event", "events"),
-        hex(&verdict.head)
+        hex(&verdict.head),
+        match problems.len() {
+            0 => "intact".to_owned(),
+            n => counted(n, "break", "breaks"),
+        }
     ))?;
     for problem in &problems {
         ctx.ui.problem(&Error::new(Kind::Integrity, problem));
