@@ -179,6 +179,14 @@ fn the_tenant_as_it_is_now_is_read_and_nothing_is_written() {
     assert_eq!(found["counts"]["changed"], 2);
     assert_eq!(found["counts"]["removed"], 1);
     assert_eq!(found["unread_types"], json!(["assignmentFilter"]));
+    let text = stage.env.run(&["backups", "diff", "1", "--live"]).ok();
+    let (head, counts) = text.split_once("UNREAD TYPES  UNREAD POLICIES\n").unwrap();
+    assert!(head.contains("ADDED"), "{text}");
+    let unread = |line: &&str| line.starts_with("unread  assignmentFilter  ");
+    let unread = text.lines().filter(unread).count();
+    let counts: Vec<&str> = counts.lines().next().unwrap().split_whitespace().collect();
+    assert!(unread > 0, "{text}");
+    assert_eq!(counts[5..], ["1", &unread.to_string()], "{text}");
     assert_eq!(stage.env.audit_actions(), events);
     assert_eq!(stage.sets(), 1);
     assert!(

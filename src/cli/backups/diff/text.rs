@@ -72,26 +72,21 @@ fn records(diff: &Diff) -> Table {
 }
 
 fn counts(ui: &Ui, diff: &Diff) -> Result<()> {
-    let mut table = Table::new(&[
+    const COUNTED: [&str; 7] = [
         "ADDED",
         "REMOVED",
         "CHANGED",
         "RENAMED",
         "MOVED",
         "UNREAD TYPES",
-    ])
-    .whole(&[
-        "ADDED",
-        "REMOVED",
-        "CHANGED",
-        "RENAMED",
-        "MOVED",
-        "UNREAD TYPES",
-    ]);
+        "UNREAD POLICIES",
+    ];
+    let mut table = Table::new(&COUNTED).whole(&COUNTED);
     let [added, removed, changed, renamed, moved] =
         ChangeKind::ALL.map(|kind| diff.count(kind).to_string());
-    let unread = diff.unread_keys().len().to_string();
-    table.row([added, removed, changed, renamed, moved, unread]);
+    let types = diff.unread_keys().len().to_string();
+    let policies = diff.unread_policies.len().to_string();
+    table.row([added, removed, changed, renamed, moved, types, policies]);
     ui.table(&table)
 }
 
