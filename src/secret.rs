@@ -184,7 +184,7 @@ pub fn from_command(command: &str, clock: &dyn Clock, stop: &Stop) -> Result<Sec
         Error::new(Kind::CredentialUnusable, format!("{origin}: {why}"))
     };
     let answered = program.answer(COMMAND_LIMIT, MAX_BYTES, clock, stop);
-    let (status, printed) = answered.map_err(|why| unfinished(&origin, why))?;
+    let (status, printed) = answered.map_err(|why| unfinished(&origin, why, stop))?;
     if !status.success() {
         return Err(unusable(&format_args!("failed with {status}"))
             .hint("run the command by hand; it has to print the secret as its first line"));
@@ -193,20 +193,20 @@ pub fn from_command(command: &str, clock: &dyn Clock, stop: &Stop) -> Result<Sec
 }
 
 /// Why a command gave no answer.
-fn unfinished(origin: &str, why: Unfinished) -> Error {
+fn unfinished(origin: &str, why: Unfinished, stop: &Stop) -> Error {
     let unusable = |why: &dyn std::fmt::Display| {
         Error::new(Kind::CredentialUnusable, format!("{origin}: {why}"))
     };
     match why {
         Unfinished::NotStarted(error) => cannot_start(origin, &error),
-        Unfinished::Stopped => Error::new(Kind::Canceled, format!("{origin}: stopped")),
+        Unfinished::Stopped => Error::new(Kind::Canceled, format!("{origin}: {}", stop.told())),
         Unfinished::TooLong(limit) => {
             unusable(&format_args!("not done after {} s", limit.as_secs()))
         }
         Unfinished::TooMuch(most) => unusable(&format_args!("printed more than {most} bytes")),
         Unfinished::Io(error) => unusable(&error),
         Unfinished::GoesOn(why, id) => {
-            let error = unfinished(origin, *why);
+            let error = unfinished(origin, *why, stop);
             let what = format!("{}; it cannot be ended, see ps {id}", error.message());
             Error::new(error.kind(), what)
         }

@@ -57,6 +57,15 @@ impl Stop {
         self.lock().reason
     }
 
+    /// What stopped the program, as messages say it.
+    pub fn told(&self) -> &'static str {
+        match self.requested() {
+            Some(Reason::Interrupt) => "stopped by SIGINT (Ctrl-C)",
+            Some(Reason::Terminate) => "stopped by SIGTERM",
+            None => "stopped",
+        }
+    }
+
     /// Calls `listener` when a stop is requested; at once if it already was.
     pub fn on_request(&self, listener: impl Fn() + Send + 'static) {
         let mut state = self.lock();

@@ -37,6 +37,11 @@ fn a_signal_cancels_what_runs_and_what_waits() {
             assert!(stderr.contains(&line), "{stderr}");
         }
         assert_eq!(stderr.matches(" was canceled: CANCELED: ").count(), 2);
+        let by = match signal {
+            "INT" => "stopped by SIGINT (Ctrl-C)\n",
+            _ => "stopped by SIGTERM\n",
+        };
+        assert_eq!(stderr.matches(by).count(), 2, "{stderr}");
         assert_eq!(
             stderr.lines().count(),
             4,

@@ -146,7 +146,7 @@ fn attempt(
     gauge.enter("waits for the schedule's lock");
     let _lock = match take()? {
         Ok(lock) => lock,
-        Err(_) if means.stop.requested().is_some() => return Err(stopped()),
+        Err(_) if means.stop.requested().is_some() => return Err(stopped(means)),
         Err(holder) => {
             let message = format!(
                 "the lock of {} is held by {holder}",
@@ -156,7 +156,7 @@ fn attempt(
         }
     };
     if means.stop.requested().is_some() {
-        return Err(stopped());
+        return Err(stopped(means));
     }
     let at = means.clock.now();
     if !store.write(|tx| store::runs::start(tx, claim.run_id, owner, at))? {
@@ -247,8 +247,8 @@ fn of_new_key(means: &Means, schedule: &Schedule, set: BackupSetId, why: &str) -
 }
 
 /// The request to stop, as an error.
-fn stopped() -> Error {
-    Error::new(Kind::Canceled, "stopped by a signal")
+fn stopped(means: &Means) -> Error {
+    Error::new(Kind::Canceled, means.stop.told())
 }
 
 fn take_lock(means: &Means, claim: &Claim, patience: Duration) -> Result<Lock> {

@@ -154,5 +154,6 @@ fn a_command_that_hangs_is_ended_by_the_time_limit_and_by_a_stop() {
         read(&command("sleep 600"), &SystemClock, &stop).unwrap_err()
     });
     assert_eq!(error.kind(), Kind::Canceled);
+    assert!(error.message().ends_with(": stopped by SIGTERM"), "{error}");
     assert!(began.elapsed() < Duration::from_secs(20));
 }

@@ -87,7 +87,7 @@ pub(super) fn until_answered<T>(
     let mut tries = Tries::default();
     loop {
         if means.stop.requested().is_some() {
-            return Err(sign_in.error(Fault::Canceled, "stopped"));
+            return Err(sign_in.error(Fault::Canceled, means.stop.told()));
         }
         let began = means.clock.monotonic();
         let left = means.deadline.saturating_duration_since(began);
@@ -113,7 +113,7 @@ pub(super) fn until_answered<T>(
             failure.error
         );
         if means.stop.requested().is_some() {
-            return Err(sign_in.error(Fault::Canceled, "stopped"));
+            return Err(sign_in.error(Fault::Canceled, means.stop.told()));
         }
         tries.wait_or_give_up(failure, patience, means)?;
     }

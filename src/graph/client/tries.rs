@@ -172,7 +172,8 @@ impl Client {
     }
 
     pub(super) fn canceled(&self, request: &Request) -> Error {
-        Error::new(Fault::Canceled, format!("{}: stopped", request.path))
+        let stopped = self.shared.stop.told();
+        Error::new(Fault::Canceled, format!("{}: {stopped}", request.path))
     }
 
     pub(super) fn timed_out(&self, request: &Request) -> Error {
