@@ -5,17 +5,15 @@ use std::collections::BTreeSet;
 use crate::error::{Error, Result};
 use crate::run::{Run, Status};
 
-/// Whether this run may be tried again; if not, why, and what to type instead.
-pub fn check(run: &Run) -> Result<()> {
+/// Whether this run may be tried again; if not, why, and what to type instead, where `schedule` is how its
+/// schedule is typed.
+pub fn check(run: &Run, schedule: &str) -> Result<()> {
     let id = run.id.0;
     match run.status {
         Status::Success => Err(Error::usage(format!(
             "run {id} was a success: nothing to try again"
         ))
-        .hint(format!(
-            "to back up once more: tenantpilot run {}",
-            run.schedule_id.0
-        ))),
+        .hint(format!("to back up once more: tenantpilot run {schedule}"))),
         Status::Queued | Status::Running => Err(Error::usage(format!(
             "run {id} is still {}",
             run.status.as_str()

@@ -13,7 +13,7 @@ mod fleet;
 #[path = "support/sandbox.rs"]
 mod sandbox;
 
-use fleet::{Fleet, outcome};
+use fleet::{Fleet, OTHER_DIRECTORY, outcome};
 use serde_json::json;
 
 /// The slot some minutes later.
@@ -31,7 +31,7 @@ fn missed_slots_are_recorded_once_under_the_newest() {
     let expected = format!(
         "error: schedule nightly (id 1) of tenant contoso missed 3 slots from {} to {}: no dispatch \
          ran then, or none could start anything, and missed slots are not caught up\n\
-         hint: check that cron was running, and look with tenantpilot doctor; to back up now: tenantpilot run 1\n",
+         hint: check that cron was running, and look with tenantpilot doctor; to back up now: tenantpilot run contoso/nightly\n",
         slots[0], slots[2]
     );
     assert_eq!(stderr, expected);
@@ -57,6 +57,28 @@ fn missed_slots_are_recorded_once_under_the_newest() {
 }
 
 #[test]
+fn a_hint_names_a_schedule_as_it_is_typed_and_by_id_where_a_name_means_another() {
+    let fleet = Fleet::nightly();
+    fleet.add_tenant("a b", OTHER_DIRECTORY);
+    fleet.add("nightly", "a b", &[]);
+    fleet.add("contoso/nightly", "a b", &[]);
+    let slots = fleet.slots(1, 1);
+    let stderr = fleet.dispatch(&later(&slots[0], 1)).fails(19);
+    let commands = stderr
+        .lines()
+        .filter_map(|line| line.split("to back up now: ").nth(1));
+    let commands: Vec<&str> = commands.collect();
+    assert_eq!(
+        commands,
+        [
+            "tenantpilot run 1",
+            "tenantpilot run 'a b/nightly'",
+            "tenantpilot run 'a b/contoso/nightly'"
+        ]
+    );
+}
+
+#[test]
 fn a_slot_that_no_dispatch_could_start_is_not_laid_to_cron() {
     let fleet = Fleet::nightly();
     fleet.env.run(&["dispatch"]).ok();
@@ -79,7 +101,9 @@ fn a_slot_that_no_dispatch_could_start_is_not_laid_to_cron() {
     let stderr = fleet.dispatch(&later(&slots[2], 2)).fails(19);
     assert!(
         stderr.contains("dispatch began then and could start nothing, and missed")
-            && stderr.contains("hint: tenantpilot doctor; to back up now: tenantpilot run 1"),
+            && stderr.contains(
+                "hint: tenantpilot doctor; to back up now: tenantpilot run contoso/nightly"
+            ),
         "{stderr}"
     );
     let message = fleet.runs()[0]["error_message"]

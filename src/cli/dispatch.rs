@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::history::run_json;
 use crate::cli::number;
+use crate::cli::schedules::find;
 use crate::context::Context;
 use crate::dispatch::{self, Decision, Executed, Report};
 use crate::error::{Error, ExitCode, Kind, Result};
@@ -111,7 +112,7 @@ fn start(ctx: &Context, args: &Args, monitors: &Monitors) -> Result<ExitCode> {
     let held = held.filter_map(|held| held.warning.as_ref());
     let executed = report.executed.iter().flat_map(|run| &run.warnings);
     held.chain(executed).for_each(|warning| warn(ctx, warning));
-    let problems = problems(&report).into_iter().chain(unsaid);
+    let problems = problems(ctx, &report).into_iter().chain(unsaid);
     problems.for_each(|problem| ctx.ui.problem(&problem));
     monitors::conclude(ctx, &means, monitors);
     Ok(code)
@@ -214,9 +215,15 @@ pub(crate) fn ending_code(ending: &Ending, held: ExitCode) -> ExitCode {
 }
 
 /// One line and one hint for each thing that somebody has to know.
-fn problems(report: &Report) -> Vec<Error> {
+fn problems(ctx: &Context, report: &Report) -> Vec<Error> {
     let mut problems = problems_of_closed(&report.decision);
-    for lost in &report.decision.missed {
+    let missed = &report.decision.missed;
+    let store = (!missed.is_empty()).then(|| ctx.store().ok()).flatten();
+    let typed = |schedule: &Schedule| match &store {
+        Some(store) => find::typed(store.read(), schedule),
+        None => schedule.id.0.to_string(),
+    };
+    for lost in missed {
         let slots = match lost.missed.count {
             1 => format!("its slot {}", lost.missed.newest),
             n => format!(
@@ -240,7 +247,7 @@ fn problems(report: &Report) -> Vec<Error> {
         );
         let hint = format!(
             "{look}; to back up now: tenantpilot run {}",
-            lost.schedule.id.0
+            typed(&lost.schedule)
         );
         problems.push(Error::new(Kind::Attention, line).hint(hint));
     }

@@ -145,7 +145,8 @@ fn selected(ctx: &Context, store: &Store, args: &Args) -> Result<Vec<Run>> {
     let mut chosen: Vec<Run> = Vec::new();
     for id in &args.runs {
         let run = find_run(ctx, conn, RunId(*id))?;
-        retry::check(&run)?;
+        let schedule = store::schedules::get(conn, run.schedule_id)?;
+        retry::check(&run, &cli::schedules::find::typed(conn, &schedule))?;
         match chosen
             .iter()
             .find(|other| other.schedule_id == run.schedule_id)

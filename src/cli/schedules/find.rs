@@ -12,6 +12,7 @@ use crate::error::{Error, Result, closest};
 use crate::schedule::{Schedule, ScheduleId};
 use crate::store::schedules::{self, Listed};
 use crate::tenant::TenantId;
+use crate::ui::text::visible;
 
 /// Which schedules come first where a name fits both kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +52,21 @@ pub(crate) fn find(
             Ok(found)
         }
         None => Err(unknown(ctx, conn, given)?),
+    }
+}
+
+/// How a schedule is typed again: `TENANT/NAME`, as a shell takes it, where that means this one and can be
+/// typed; else its id.
+pub(crate) fn typed(conn: &Connection, schedule: &Schedule) -> String {
+    let names = format!("{}/{}", schedule.tenant, schedule.name());
+    let meant = schedules::called(conn, &names)
+        .and_then(|called| choose(&names, called, Prefer::Active))
+        .ok()
+        .flatten();
+    let is_meant = meant.is_some_and(|listed| listed.schedule.id == schedule.id);
+    match is_meant && visible(&names) == names && !names.starts_with('-') {
+        true => shell_words::quote(&names).into_owned(),
+        false => schedule.id.0.to_string(),
     }
 }
 
