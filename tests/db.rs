@@ -82,6 +82,8 @@ fn a_copy_is_whole_private_and_never_written_over_anything() {
 
     let other = folder.join("other.db").to_str().unwrap().to_owned();
     let stdout = stage.env.run(&["db", "backup", &other, "--with-key"]).ok();
+    let newest = "bytes; it is sound, and the newest backup set in it is intact\n";
+    assert!(stdout.contains(newest), "{stdout}");
     assert!(stdout.contains("its key is in"), "{stdout}");
     assert_eq!(files(&folder), ["copy.db", "other.db", "other.db-key"]);
     assert_eq!(mode(&folder.join("other.db-key")), 0o600);

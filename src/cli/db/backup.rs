@@ -93,9 +93,9 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         "key": copied_key.as_ref().map(|key| key.display().to_string()),
     }))?;
     ctx.ui.line(format!(
-        "copied the database to {}: {bytes} bytes; it is sound, and the newest {} intact",
+        "copied the database to {}: {bytes} bytes; it is sound, and {}",
         target.display(),
-        counted(checked.sets, "backup set in it is", "backup sets in it are")
+        newest(checked.sets)
     ))?;
     match copied_key {
         Some(copied) => ctx.ui.line(format!("its key is in {}", copied.display()))?,
@@ -117,6 +117,15 @@ fn refuse_taken(path: &Path) -> Result<()> {
             .hint("name another file; what is there is never written over, remove it first"));
     }
     Ok(())
+}
+
+/// What is known of so many sets that were read in a copy, the newest of each schedule.
+fn newest(sets: u64) -> String {
+    match sets {
+        0 => "there is no backup set in it".to_owned(),
+        1 => "the newest backup set in it is intact".to_owned(),
+        several => format!("the newest {several} backup sets in it are intact"),
+    }
 }
 
 /// That the newest set of every schedule reads, to the last byte.
