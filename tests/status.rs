@@ -9,7 +9,7 @@ mod fleet;
 #[path = "support/sandbox.rs"]
 mod sandbox;
 
-use fleet::Fleet;
+use fleet::{Fleet, OTHER_DIRECTORY};
 use sandbox::server::DIRECTORY;
 use sandbox::server::faults::{Fault, Kind};
 use serde_json::{Value, json};
@@ -87,6 +87,34 @@ fn a_schedule_that_runs_and_one_that_never_did() {
         line.starts_with("TENANTPILOT OK - 1 schedule | schedules=1 disabled=0 attention=0 "),
         "{line}"
     );
+}
+
+#[test]
+fn schedules_stand_by_tenant_and_then_by_name() {
+    let fleet = Fleet::new();
+    fleet.add_tenant("adatum", OTHER_DIRECTORY);
+    for (name, tenant) in [
+        ("b", "contoso"),
+        ("a", "contoso"),
+        ("c", "adatum"),
+        ("b", "adatum"),
+    ] {
+        fleet.add(name, tenant, &[]);
+    }
+    let expected = ["adatum/b", "adatum/c", "contoso/a", "contoso/b"];
+    let status = status(&fleet, &[], 0);
+    let schedules = status["schedules"].as_array().unwrap().iter();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let names: Vec<String> = schedules
+        .map(|one| format!("{}/{}", text(&one["tenant"]), text(&one["schedule"])))
+        .collect();
+    assert_eq!(names, expected);
+    let table = fleet.env.run(&["status", "--plain"]).ok();
+    let names = table.lines().filter_map(|line| {
+        let cells: Vec<&str> = line.split('\t').collect();
+        Some(format!("{}/{}", cells.first()?, cells.get(1)?))
+    });
+    assert_eq!(names.collect::<Vec<_>>(), expected);
 }
 
 #[test]

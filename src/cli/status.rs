@@ -180,8 +180,18 @@ fn failing_monitors(
     Ok(conditions)
 }
 
-/// The schedules that are asked for, by name.
+/// The schedules that are asked for, by their tenants' names and their own.
 fn asked_for(ctx: &Context, store: &Store, args: &Args) -> Result<Vec<Schedule>> {
+    let mut schedules = chosen(ctx, store, args)?;
+    schedules.sort_by(|one, other| by_names(one).cmp(&by_names(other)));
+    Ok(schedules)
+}
+
+fn by_names(schedule: &Schedule) -> (&str, &str, i64) {
+    (&schedule.tenant, schedule.name(), schedule.id.0)
+}
+
+fn chosen(ctx: &Context, store: &Store, args: &Args) -> Result<Vec<Schedule>> {
     let conn = store.read();
     let tenant = args.tenant.as_deref();
     if tenant.is_none() && args.labels.is_empty() {
