@@ -75,10 +75,12 @@ pub fn private_file(path: &Path) -> Result<Vec<u8>> {
     // Opening a pipe would wait for its writer, so the kind is looked at before.
     let kind = fs::metadata(path).map_err(|e| unusable(&e))?;
     if !kind.is_file() {
-        return Err(Error::new(
-            Kind::CredentialUnusable,
-            format!("{} is not a regular file", path.display()),
-        ));
+        let (what, hint) = match kind.is_dir() {
+            true => ("is a folder", "give the path of the file in it"),
+            false => ("is not a regular file", "give the path of a file"),
+        };
+        let what = format!("{} {what}", path.display());
+        return Err(Error::new(Kind::CredentialUnusable, what).hint(hint));
     }
     let mut file = fs::File::open(path).map_err(|e| unusable(&e))?;
     check_mode(path, &file.metadata().map_err(|e| unusable(&e))?)?;

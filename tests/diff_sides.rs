@@ -201,6 +201,14 @@ fn the_tenant_as_it_is_now_is_read_and_nothing_is_written() {
         assert!(reads, "{} {}", request.method, request.url);
     }
     stage.sandbox.set_secret("another");
+    let stderr = stage
+        .env
+        .run(&["backups", "diff", "1", "2", "--live"])
+        .fails(2);
+    assert!(
+        stderr.ends_with("hint: tenantpilot backups diff 1 --live\n"),
+        "{stderr}"
+    );
     let error = stage
         .env
         .run(&["backups", "diff", "1", "--live", "--json"])

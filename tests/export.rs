@@ -388,6 +388,14 @@ fn what_is_in_the_way_is_refused_and_nothing_changes() {
         .run(&["backups", "export", "1", "--to", to])
         .fails(16);
     assert_eq!(fs::read_to_string(&victim).unwrap(), "theirs");
+    let stderr = stage
+        .env
+        .run(&["backups", "export", "1", "--to", "/proc/x"])
+        .fails(16);
+    assert!(
+        stderr.ends_with("hint: export to another place: --to DIR\n"),
+        "{stderr}"
+    );
     symlink(&target, stage.env.path("linked")).unwrap();
     symlink(&victim, stage.env.path("linked.tar.zst")).unwrap();
     for name in ["linked", "linked.tar.zst"] {

@@ -217,6 +217,11 @@ fn a_secret_file_that_others_can_read_is_refused() {
         .run(&add("a", &["--secret-file", "none", "--json"]))
         .fails_as_json(17);
     assert_eq!(missing["code"], "config");
+    for flag in ["--secret-file", "--certificate"] {
+        let stderr = env.run(&add("a", &[flag, "."])).fails(17);
+        let said = " is a folder\nhint: give the path of the file in it\n";
+        assert!(stderr.ends_with(said), "{stderr}");
+    }
     env.run(&add("a", &["--secret-command", "'open"])).fails(17);
     assert!(!env.path("state").exists());
 }

@@ -395,7 +395,11 @@ fn unusable(deed: &str, path: &Path, errno: Errno) -> Error {
         )
         .hint("name the place that it leads to, if that is what you want");
     }
-    file_error(deed, path, &io::Error::from(errno))
+    let failed = file_error(deed, path, &io::Error::from(errno));
+    match failed.hint_text() {
+        Some(_) => failed,
+        None => failed.hint("export to another place: --to DIR"),
+    }
 }
 
 #[cfg(test)]

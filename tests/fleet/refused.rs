@@ -64,7 +64,11 @@ fn nothing_of_a_file_is_applied_where_one_entry_cannot_be_accepted() {
         stderr.starts_with("error: cannot read none.toml: "),
         "{stderr}"
     );
-    env.run(&["fleet", "apply", "."]).fails(16);
+    let stderr = env.run(&["fleet", "apply", "."]).fails(16);
+    assert!(
+        stderr.ends_with("hint: name the file in it: tenantpilot fleet apply FILE\n"),
+        "{stderr}"
+    );
     assert_eq!(dump(&env), before);
     // A secret that others can read is refused when it is given, as by `tenants add`.
     let open = env.file("open", "s3cret", 0o644);

@@ -152,6 +152,9 @@ fn read(path: &Path) -> Result<Vec<u8>> {
         let failed = file_error("read", Path::new(&called(path)), &error);
         match error.kind() {
             io::ErrorKind::NotFound => failed.hint("tenantpilot fleet export prints one"),
+            io::ErrorKind::IsADirectory => {
+                failed.hint("name the file in it: tenantpilot fleet apply FILE")
+            }
             _ => failed,
         }
     })?;

@@ -28,7 +28,8 @@ pub(super) fn choose(ctx: &Context, conn: &Connection, args: &Args) -> Result<Ch
         ([_], false) => Err(Error::usage("one backup set is compared with nothing")
             .hint("name a second one, or add --live")),
         ([], _) => of_schedule(ctx, conn, args),
-        (_, _) => Err(Error::usage("with --live there is one backup set")),
+        ([from, ..], _) => Err(Error::usage("with --live there is one backup set")
+            .hint(format!("tenantpilot backups diff {from} --live"))),
     }
 }
 
