@@ -273,9 +273,14 @@ fn the_default_holds_where_a_schedule_says_nothing() {
         .iter()
         .filter(|action| *action == "retention.set_default");
     assert_eq!(changes.count(), 2);
+    let stderr = stage.env.run(&["retention", "--set-default"]).fails(2);
+    assert!(
+        stderr.contains("needs a rule: --keep-last, --keep-daily, ")
+            && stderr.contains("hint: tenantpilot retention --set-default --keep-last 14 "),
+        "{stderr}"
+    );
     for wrong in [
-        &["retention", "--set-default"][..],
-        &["retention", "--keep-last", "3"],
+        &["retention", "--keep-last", "3"][..],
         &["retention", "--set-default", "--keep-last", "0"],
         &["retention", "nightly", "--show-default"],
     ] {

@@ -50,7 +50,7 @@ pub struct Args {
     dry_run: bool,
 
     /// Change which backup sets stay where a schedule does not say so itself
-    #[arg(long, requires = "rules", conflicts_with = "show_default")]
+    #[arg(long, conflicts_with = "show_default")]
     set_default: bool,
 
     /// Say which backup sets stay where a schedule does not say so itself
@@ -105,6 +105,12 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
 }
 
 fn set_default(ctx: &Context, flags: &KeepFlags) -> Result<ExitCode> {
+    if *flags == KeepFlags::default() {
+        let rules = keep::FLAGS.map(|flag| format!("--{}", flag.replace('_', "-")));
+        let what = format!("--set-default needs a rule: {}", rules.join(", "));
+        return Err(Error::usage(what)
+            .hint("tenantpilot retention --set-default --keep-last 14 --keep-monthly 12"));
+    }
     let store = ctx.store()?;
     let rules = ctx.write(&store, |tx| {
         let before = store::retention::defaults(tx)?;
