@@ -85,7 +85,7 @@ struct Global {
     #[arg(long, global = true)]
     json: bool,
 
-    /// Print tables as records: one a line, its cells between tabs, no header, nothing cut
+    /// Print tables for other programs: a row per line, tabs between cells, no header, nothing cut
     #[arg(long, global = true)]
     plain: bool,
 

@@ -119,3 +119,31 @@ fn the_first_line_says_what_a_command_does_as_an_order_and_without_a_full_stop()
         }
     }
 }
+
+#[test]
+fn what_is_changed_has_no_default_and_what_is_new_has_no_label_to_take_away() {
+    let help = |command: &Command, id: &str| {
+        let mut flags = command.get_arguments();
+        let flag = flags.find(|flag| flag.get_id() == id).unwrap();
+        let (short, long) = (flag.get_help(), flag.get_long_help());
+        format!("{} {}", short.unwrap(), long.or(short).unwrap())
+    };
+    let commands = commands();
+    let of = |wanted: &str| {
+        &commands
+            .iter()
+            .find(|(words, _)| words == wanted)
+            .unwrap()
+            .1
+    };
+    for (group, flag) in [("schedules", "spread"), ("schedules", "timezone")] {
+        let edit = help(of(&format!("tenantpilot {group} edit")), flag);
+        assert!(!edit.contains("[default"), "{edit}");
+        let add = help(of(&format!("tenantpilot {group} add")), flag);
+        assert_eq!(add.matches("[default").count(), 2, "{add}");
+    }
+    for group in ["tenants", "schedules"] {
+        assert!(help(of(&format!("tenantpilot {group} edit")), "labels").contains("`K=`"));
+        assert!(!help(of(&format!("tenantpilot {group} add")), "labels").contains("`K=`"));
+    }
+}

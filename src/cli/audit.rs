@@ -21,7 +21,8 @@ pub enum Command {
     List(ListArgs),
     /// Check the chain of hashes: finds a changed or missing event
     ///
-    /// Keep the head hash that it prints elsewhere: with it a forged chain is found as well.
+    /// Keep the head hash that it prints in another place. If later no event has that `hash` in `audit list
+    /// --json --limit N`, however large N is, somebody made the whole chain anew.
     #[command(after_help = "Examples:
   tenantpilot audit verify
   tenantpilot audit verify --json | jq -r .head")]

@@ -21,16 +21,17 @@ use crate::store::Store;
 
 /// Look at everything that backups need, and say what to do
 ///
-/// Database, and whether it can be written; schema, integrity and audit trail; modes and owners of the files; file system, disk space
-/// and growth; the clock; tz data, and the schedules on which its sources disagree; the crontab line and
-/// whom it tells, cron itself and the newest dispatch; runs that were interrupted; roles of users that the system does not know; credentials, without showing them;
-/// Apple's push certificates and tokens that end, by the newest backup sets; proxy, trust roots, and
-/// whether the hosts of Graph and of the sign-in answer. It changes nothing.
+/// It looks at the database, and whether it can be written, its schema, integrity and audit trail; at the
+/// files, their modes and owners, the file system, disk space and growth; at the clock, tz data, and the
+/// schedules on which its sources differ; at the crontab line, who gets its mail, cron itself and the newest
+/// dispatch; at interrupted runs, roles of users that the system does not know, credentials (never showing
+/// them), and Apple's push certificates and tokens that expire soon, as the newest backup sets have them; at
+/// proxy, trust roots, and whether the hosts of Graph and of the sign-in answer. It changes nothing.
 ///
-/// Each finding is ok, warn or fail, and all but ok come with what to type. Exits with 19 when
-/// something fails. A warning alone exits with 0: something to know, or a check that could not be
-/// carried out. With -q only what fails is said, so that a crontab line mails nothing else. Whether the backup sets are intact, backups verify says; whether a tenant can be read,
-/// tenants check.
+/// Each finding is ok, warn or fail; those that are not ok come with what to type. Exits with 19 when
+/// something fails. With warnings alone it exits with 0: something to know, or a check that could not be
+/// carried out. With -q only what fails is printed, so that a crontab line mails nothing else. `backups
+/// verify` says whether the backup sets are intact, `tenants check` whether a tenant can be read.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   tenantpilot doctor

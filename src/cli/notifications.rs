@@ -12,22 +12,22 @@ use crate::run::RunId;
 use crate::store::{self, Store};
 use crate::ui::table::Table;
 
-/// List how the runs ended that you asked for and have not read of yet, newest first
+/// List how the runs that you asked for ended, newest first, until you mark them as read
 ///
-/// `run` and `retry` leave one for whoever typed them, under sudo for the user who called it, also
-/// when the terminal was closed meanwhile or the process died. Scheduled runs leave none: see
-/// history.
+/// `run` and `retry` leave a notification for whoever typed them, under sudo for the user who called it,
+/// also when the terminal was closed meanwhile or the process died. Scheduled runs leave none: see
+/// `history`.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   tenantpilot notifications
   tenantpilot notifications --mark-read
   tenantpilot notifications --all --json | jq -r '.items[].message'")]
 pub struct Args {
-    /// Those too that were marked as read
+    /// Also those that are marked as read
     #[arg(long)]
     all: bool,
 
-    /// Mark those that are listed as read
+    /// Mark those that are listed as read now
     #[arg(long)]
     mark_read: bool,
 }

@@ -24,10 +24,10 @@ use crate::ui::table::Table;
 /// free room back to the disk.
 ///
 /// A backup set stays if any rule keeps it; days, weeks, months and years are those of the
-/// schedule's zone. What a schedule does not say itself, the default says.
+/// schedule's zone. For a rule that a schedule does not have, the default counts.
 ///
-/// Where a backup set lost most of the policies of a type (over half of at least 5), nothing of its
-/// schedule goes until somebody says that this is right: `backups acknowledge`.
+/// Where a backup set lost most of the policies of a type (over half of at least 5), no backup set of its
+/// schedule expires until somebody confirms that this was meant: `backups acknowledge`.
 #[derive(Debug, ClapArgs)]
 #[command(
     group(clap::ArgGroup::new("rules").args(keep::FLAGS).multiple(true).requires("set_default")),

@@ -31,12 +31,12 @@ use crate::{cli, dispatch, duration, finding};
 /// next slot, the slots missed since the last success, and what somebody has to look at. Ends with 19
 /// when there is something: a slot that nobody dispatched, a run that failed, was partial or whose process
 /// is gone, missed slots, or a success older than --max-age. Disabled schedules are shown and never in
-/// trouble. Ends with 18 when --tenant or --label choose no schedule: nothing is known to be well then.
+/// trouble. Ends with 18 when --tenant or --label choose no schedule.
 /// --nagios says UNKNOWN where there is no schedule at all, and WARNING where none is enabled.
 ///
-/// Runs that go on are named below, and monitors that cannot be told (pings, webhook, hook, the file of
-/// metrics). These change no exit code here, since whoever asks here hears of the schedules all the
-/// same; `doctor` ends with 19 by them.
+/// Below the table are runs that go on, and monitors that cannot be reached (pings, webhook, hook, the
+/// file of metrics). Neither changes the exit code of this command; with such a monitor `doctor` ends
+/// with 19.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   tenantpilot status --max-age 26h

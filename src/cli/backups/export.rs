@@ -28,23 +28,23 @@ use crate::store::{backup_sets, tenants};
 /// bytes of its file, in whatever order or with whatever dates Graph gives it. Nothing is written where
 /// a content is damaged.
 ///
-/// A database that may only be read, on a disk mounted read-only, say, is exported all the same, with a
-/// warning that it stands in no audit trail.
+/// A database that can only be read, on a disk mounted read-only, say, is exported all the same, with a
+/// warning that the audit trail does not have it.
 ///
-/// Layout intunecd: held against IntuneCD 2.6, which makes nothing of an unchanged tenant by these
-/// files. Other than in its own: secrets that are known by a digest are missing, and policies with
-/// encrypted OMA-URI values, and what is Microsoft's own, are left out and named; every group counts as
-/// one with assigned members, which shows only where IntuneCD makes groups; a group without a known
-/// name keeps its id; payloadJson stays encoded; role assignments, intents and apps have no place. As in
-/// its own: apps of app protection, certificates that profiles refer to and driver approvals are not
-/// there, since Graph takes none of them with the rest; of two profiles whose payloads have one file
-/// name, one has the file.
+/// Layout intunecd: tested with IntuneCD 2.6, whose update finds nothing to change by these files in an
+/// unchanged tenant. Differences from what IntuneCD itself exports: secrets of which there is only a digest
+/// are missing; policies with encrypted OMA-URI values, and what is Microsoft's own, are left out and
+/// named; every group counts as one with assigned members, which matters only where IntuneCD creates
+/// groups; a group without a known name keeps its id; payloadJson stays encoded; role assignments, intents
+/// and apps are not exported. As with IntuneCD itself, apps of app protection, certificates that profiles
+/// refer to and driver approvals are missing, since Graph does not take them with the rest, and of two
+/// profiles whose payloads have the same file name only one gets the file.
 ///
-/// Layout intunemanagement: made by what IntuneManagement's source reads, and never run, since it needs
-/// Windows. Certificates that profiles refer to are there by name and type, as it has them. Secrets are
-/// null: fill in encrypted OMA-URI values before importing. Groups that the other
-/// tenant lacks are made with assigned members, since there is no folder Groups; scripts that are JSON
-/// end in .json.txt, since whatever ends in .json is imported.
+/// Layout intunemanagement: written after the source code of IntuneManagement, and never tried with it,
+/// since it needs Windows. Certificates that profiles refer to are there by name and type, as in its own
+/// exports. Secrets are null: fill in encrypted OMA-URI values before importing. Groups that the other
+/// tenant does not have are created there with assigned members, since there is no folder Groups. Scripts
+/// that are JSON end in .json.txt, since it imports every file that ends in .json.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   tenantpilot backups export 12 --to contoso
@@ -75,7 +75,7 @@ pub struct Args {
     #[arg(long, value_name = "TYPE/ID")]
     policy: Vec<String>,
 
-    /// Lay scripts, profiles and rules beside their policies as text
+    /// Write scripts, profiles and rules beside their policies as text, too
     #[arg(long)]
     decode_scripts: bool,
 }

@@ -26,9 +26,9 @@ pub struct PinArgs {
     reason: String,
 }
 
-/// Say that it is right that a backup set lost most of its policies
+/// Confirm that a backup set lost most of its policies on purpose
 ///
-/// Until then retention of its schedule stands still: nothing expires and nothing is purged.
+/// Until then there is no retention in its schedule: nothing expires and nothing is purged.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   tenantpilot backups acknowledge 12")]

@@ -22,11 +22,13 @@ use crate::store::Store;
 pub struct Flags {
     /// Ping this URL when dispatch could do its work, and /fail below it when it could not
     ///
-    /// So that somebody notices when cron stands still. How runs go is no matter of this one: give a
-    /// schedule a ping URL of its own. Who cannot be told is said once, and by `status` and `doctor`;
-    /// no exit code of dispatch changes by it. A URL or a command that cannot be used is said by the first
-    /// dispatch that has it; what a dispatch does not have any more is forgotten, unless it is started
-    /// on a terminal. The same holds for the other monitors.
+    /// So that somebody notices when cron does not run. It does not tell how runs end: for that, give a
+    /// schedule a ping URL of its own.
+    ///
+    /// For this and the other monitors: one that cannot be reached is named once here, and by `status` and
+    /// `doctor`, and changes no exit code of dispatch. A URL or a command that cannot be used is named by
+    /// the first dispatch that has it. A monitor that a dispatch does not have any more is forgotten, unless
+    /// that is started on a terminal.
     #[arg(
         long,
         value_name = "URL",
@@ -38,9 +40,10 @@ pub struct Flags {
     /// POST JSON to this URL when a schedule fails, is partial, misses slots, or recovers
     ///
     /// Once per change, not per run, those of a schedule in their order; also of what `run` and `retry`
-    /// did. What cannot be told waits for the next dispatch, for a day at most; after that, the next run is
-    /// told that ends otherwise than was last told. It may come twice, with the same `id` then. The document has `event` (failed, partial, missed, recovered), `at`, `tenant`,
-    /// `schedule`, `run_id`, `status`, `error_code`, `state`, `previous_state`, `message` and others.
+    /// did. What cannot be delivered is tried by each dispatch, for a day at most; after that, the next run
+    /// that ends otherwise than was last delivered is told. One may come twice, with the same `id`. The
+    /// document has `event` (failed, partial, missed, recovered), `at`, `tenant`, `schedule`, `run_id`,
+    /// `status`, `error_code`, `state`, `previous_state`, `message` and others.
     #[arg(
         long,
         value_name = "URL",
@@ -51,11 +54,11 @@ pub struct Flags {
 
     /// Start this command then, with TENANTPILOT_EVENT and others in its environment; no shell
     ///
-    /// It is split into words as a shell would, and nothing in it is expanded. It finds TENANTPILOT_EVENT,
+    /// It is split into words as a shell would, and nothing in it is expanded. It gets TENANTPILOT_EVENT,
     /// _EVENT_ID, _AT, _TENANT, _SCHEDULE, _SCHEDULE_ID, _RUN_ID, _TRIGGER, _SCHEDULED_FOR, _STATUS,
-    /// _ERROR_CODE, _STATE, _PREVIOUS_STATE and _MESSAGE, and no credential of ours. It has 20 seconds and,
-    /// where it fails, three tries, one by each dispatch; where it cannot be started, as long as a webhook.
-    /// What it prints is logged with -v.
+    /// _ERROR_CODE, _STATE, _PREVIOUS_STATE and _MESSAGE, and no credential of ours. It has 20 seconds.
+    /// If it fails, it is tried three times, once by each dispatch; if it cannot be started, for a day, as a
+    /// webhook. What it prints is logged with -v.
     #[arg(
         long,
         value_name = "CMD",

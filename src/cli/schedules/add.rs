@@ -15,6 +15,7 @@ use crate::tenant::{self, TenantId};
 #[derive(Debug, clap::Args)]
 #[command(
     group(clap::ArgGroup::new("when").args(["at", "cron"]).required(true)),
+    mut_arg("labels", |label| label.help("Give it this label, e.g. env=prod; can be given several times")),
     override_usage = "tenantpilot schedules add [OPTIONS] --tenant <TENANT> --at <HH:MM> <NAME>
        tenantpilot schedules add [OPTIONS] --tenant <TENANT> --cron <EXPRESSION> <NAME>",
     after_help = "Examples:

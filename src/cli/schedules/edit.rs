@@ -1,5 +1,6 @@
 //! `schedules edit`: changes what is given and nothing else.
 
+use clap::builder::StyledStr;
 use rusqlite::Transaction;
 use serde_json::json;
 
@@ -41,9 +42,19 @@ pub struct Args {
 
 /// A flag without the default that its help names: that is one of new schedules.
 fn without_default(flag: clap::Arg) -> clap::Arg {
-    let help = flag.get_help().map(ToString::to_string).unwrap_or_default();
-    match help.split_once(" [default: ") {
-        Some((help, _)) => flag.help(help.to_owned()),
+    let told = |text: Option<&StyledStr>| {
+        let text = text?.to_string();
+        let (before, rest) = text.split_once(" [default: ")?;
+        let after = rest.split_once(']').map_or("", |(_, after)| after);
+        Some(format!("{before}{after}"))
+    };
+    let (help, long) = (told(flag.get_help()), told(flag.get_long_help()));
+    let flag = match help {
+        Some(help) => flag.help(help),
+        None => flag,
+    };
+    match long {
+        Some(long) => flag.long_help(long),
         None => flag,
     }
 }

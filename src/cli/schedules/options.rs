@@ -48,11 +48,12 @@ pub(super) struct Options {
     #[arg(long, value_name = "KEY,…", value_delimiter = ',')]
     exclude_types: Option<Vec<String>>,
 
-    /// Bring the policy types along that others refer to [default: yes]
+    /// Also back up what other policies refer to: assignment filters, scope tags and notification
+    /// templates [default: yes]
     #[arg(long, conflicts_with = "no_foundations")]
     foundations: bool,
 
-    /// Do not bring the policy types along that others refer to
+    /// Back these up only if --types selects them
     #[arg(long)]
     no_foundations: bool,
 
@@ -81,7 +82,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "URL")]
     ping_url: Option<String>,
 
-    /// Hang a label on it, `K=` takes it off; can be given several times
+    /// Give it this label, `K=` takes it away; can be given several times
     #[arg(long = "label", value_name = "K=V")]
     labels: Vec<String>,
 }

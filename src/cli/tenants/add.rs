@@ -54,7 +54,7 @@ pub struct Args {
     #[arg(long, value_name = "URL")]
     authority_url: Option<String>,
 
-    /// Hang a label on it; can be given several times
+    /// Give it this label, e.g. env=prod; can be given several times
     #[arg(long = "label", value_name = "K=V")]
     labels: Vec<String>,
 

@@ -14,7 +14,7 @@ const ALL: &str = "--certificate FILE, --secret-file FILE, --secret-env VAR, --s
 /// Where the credential is; exactly one.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[group(id = "credential", multiple = true)]
-#[command(next_help_heading = "Credential (exactly one)")]
+#[command(next_help_heading = "Credential (one of these)")]
 pub(super) struct CredentialArgs {
     /// Take the client secret from this environment variable
     #[arg(long, value_name = "VAR")]

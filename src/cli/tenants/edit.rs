@@ -15,9 +15,9 @@ use crate::tenant::{self, Settings, Tenant, address};
 
 /// Change a tenant; what is not given stays
 ///
-/// The name, the labels and the client id are for an owner of the tenant. All else says what is started,
-/// read and asked to sign in, by an account that can do everything to every tenant, and is for an owner
-/// for all tenants.
+/// Where roles are given, an owner of the tenant may change its name, labels and client id. Everything
+/// else decides what the account that runs backups starts, reads and connects to, and takes an owner for
+/// all tenants.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   tenantpilot tenants edit contoso --certificate /etc/tenantpilot/2027.pem
@@ -51,7 +51,7 @@ pub struct Args {
     #[arg(long, value_name = "URL")]
     authority_url: Option<String>,
 
-    /// Hang a label on it, `K=` takes it off; can be given several times
+    /// Give it this label, `K=` takes it away; can be given several times
     #[arg(long = "label", value_name = "K=V")]
     labels: Vec<String>,
 
