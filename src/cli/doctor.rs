@@ -23,7 +23,7 @@ use crate::store::Store;
 ///
 /// It looks at the database, and whether it can be written, its schema, integrity and audit trail; at the
 /// files, their modes and owners, the file system, disk space and growth; at the clock, tz data, and the
-/// schedules on which its sources differ; at the crontab line, who gets its mail, cron itself and the newest
+/// schedules on which its sources differ; at the crontab line and whom it tells, cron itself and the newest
 /// dispatch; at interrupted runs, roles of users that the system does not know, credentials (never showing
 /// them), and Apple's push certificates and tokens that expire soon, as the newest backup sets have them; at
 /// proxy, trust roots, and whether the hosts of Graph and of the sign-in answer. It changes nothing.
