@@ -7,7 +7,8 @@
 //! A dispatch whose "now" was wrong (a clock that was ahead, a typo in `--at`) leaves `slots_from`
 //! in the future, where it would silence the schedule. So a dispatch that finds it more than
 //! [`SETBACK`] after its own minute takes the slots up again from its minute on. A slot that has a
-//! run keeps that one; a smaller set-back of the clock is sat out.
+//! run keeps that one; a smaller set-back of the clock is sat out. A slot that was told as missed and
+//! has no run of its own starts if a dispatch comes in its minute, and is not told again if none does.
 
 mod due;
 
@@ -15,7 +16,7 @@ use std::fmt;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-pub use due::{Due, plan, subtract};
+pub use due::{Decided, Due, plan, subtract};
 
 /// How far a clock may be set back before slots are taken up again: 1 hour.
 pub const SETBACK: TimeDelta = TimeDelta::seconds(3600);
@@ -33,6 +34,11 @@ impl Slot {
     /// The slot at `epoch_seconds`, if that is a whole minute.
     pub fn from_epoch(epoch_seconds: i64) -> Option<Self> {
         (epoch_seconds.rem_euclid(60) == 0).then_some(Self(epoch_seconds))
+    }
+
+    /// The last there is.
+    pub fn last() -> Self {
+        Self::containing(DateTime::<Utc>::MAX_UTC)
     }
 
     /// Seconds since the epoch.
