@@ -56,8 +56,10 @@
 //!   still to come, and would silence a schedule until then. A dispatch that finds `slots_from`
 //!   more than an hour after its own minute, and more than an hour after `slots_begin`, takes the
 //!   slots up again from its minute on, with an audit event `slots.resumed` and no word. Slots that
-//!   have a run are refused by the UNIQUE constraint, so nothing runs twice. A clock set back by
-//!   less is sat out; a dispatch before `slots_begin` does nothing.
+//!   have a run are refused by the UNIQUE constraint, so nothing runs twice; slots that were told as
+//!   missed are not told again ([`crate::slot::subtract`]). A clock set back by less is sat out; a
+//!   dispatch before `slots_begin` does nothing. What will start in spite of all that is said by
+//!   [`crate::schedule::Ahead`].
 //! - *A run takes longer than a minute.* The next minute's process does 1 to 4 for the other
 //!   schedules; it waits for nobody.
 
@@ -75,12 +77,11 @@ pub use held::Held;
 
 use std::time::Duration;
 
-use crate::plural::counted;
-
 use crate::clock;
 use crate::error::Result;
 use crate::lock::{Locks, Owner};
 use crate::monitoring::ping;
+use crate::plural::counted;
 use crate::run::Means;
 use crate::slot::Slot;
 use crate::store::runs::OpenRun;

@@ -1,5 +1,7 @@
 //! A schedule: what to back up in one tenant, when, and how long to keep it.
 
+mod ahead;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ use crate::recurrence::Recurrence;
 use crate::retention::rules::{Keep, Rules};
 use crate::slot::Slot;
 use crate::tenant::TenantId;
+
+pub use ahead::Ahead;
 
 /// The id of a schedule in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -121,6 +125,8 @@ pub struct Schedule {
     pub created_at: DateTime<Utc>,
     /// When it was removed from the list; its history and backup sets stay.
     pub archived_at: Option<DateTime<Utc>>,
+    /// Its slots begin with this minute: it was added, enabled or changed in the one before.
+    pub slots_begin: Slot,
     /// Slots before this minute are accounted for.
     pub slots_from: Slot,
     /// The first slot from there on.

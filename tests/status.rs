@@ -52,6 +52,83 @@ fn assert_said(status: &Value, stderr: &str) {
     assert!(hint.starts_with("tenantpilot "), "{hint}");
 }
 
+/// What a command says on stdout and stderr, however it ends.
+fn said(fleet: &Fleet, args: &[&str]) -> (String, String) {
+    let run = fleet.env.run(args);
+    (run.stdout.clone(), run.stderr.clone())
+}
+
+/// What the schedule is said to start next, wherever that is said.
+fn promised(fleet: &Fleet) -> Vec<Value> {
+    let json = |args: &[&str]| -> Value {
+        let (stdout, _) = said(fleet, &[args, &["--json"]].concat());
+        serde_json::from_str(&stdout).unwrap()
+    };
+    let first = |args: &[&str]| json(args)["items"][0].clone();
+    let mut all = vec![
+        json(&["status"])["schedules"][0]["next_run_at"].clone(),
+        json(&["schedules", "show", "1"])["next_run_at"].clone(),
+        first(&["schedules", "list"])["next_run_at"].clone(),
+        first(&["schedules", "next", "1", "-n", "1"])["slot"].clone(),
+        first(&["schedules", "upcoming", "--within", "30d"])["slot"].clone(),
+    ];
+    all.dedup();
+    all
+}
+
+#[test]
+fn next_is_what_will_start_though_a_dispatch_was_ahead_of_the_clock() {
+    let fleet = Fleet::nightly();
+    let slots = fleet.slots(1, 7);
+    let late = |slot: &str| slot.replace("T02:00", "T02:30");
+    assert_eq!(fleet.dispatch(&slots[0]).ok(), "");
+    fleet.dispatch(&late(&slots[3])).fails(19);
+    let text = format!(
+        "schedule nightly (id 1) of tenant contoso is accounted for until {} by a dispatch ahead of the \
+         clock (--at, or a clock that was wrong): slots that have a run do not start again\n",
+        slots[3]
+    );
+    for _ in 0..2 {
+        assert_eq!(promised(&fleet), [json!(slots[1])]);
+        let (shown, _) = said(&fleet, &["status"]);
+        assert!(shown.contains(&text), "{shown}");
+        for command in [
+            &["schedules", "next", "1", "-n", "3"][..],
+            &["schedules", "upcoming", "--within", "30d"],
+        ] {
+            let (shown, warned) = said(&fleet, command);
+            assert_eq!(warned, format!("warning: {text}"));
+            for (slot, starts) in slots.iter().zip([false, true, true, false, true]) {
+                assert_eq!(shown.contains(slot), starts, "{slot} in {shown}");
+            }
+        }
+        // What cron starts takes the slots up again.
+        assert_eq!(fleet.env.run(&["dispatch"]).ok(), "");
+    }
+    assert_eq!(fleet.dispatch(&slots[1]).ok(), "");
+    let sets = fleet.env.items(&["backups", "list"]).len();
+    assert_eq!(sets, 2, "it was told as missed, and its time came");
+    let stderr = fleet.dispatch(&late(&slots[4])).fails(19);
+    let once = format!("contoso missed its slot {}: ", slots[4]);
+    assert!(stderr.contains(&once), "{stderr}");
+    assert_eq!(promised(&fleet), [json!(slots[2])]);
+}
+
+#[test]
+fn slots_of_another_rule_were_not_told() {
+    let fleet = Fleet::nightly();
+    let slots = fleet.slots(1, 3);
+    let late = slots[2].replace("T02:00", "T03:30");
+    fleet.dispatch(&late).fails(19);
+    let edit = ["schedules", "edit", "1", "--at", "02:00", "--at", "03:00"];
+    fleet.env.run(&edit).ok();
+    let (shown, _) = said(&fleet, &["schedules", "next", "1", "-n", "8"]);
+    assert!(!shown.contains(&slots[2]), "it has a run: {shown}");
+    let stderr = fleet.dispatch(&late).fails(19);
+    let newest = format!(" to {}:", slots[2].replace("T02:00", "T03:00"));
+    assert!(stderr.contains(&newest), "{stderr}");
+}
+
 fn attention(status: &Value) -> String {
     let of_first = status["schedules"][0]["attention"].as_array().unwrap();
     let texts: Vec<&str> = of_first.iter().map(|text| text.as_str().unwrap()).collect();
@@ -79,8 +156,9 @@ fn a_schedule_that_runs_and_one_that_never_did() {
     );
     assert_eq!(schedule["next_run_at"].as_str(), Some(slots[1].as_str()));
     assert!(schedule["age_s"].as_u64().unwrap() < 600, "{schedule}");
+    assert_eq!(schedule["accounted_until"], *slots[0]);
     let text = fleet.env.run(&["status"]).ok();
-    assert_eq!(text.lines().count(), 3, "{text}");
+    assert_eq!(text.lines().count(), 4, "{text}");
     assert!(text.contains("last dispatch 20"), "{text}");
     let line = fleet.env.run(&["status", "--nagios"]).ok();
     assert!(

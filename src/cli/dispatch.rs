@@ -32,8 +32,9 @@ use crate::ui::table::Table;
 pub struct Args {
     /// Decide slots as if it were this time (RFC 3339); recorded times stay the machine's
     ///
-    /// Only for tests and to try things out: where the time is ahead of the clock, slots up to it count as
-    /// done and do not start when their time comes.
+    /// For tests and to try things out: where the time is ahead of the clock, slots until then are
+    /// accounted for. Those that have a run do not start again when their time comes, and those that
+    /// were told as missed are not told again; `status` says up to when.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     at: Option<String>,
 

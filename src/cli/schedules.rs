@@ -1,6 +1,7 @@
 //! `schedules`: what is backed up in a tenant, when, and how long it is kept.
 
 pub(crate) mod add;
+mod ahead;
 pub(crate) mod choice;
 pub(crate) mod edit;
 pub(crate) mod find;
@@ -11,6 +12,7 @@ mod show;
 mod slots;
 mod switch;
 
+pub(crate) use ahead::{Accounted, ahead_of};
 pub(crate) use slots::Zones;
 
 use clap::Subcommand;

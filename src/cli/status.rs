@@ -11,8 +11,8 @@ use clap::Args as ClapArgs;
 use serde_json::{Value, json};
 
 use crate::cli::history::time;
-use crate::cli::schedules::Zones;
 use crate::cli::schedules::choice::{Pool, choose};
+use crate::cli::schedules::{Accounted, Zones, ahead_of};
 use crate::context::Context;
 use crate::error::{Error, ExitCode, Kind, Result};
 use crate::monitoring::Condition;
@@ -34,9 +34,9 @@ use crate::{cli, dispatch, duration, finding};
 /// trouble. Ends with 18 when --tenant or --label choose no schedule.
 /// --nagios says UNKNOWN where there is no schedule at all, and WARNING where none is enabled.
 ///
-/// Below the table are runs that go on, and monitors that cannot be reached (pings, webhook, hook, the
-/// file of metrics). Neither changes the exit code of this command; with such a monitor `doctor` ends
-/// with 19.
+/// Below the table are runs that go on, slots to come that a dispatch ahead of the clock decided already
+/// (`dispatch --at`), and monitors that cannot be reached (pings, webhook, hook, the file of metrics). None of
+/// these changes the exit code of this command; with such a monitor `doctor` ends with 19.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   tenantpilot status --max-age 26h
@@ -78,8 +78,17 @@ struct Overview {
     running: Vec<Run>,
     /// Those of them whose process is gone.
     abandoned: BTreeSet<RunId>,
-    schedules: Vec<(Standing, Option<Slot>)>,
+    schedules: Vec<(Standing, Coming)>,
     failing_monitors: Vec<Condition>,
+}
+
+/// What is to come of a schedule.
+#[derive(Default)]
+struct Coming {
+    /// The next slot that will start.
+    next: Option<Slot>,
+    /// The newest slot that a dispatch ahead of the clock decided.
+    accounted_until: Option<Slot>,
 }
 
 impl Overview {
@@ -130,13 +139,7 @@ fn survey(ctx: &Context, args: &Args) -> Result<Overview> {
     let mut schedules = Vec::new();
     for schedule in asked_for(ctx, &store, args)? {
         let record = store::runs::standing(store.read(), schedule.id)?;
-        let rule = &schedule.settings.recurrence;
-        let zone = zones
-            .of(&schedule)
-            .ok()
-            .filter(|_| schedule.settings.enabled);
-        let from = schedule.slots_from.max(Slot::containing(ctx.now()));
-        let next = zone.and_then(|zone| rule.next(zone, from));
+        let coming = coming(ctx, &store, &mut zones, &schedule)?;
         let gone = abandoned.iter().find(|run| run.schedule_id == schedule.id);
         let standing = Standing {
             undecided: schedule.next_slot,
@@ -144,7 +147,7 @@ fn survey(ctx: &Context, args: &Args) -> Result<Overview> {
             schedule,
             record,
         };
-        schedules.push((standing, next));
+        schedules.push((standing, coming));
     }
     Ok(Overview {
         now: ctx.now(),
@@ -154,6 +157,24 @@ fn survey(ctx: &Context, args: &Args) -> Result<Overview> {
         abandoned: abandoned.iter().map(|run| run.id).collect(),
         failing_monitors: failing_monitors(ctx, &store, &schedules)?,
         schedules,
+    })
+}
+
+/// What is to come of a schedule that is enabled, in a zone that is known here.
+fn coming(
+    ctx: &Context,
+    store: &Store,
+    zones: &mut Zones<'_>,
+    schedule: &Schedule,
+) -> Result<Coming> {
+    let (true, Ok(zone)) = (schedule.settings.enabled, zones.of(schedule)) else {
+        return Ok(Coming::default());
+    };
+    let ahead = ahead_of(ctx, store.read(), schedule)?;
+    let rule = &schedule.settings.recurrence;
+    Ok(Coming {
+        next: ahead.next(rule, zone),
+        accounted_until: ahead.until(rule, zone),
     })
 }
 
@@ -169,7 +190,7 @@ fn abandoned(ctx: &Context, store: &Store) -> Vec<OpenRun> {
 fn failing_monitors(
     ctx: &Context,
     store: &Store,
-    schedules: &[(Standing, Option<Slot>)],
+    schedules: &[(Standing, Coming)],
 ) -> Result<Vec<Condition>> {
     let asked_for = |id| schedules.iter().any(|(one, _)| one.schedule.id == id);
     let mut conditions = store::monitors::list(store.read())?;
@@ -208,7 +229,7 @@ fn running(
     ctx: &Context,
     store: &Store,
     args: &Args,
-    schedules: &[(Standing, Option<Slot>)],
+    schedules: &[(Standing, Coming)],
 ) -> Result<Vec<Run>> {
     let tenant = match &args.tenant {
         Some(given) => Some(cli::tenants::find(ctx, store.read(), given)?.id),
@@ -248,7 +269,8 @@ fn show(ctx: &Context, overview: &Overview) -> Result<()> {
     .whole(&["LAST SUCCESS", "AGE", "NEXT"])
     .spare(&["LAST SUCCESS", "MISSED"])
     .flowing();
-    for (standing, next) in &overview.schedules {
+    let mut accounted = Accounted::default();
+    for (standing, coming) in &overview.schedules {
         let (schedule, record) = (&standing.schedule, &standing.record);
         let last = record.last.map(|(_, status, _)| status.as_str());
         let troubles = overview.troubles(standing);
@@ -266,10 +288,11 @@ fn show(ctx: &Context, overview: &Overview) -> Result<()> {
                 .map(duration::about)
                 .unwrap_or_default(),
             last.unwrap_or_default().to_owned(),
-            next.map(|slot| slot.to_string()).unwrap_or_default(),
+            coming.next.map(|slot| slot.to_string()).unwrap_or_default(),
             record.missed.to_string(),
             attention,
         ]);
+        accounted.add(schedule, coming.accounted_until);
     }
     ctx.ui.table(&table)?;
     for run in &overview.running {
@@ -284,8 +307,8 @@ fn show(ctx: &Context, overview: &Overview) -> Result<()> {
             ),
         })?;
     }
-    if let Some(failing) = overview.untold() {
-        ctx.ui.comment(failing)?;
+    for text in accounted.text().into_iter().chain(overview.untold()) {
+        ctx.ui.comment(text)?;
     }
     ctx.ui.comment(match overview.last_dispatch {
         Some(at) => {
@@ -320,7 +343,7 @@ fn texts(troubles: &[Trouble]) -> String {
 }
 
 fn json_of(overview: &Overview) -> Value {
-    let schedules = overview.schedules.iter().map(|(standing, next)| {
+    let schedules = overview.schedules.iter().map(|(standing, coming)| {
         let (schedule, record) = (&standing.schedule, &standing.record);
         let troubles = overview.troubles(standing);
         let troubles: Vec<String> = troubles.iter().map(|trouble| trouble.text()).collect();
@@ -333,7 +356,8 @@ fn json_of(overview: &Overview) -> Value {
             "age_s": standing.age(overview.now).map(|age| age.as_secs()),
             "last_run_id": record.last.map(|(id, _, _)| id.0),
             "last_status": record.last.map(|(_, status, _)| status.as_str()),
-            "next_run_at": next.map(|slot| slot.to_string()),
+            "next_run_at": coming.next.map(|slot| slot.to_string()),
+            "accounted_until": coming.accounted_until.map(|slot| slot.to_string()),
             "missed": record.missed,
             "stale": standing.is_stale(overview.now, overview.max_age),
             "attention": troubles,

@@ -34,6 +34,7 @@ pub(crate) fn schedule() -> Schedule {
         },
         created_at: at(-100),
         archived_at: None,
+        slots_begin: Slot::containing(at(0)),
         slots_from: Slot::containing(at(0)),
         next_slot: None,
     }

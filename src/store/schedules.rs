@@ -24,7 +24,7 @@ macro_rules! select {
                     s.archived_at, s.slots_from, s.next_slot, s.keep_last, s.keep_daily,
                     s.keep_weekly, s.keep_monthly, s.keep_yearly, s.keep_within_s,
                     coalesce(r.started_at, r.created_at), r.status,
-                    (SELECT url FROM ping_urls WHERE schedule_id = s.id)
+                    (SELECT url FROM ping_urls WHERE schedule_id = s.id), s.slots_begin
              FROM schedules s
              JOIN tenants t ON t.id = s.tenant_id
              LEFT JOIN runs r ON r.id = (SELECT max(id) FROM runs WHERE schedule_id = s.id) ",

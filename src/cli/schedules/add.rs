@@ -71,8 +71,8 @@ pub(super) fn run(ctx: &Context, args: Args) -> Result<()> {
     };
     ctx.ui
         .line(format_args!("added {}{state}", schedule.described()))?;
-    slots::print_next_three(ctx, schedule)?;
-    ctx.ui.document(&show::json(ctx, &listed))
+    slots::print_next_three(ctx, store.read(), schedule)?;
+    ctx.ui.document(&show::json(ctx, store.read(), &listed)?)
 }
 
 /// Adds a schedule whose settings were checked, with its audit event.

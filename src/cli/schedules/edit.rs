@@ -107,10 +107,10 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<()> {
         ctx.ui
             .line(format_args!("changed {}", schedule.described()))?;
         if before.slots_from != schedule.slots_from {
-            slots::print_next_three(ctx, schedule)?;
+            slots::print_next_three(ctx, store.read(), schedule)?;
         }
     }
-    ctx.ui.document(&show::json(ctx, &after))
+    ctx.ui.document(&show::json(ctx, store.read(), &after)?)
 }
 
 /// Forgets a ping URL that cannot be used any more, and so is not among the settings, with its audit

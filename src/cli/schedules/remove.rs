@@ -105,7 +105,7 @@ pub(super) fn remove(ctx: &Context, args: &RemoveArgs) -> Result<()> {
             ctx.ui.line(format_args!("{done} {described}"))?;
         }
         listed.schedule.archived_at.get_or_insert(ctx.now());
-        items.push(show::json(ctx, &listed));
+        items.push(show::json(ctx, store.read(), &listed)?);
     }
     ctx.ui.items(&items)
 }
@@ -191,14 +191,12 @@ pub(super) fn restore(ctx: &Context, args: &RestoreArgs) -> Result<()> {
     if let [(before, after)] = restored.as_slice()
         && before.archived_at.is_some()
     {
-        slots::print_next_three(ctx, &after.schedule)?;
+        slots::print_next_three(ctx, store.read(), &after.schedule)?;
     }
     tell_disabled(ctx, restored.iter().map(|(_, after)| &after.schedule));
-    let items: Vec<_> = restored
-        .iter()
-        .map(|(_, after)| show::json(ctx, after))
-        .collect();
-    ctx.ui.items(&items)
+    let items = restored.iter();
+    let items = items.map(|(_, after)| show::json(ctx, store.read(), after));
+    ctx.ui.items(&items.collect::<Result<Vec<_>>>()?)
 }
 
 /// Says which of them start nothing: they were disabled before they were archived.

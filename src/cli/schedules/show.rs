@@ -1,8 +1,10 @@
 //! `schedules list` and `schedules show`, and how a schedule looks as JSON.
 
 use chrono::{DateTime, Datelike as _, SecondsFormat, Utc};
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
+use super::ahead_of;
 use super::choice::matching;
 use super::find::{Prefer, find};
 use super::slots::{LAST_YEAR, Zones, local_text};
@@ -67,7 +69,7 @@ pub(super) fn list(ctx: &Context, args: &ListArgs) -> Result<()> {
     let mut items = Vec::with_capacity(listed.len());
     for one in &listed {
         let schedule = &one.schedule;
-        let next = next_run(ctx, &mut zones, schedule);
+        let next = next_run(ctx, store.read(), &mut zones, schedule)?;
         if ctx.ui.json() {
             items.push(json_with(ctx, one, next));
             continue;
@@ -88,10 +90,11 @@ pub(super) fn list(ctx: &Context, args: &ListArgs) -> Result<()> {
 }
 
 pub(super) fn show(ctx: &Context, args: &ShowArgs) -> Result<()> {
-    let listed = find(ctx, ctx.store()?.read(), &args.schedule, Prefer::Active)?;
+    let store = ctx.store()?;
+    let listed = find(ctx, store.read(), &args.schedule, Prefer::Active)?;
     let (schedule, settings) = (&listed.schedule, &listed.schedule.settings);
     let mut zones = Zones::new(ctx);
-    let next = next_run(ctx, &mut zones, schedule);
+    let next = next_run(ctx, store.read(), &mut zones, schedule)?;
     ctx.ui.fields(&[
         ("id", schedule.id.0.to_string()),
         ("tenant", schedule.tenant.clone()),
@@ -121,9 +124,9 @@ pub(super) fn show(ctx: &Context, args: &ShowArgs) -> Result<()> {
 }
 
 /// A schedule as `--json` gives it.
-pub(super) fn json(ctx: &Context, listed: &Listed) -> Value {
-    let next = next_run(ctx, &mut Zones::new(ctx), &listed.schedule);
-    json_with(ctx, listed, next)
+pub(super) fn json(ctx: &Context, conn: &Connection, listed: &Listed) -> Result<Value> {
+    let next = next_run(ctx, conn, &mut Zones::new(ctx), &listed.schedule)?;
+    Ok(json_with(ctx, listed, next))
 }
 
 /// The ping URL is for whoever may change it, and shortened for all others: who knows it can say that
@@ -210,15 +213,22 @@ fn resolved(settings: &Settings) -> Vec<&'static str> {
     selection.types.iter().map(|row| row.key).collect()
 }
 
-/// The next slot from now on of a schedule that is not disabled or archived.
-fn next_run(ctx: &Context, zones: &mut Zones<'_>, schedule: &Schedule) -> Option<Slot> {
+/// The next slot that will start of a schedule that is not disabled or archived.
+fn next_run(
+    ctx: &Context,
+    conn: &Connection,
+    zones: &mut Zones<'_>,
+    schedule: &Schedule,
+) -> Result<Option<Slot>> {
     if !schedule.settings.enabled || schedule.archived_at.is_some() {
-        return None;
+        return Ok(None);
     }
-    let zone = zones.of(schedule).ok()?;
-    let from = schedule.slots_from.max(Slot::containing(ctx.now()));
-    let next = schedule.settings.recurrence.next(zone, from);
-    next.filter(|slot| slot.instant().year() <= LAST_YEAR)
+    let Ok(zone) = zones.of(schedule) else {
+        return Ok(None);
+    };
+    let ahead = ahead_of(ctx, conn, schedule)?;
+    let next = ahead.next(&schedule.settings.recurrence, zone);
+    Ok(next.filter(|slot| slot.instant().year() <= LAST_YEAR))
 }
 
 fn next_text(zones: &mut Zones<'_>, schedule: &Schedule, next: Option<Slot>) -> String {

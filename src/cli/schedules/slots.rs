@@ -6,10 +6,12 @@ use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use chrono::{DateTime, Datelike as _, NaiveDateTime, TimeDelta, Utc};
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::choice::matching;
 use super::find::find_active;
+use super::{Accounted, ahead_of};
 use crate::cli;
 use crate::cli::tenants;
 use crate::context::Context;
@@ -17,7 +19,7 @@ use crate::duration;
 use crate::error::{Error, Result};
 use crate::labels::Wanted;
 use crate::recurrence::{Note, Occurrence};
-use crate::schedule::Schedule;
+use crate::schedule::{Ahead, Schedule};
 use crate::slot::Slot;
 use crate::ui::table::Table;
 use crate::zone::Zone;
@@ -107,17 +109,30 @@ pub(super) fn next(ctx: &Context, args: &NextArgs) -> Result<()> {
         Some(text) => cli::parse_time(text).map_err(|error| error.during("--from"))?,
         None => ctx.now(),
     };
-    let schedule = find_active(ctx, ctx.store()?.read(), &args.schedule)?;
+    let store = ctx.store()?;
+    let schedule = find_active(ctx, store.read(), &args.schedule)?;
     let mut zones = Zones::new(ctx);
     let zone = zones.of(&schedule)?;
     let number = usize::try_from(args.number).unwrap_or(usize::MAX);
-    let found: Vec<Occurrence> = schedule
-        .settings
-        .recurrence
-        .occurrences(zone, first_minute(from))
+    let (rule, from) = (&schedule.settings.recurrence, first_minute(from));
+    let now = Slot::containing(ctx.now());
+    let ahead = ahead_of(ctx, store.read(), &schedule)?;
+    // Of what has passed nothing is promised: there the rule is shown.
+    let will_start = |slot| slot < now || ahead.leaves(slot);
+    let found: Vec<Occurrence> = rule
+        .occurrences(zone, from)
         .take_while(|found| found.local.year() <= LAST_YEAR)
+        .filter(|found| found.slot.is_none_or(will_start))
         .take(number)
         .collect();
+    let mut accounted = Accounted::default();
+    accounted.add(
+        &schedule,
+        ahead.until(rule, zone).filter(|&until| until >= from),
+    );
+    if let Some(text) = accounted.text() {
+        ctx.ui.warn(text);
+    }
     if !schedule.settings.enabled {
         ctx.ui
             .warn(format_args!("{} is disabled", schedule.described()));
@@ -162,18 +177,20 @@ pub(super) fn upcoming(ctx: &Context, args: &UpcomingArgs) -> Result<()> {
     };
     let mut zones = Zones::new(ctx);
     let mut entries = Vec::new();
+    let mut accounted = Accounted::default();
     for listed in matching(ctx, store.read(), tenant, &wanted, false)? {
         let schedule = listed.schedule;
         if schedule.settings.enabled {
             let zone = zones.of(&schedule)?;
-            collect(
-                &mut entries,
-                &schedule,
-                zone,
-                first_minute(ctx.now()),
-                until,
-            );
+            let ahead = ahead_of(ctx, store.read(), &schedule)?;
+            let from = first_minute(ctx.now());
+            let whole = collect(&mut entries, &schedule, zone, &ahead, from, until);
+            let decided = ahead.until(&schedule.settings.recurrence, zone);
+            accounted.add(&schedule, decided.filter(|_| !whole));
         }
+    }
+    if let Some(text) = accounted.text() {
+        ctx.ui.warn(text);
     }
     entries.sort_by(|one, other| (one.at, &one.cells).cmp(&(other.at, &other.cells)));
     let mut table = Table::new(&["UTC", "LOCAL", "ZONE", "TENANT", "SCHEDULE", "NOTE"])
@@ -196,15 +213,17 @@ struct Upcoming {
     json: Value,
 }
 
-/// Adds the occurrences of a schedule before `until`. One in a gap stands where it would be if the
-/// clock did not change.
+/// Adds the occurrences of a schedule before `until` that will start; whether those are all. One in a
+/// gap stands where it would be if the clock did not change.
 fn collect(
     entries: &mut Vec<Upcoming>,
     schedule: &Schedule,
     zone: &Zone,
+    ahead: &Ahead,
     from: Slot,
     until: DateTime<Utc>,
-) {
+) -> bool {
+    let mut whole = true;
     let mut offset = zone.local(from.instant()).1;
     for occurrence in schedule.settings.recurrence.occurrences(zone, from) {
         let at = match occurrence.slot {
@@ -221,6 +240,10 @@ fn collect(
         if at > until.timestamp() {
             break;
         }
+        if occurrence.slot.is_some_and(|slot| !ahead.leaves(slot)) {
+            whole = false;
+            continue;
+        }
         entries.push(Upcoming {
             at,
             cells: [
@@ -234,11 +257,16 @@ fn collect(
             json: json_of(schedule, zone, &occurrence),
         });
     }
+    whole
 }
 
-/// For people: the next three slots of a schedule that is enabled, and a warning of the next local
-/// time that a clock change skips.
-pub(super) fn print_next_three(ctx: &Context, schedule: &Schedule) -> Result<()> {
+/// For people: the next three slots of a schedule that is enabled and will start, and a warning of the
+/// next local time that a clock change skips.
+pub(super) fn print_next_three(
+    ctx: &Context,
+    conn: &Connection,
+    schedule: &Schedule,
+) -> Result<()> {
     if !schedule.settings.enabled {
         return Ok(());
     }
@@ -246,9 +274,11 @@ pub(super) fn print_next_three(ctx: &Context, schedule: &Schedule) -> Result<()>
     let zone = zones.of(schedule)?;
     let rule = &schedule.settings.recurrence;
     let mut table = Table::new(&["NEXT", "ZONE", "UTC"]).whole(&["NEXT", "UTC"]);
+    let ahead = ahead_of(ctx, conn, schedule)?;
     let slots = rule
         .occurrences(zone, schedule.slots_from)
-        .filter_map(|found| found.slot);
+        .filter_map(|found| found.slot)
+        .filter(|&slot| ahead.leaves(slot));
     for slot in slots.take(3) {
         table.row([
             local_text(zone, slot),

@@ -83,11 +83,9 @@ fn switch(ctx: &Context, which: &Which, enabled: bool) -> Result<()> {
         ctx.ui
             .line(format_args!("{} is {word}{already}", before.described()))?;
     }
-    let items: Vec<_> = switched
-        .iter()
-        .map(|done| show::json(ctx, &done.after))
-        .collect();
-    ctx.ui.items(&items)
+    let items = switched.iter();
+    let items = items.map(|done| show::json(ctx, store.read(), &done.after));
+    ctx.ui.items(&items.collect::<Result<Vec<_>>>()?)
 }
 
 fn switch_one(

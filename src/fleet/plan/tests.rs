@@ -53,6 +53,7 @@ fn present(id: i64, name: &str, schedules: &[(i64, schedule::Settings, Option<i6
             rules: Rules::default(),
             created_at: DateTime::UNIX_EPOCH,
             archived_at: archived.and_then(|at| DateTime::from_timestamp(at, 0)),
+            slots_begin: Slot::from_epoch(0).unwrap(),
             slots_from: Slot::from_epoch(0).unwrap(),
             next_slot: None,
         };

@@ -273,6 +273,7 @@ mod tests {
             rules: crate::retention::rules::Rules::default(),
             created_at: begun.instant(),
             archived_at: None,
+            slots_begin: begun,
             slots_from: begun,
             next_slot: None,
         };

@@ -80,6 +80,7 @@ pub(super) struct Raw {
     enabled: bool,
     created_at: i64,
     archived_at: Option<i64>,
+    slots_begin: i64,
     slots_from: i64,
     next_slot: Option<i64>,
     keep_last: Option<i64>,
@@ -115,6 +116,7 @@ impl Raw {
             enabled: row.get(16)?,
             created_at: row.get(17)?,
             archived_at: row.get(18)?,
+            slots_begin: row.get(30)?,
             slots_from: row.get(19)?,
             next_slot: row.get(20)?,
             keep_last: row.get(21)?,
@@ -153,6 +155,7 @@ impl Raw {
             tenant_id: TenantId(self.tenant_id),
             created_at: self.time(self.created_at)?,
             archived_at: self.archived_at.map(|at| self.time(at)).transpose()?,
+            slots_begin: self.slot(self.slots_begin)?,
             slots_from: self.slot(self.slots_from)?,
             next_slot: self.next_slot.map(|at| self.slot(at)).transpose()?,
             settings: Settings {
