@@ -114,7 +114,7 @@ fn files_are_private_whatever_the_umask() {
 fn what_cannot_be_accepted_is_refused_before_a_database_is_made() {
     let env = Env::new();
     let long = "x".repeat(101);
-    let cases: [(Vec<&str>, &str); 13] = [
+    let cases: [(Vec<&str>, &str); 14] = [
         (add("", &["--secret-env", "A"]), "takes 1 to 100"),
         (add(&long, &["--secret-env", "A"]), "takes 1 to 100"),
         (
@@ -149,6 +149,14 @@ fn what_cannot_be_accepted_is_refused_before_a_database_is_made() {
                 &["--secret-env", "A", "--graph-url", "https://a@b.com"],
             ),
             "user name",
+        ),
+        (
+            add(
+                "a",
+                &["--secret-env", "A", "--graph-url", "https://g.com/beta/"],
+            ),
+            "ends with /beta: the version of Graph is no part of it, each request brings its own\n\
+             hint: give it without: https://g.com\n",
         ),
         (
             add(

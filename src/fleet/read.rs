@@ -156,7 +156,7 @@ impl Reader<'_> {
         let client_id = self.parsed(table, "client_id", |text| {
             address::check_client_id(text).map(|()| text.to_owned())
         });
-        let graph_url = self.parsed(table, "graph_url", address::check_root);
+        let graph_url = self.parsed(table, "graph_url", address::check_graph_url);
         let authority_url = self.parsed(table, "authority_url", address::check_root);
         let labels = self.labels(table);
         let credential = self.credential(table);

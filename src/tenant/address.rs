@@ -3,6 +3,7 @@
 //! the meaning of one.
 
 use crate::error::{Error, Result};
+use crate::graph::Version;
 use crate::graph::root::Root;
 use crate::http::url::is_domain;
 
@@ -50,6 +51,32 @@ pub fn check_root(url: &str) -> Result<String> {
                 "give https:// and the host, e.g. https://graph.microsoft.com; it may be left out",
             )
         })
+}
+
+/// Checks a root that replaces the one of Graph, as [`check_root`] does. Its path may be that of a
+/// gateway before Graph, and does not end with a version: each request brings its own.
+///
+/// # Errors
+/// As there; and a path that ends with a version.
+pub fn check_graph_url(url: &str) -> Result<String> {
+    let root = check_root(url)?;
+    let version = [Version::V1, Version::Beta]
+        .into_iter()
+        .find_map(|version| {
+            let (below, last) = root.rsplit_once('/')?;
+            let below = below.trim_end_matches('/');
+            // Before a host without a path stands only the scheme.
+            let is_version = last.eq_ignore_ascii_case(version.segment()) && below.contains("://");
+            is_version.then_some((below, version))
+        });
+    match version {
+        None => Ok(root),
+        Some((below, version)) => {
+            let what = format!("URL {url:?} ends with /{}", version.segment());
+            let why = "the version of Graph is no part of it, each request brings its own";
+            Err(Error::usage(format!("{what}: {why}")).hint(format!("give it without: {below}")))
+        }
+    }
 }
 
 /// Five groups of hexadecimal digits: 8-4-4-4-12.
@@ -104,12 +131,44 @@ mod tests {
             check_root("https://Graph.example.com:443/proxy//").unwrap(),
             "https://graph.example.com/proxy"
         );
-        let error = check_root("http://graph.example.com").unwrap_err();
+        let error = check_graph_url("http://graph.example.com").unwrap_err();
         assert!(
             error
                 .message()
                 .starts_with("URL \"http://graph.example.com\" is not https"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn the_root_of_graph_has_no_version_and_may_be_below_a_gateway() {
+        for (bad, good) in [
+            (
+                "https://graph.microsoft.com/v1.0",
+                "https://graph.microsoft.com",
+            ),
+            (
+                "https://graph.microsoft.com/Beta/",
+                "https://graph.microsoft.com",
+            ),
+            (
+                "https://gate.example/graph/v1.0//",
+                "https://gate.example/graph",
+            ),
+            ("http://127.0.0.1:8040/beta", "http://127.0.0.1:8040"),
+        ] {
+            let error = check_graph_url(bad).unwrap_err();
+            assert_eq!(error.kind().exit_code(), crate::error::ExitCode::Usage);
+            let hint = format!("give it without: {good}");
+            assert_eq!(error.hint_text(), Some(hint.as_str()), "{bad}");
+            assert_eq!(check_graph_url(good).unwrap(), good);
+        }
+        for good in [
+            "https://gate.example/beta/graph",
+            "https://gate.example/v1.0-proxy",
+            "https://beta",
+        ] {
+            assert_eq!(check_graph_url(good).unwrap(), good);
+        }
     }
 }

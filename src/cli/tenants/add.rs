@@ -46,7 +46,7 @@ pub struct Args {
     #[arg(long, default_value = "global", value_parser = ["global", "usgov", "usgov-dod", "china"])]
     cloud: String,
 
-    /// Use this root of Microsoft Graph instead of the cloud's (plain http only for loopback)
+    /// Use this root of Microsoft Graph instead of the cloud's, without /v1.0 (plain http only for loopback)
     #[arg(long, value_name = "URL")]
     graph_url: Option<String>,
 
@@ -119,7 +119,7 @@ fn settings(ctx: &Context, args: Args) -> Result<Settings> {
         graph_url: args
             .graph_url
             .as_deref()
-            .map(address::check_root)
+            .map(address::check_graph_url)
             .transpose()?,
         authority_url: args
             .authority_url

@@ -154,8 +154,8 @@ impl Change {
         let credential = args.credential.take();
         Ok(Self {
             credential: credential.map(|given| given.credential(ctx)).transpose()?,
-            graph_url: args.graph_url.as_deref().map(root).transpose()?,
-            authority_url: args.authority_url.as_deref().map(root).transpose()?,
+            graph_url: root(args.graph_url.as_deref(), address::check_graph_url)?,
+            authority_url: root(args.authority_url.as_deref(), address::check_root)?,
             labels: args
                 .labels
                 .iter()
@@ -189,9 +189,13 @@ fn set<T: Clone>(field: &mut T, given: Option<&T>) {
     }
 }
 
-fn root(given: &str) -> Result<Option<String>> {
-    if given == "default" {
-        return Ok(None);
+/// What is given to stand in for a root of the cloud: another one, or none.
+fn root(
+    given: Option<&str>,
+    check: impl Fn(&str) -> Result<String>,
+) -> Result<Option<Option<String>>> {
+    match given {
+        Some("default") => Ok(Some(None)),
+        given => Ok(given.map(check).transpose()?.map(Some)),
     }
-    address::check_root(given).map(Some)
 }
