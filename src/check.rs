@@ -69,6 +69,8 @@ pub struct Tried {
     pub permissions: Vec<String>,
     /// What went wrong with Graph, if that was it.
     fault: Option<Fault>,
+    /// What to do about it, if that is known.
+    hint: Option<String>,
 }
 
 /// What a check found.
@@ -145,6 +147,7 @@ pub fn check(
             },
             permissions: reading.permissions,
             fault: reading.fault,
+            hint: reading.hint,
         })
         .collect();
     tried.extend(selection.unknown.iter().map(|key| Tried {
@@ -153,6 +156,7 @@ pub fn check(
         message: Some("this tenantpilot does not know it".to_owned()),
         permissions: Vec::new(),
         fault: None,
+        hint: None,
     }));
     tried.sort_by(|one, other| one.policy_type.cmp(&other.policy_type));
     Ok(Checked {
@@ -203,7 +207,13 @@ pub fn problem(tenant: &Tenant, tried: &[Tried]) -> Option<Error> {
             None => Kind::Unavailable,
         };
         let what = format!("{} could not be tried", of(failed().count()));
-        return Some(Error::new(kind, what).hint(format!("the messages say why; later: {again}")));
+        let mut hints = failed().map(|one| one.hint.as_deref());
+        let first = hints.next().flatten();
+        let hint = match first.filter(|_| hints.all(|hint| hint == first)) {
+            Some(hint) => format!("{hint}; then: {again}"),
+            None => format!("the messages say why; later: {again}"),
+        };
+        return Some(Error::new(kind, what).hint(hint));
     }
     if count(Verdict::Unknown) > 0 {
         let unknown = count(Verdict::Unknown);
@@ -259,6 +269,7 @@ mod tests {
             message: None,
             permissions: permissions.iter().map(|&name| name.to_owned()).collect(),
             fault: None,
+            hint: None,
         }
     }
 

@@ -19,13 +19,14 @@ pub(crate) mod url;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use self::names::{Names, Unresolved};
-use self::outside::{Proxies, Way};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport,
 };
 use ureq::{Agent, Proxy, Timeout};
+
+use self::names::{Names, Unresolved};
+use self::outside::{Proxies, Way};
 
 /// How long the phases of any request may take. The whole of one is limited where it is sent.
 #[derive(Debug, Clone, Copy)]
@@ -117,10 +118,17 @@ impl WaysOut {
     }
 }
 
-/// The library's error in our words, of a request to `host`, perhaps by a proxy: who did not answer is
-/// then the proxy. The library's own texts can hold URLs, so few of them are passed on.
-pub(crate) fn why(error: &ureq::Error, host: &str, proxy: Option<&Way>) -> String {
-    let asked = proxy.map_or_else(|| host.to_owned(), ToString::to_string);
+/// The library's error in our words, of a request to `host`, at `port` if that is not the one of the
+/// scheme, perhaps by a proxy: who did not answer is then the proxy. The library's own texts can hold
+/// URLs, so few of them are passed on.
+pub(crate) fn why(
+    error: &ureq::Error,
+    host: &str,
+    port: Option<u16>,
+    proxy: Option<&Way>,
+) -> String {
+    let there = port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    let asked = proxy.map_or_else(|| there.clone(), ToString::to_string);
     let by = proxy.map_or_else(String::new, |proxy| format!(", by {proxy}"));
     match error {
         ureq::Error::Timeout(phase @ (Timeout::Resolve | Timeout::Connect)) => {
@@ -140,7 +148,7 @@ pub(crate) fn why(error: &ureq::Error, host: &str, proxy: Option<&Way>) -> Strin
         ureq::Error::ConnectProxyFailed(why) => {
             let answered =
                 status(why).map_or_else(String::new, |status| format!(": it answers {status}"));
-            format!("{asked} gives no connection to {host}{answered}")
+            format!("{asked} gives no connection to {there}{answered}")
         }
         ureq::Error::Io(io) if io.kind() == ErrorKind::UnexpectedEof => {
             format!("{host} broke the connection off{by}")
@@ -148,13 +156,24 @@ pub(crate) fn why(error: &ureq::Error, host: &str, proxy: Option<&Way>) -> Strin
         ureq::Error::Io(io) if io.kind() == ErrorKind::ConnectionRefused => {
             format!("{asked} refuses the connection")
         }
-        ureq::Error::Io(io) => format!("{host}: {io}{by}"),
-        ureq::Error::Rustls(tls) => format!("{host}: {tls}{by}"),
+        _ if is_no_tls(error) => format!("{there} answers with something that is not TLS{by}"),
+        ureq::Error::Io(io) => format!("{there}: {io}{by}"),
+        ureq::Error::Rustls(tls) => format!("{there}: {tls}{by}"),
         ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
-            format!("{host} answers with something that is not HTTP{by}")
+            format!("{there} answers with something that is not HTTP{by}")
         }
         _ => format!("no connection to {host}{by}"),
     }
+}
+
+/// Whether something else came than TLS: the first byte was no type of a record.
+pub(crate) fn is_no_tls(error: &ureq::Error) -> bool {
+    let said = match error {
+        ureq::Error::Io(io) => io.to_string(),
+        ureq::Error::Rustls(tls) => tls.to_string(),
+        _ => return false,
+    };
+    said.ends_with("InvalidContentType")
 }
 
 /// Whether a host has no address.

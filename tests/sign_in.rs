@@ -553,7 +553,8 @@ fn a_name_that_is_not_known_has_a_hint() {
 fn a_refused_connection_has_a_hint() {
     let place = Place::new();
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", nobody.local_addr().unwrap());
+    let address = nobody.local_addr().unwrap();
+    let url = format!("http://{address}");
     drop(nobody);
     place.add(&["--secret-command", "echo x"]).ok();
     let name = "contoso & sons";
@@ -567,7 +568,7 @@ fn a_refused_connection_has_a_hint() {
         .ok();
     let stderr = place.env.run(&["tenants", "check", name]).fails(13);
     assert!(
-        stderr.contains("127.0.0.1 refuses the connection"),
+        stderr.contains(&format!("{address} refuses the connection")),
         "{stderr}"
     );
     assert!(
@@ -583,4 +584,48 @@ fn a_refused_connection_has_a_hint() {
         findings.contains("tenantpilot tenants show 'contoso & sons'"),
         "{findings}"
     );
+}
+
+/// Somebody who speaks TLS, to whoever does not: a fatal alert, and no more.
+fn alerting() -> std::net::SocketAddr {
+    use std::io::{Read as _, Write as _};
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(&[0x15, 3, 3, 0, 2, 2, 10]);
+        }
+    });
+    address
+}
+
+#[test]
+fn a_port_that_speaks_tls_otherwise_than_its_url_says_has_a_hint() {
+    let place = Place::new();
+    let secret = place
+        .env
+        .file("secret", &Options::default().client_secret, 0o600);
+    place.add(&["--secret-file", &secret]).ok();
+    let plain = place.sandbox.url().to_owned();
+    let (with_tls, alerting) = (plain.replace("http:", "https:"), alerting());
+    let tls = format!("http://{alerting}");
+    for flag in ["--authority-url", "--graph-url"] {
+        let edit = format!("tenantpilot tenants edit contoso {flag}");
+        let of_plain = format!("hint: that port speaks plain HTTP: {edit} {plain}");
+        let of_tls = format!("hint: if that port speaks TLS: {edit} https://{alerting}");
+        for (url, hint) in [(&with_tls, of_plain), (&tls, of_tls)] {
+            place
+                .env
+                .run(&["tenants", "edit", "contoso", flag, url])
+                .ok();
+            let (_, stderr) = place.check(13);
+            assert!(stderr.contains(&hint), "{stderr}");
+        }
+        place
+            .env
+            .run(&["tenants", "edit", "contoso", flag, &plain])
+            .ok();
+    }
 }

@@ -120,6 +120,11 @@ impl Answer {
     }
 }
 
+/// The first byte of somebody who speaks TLS, and what servers answer to that.
+const TLS_HANDSHAKE: u8 = 0x16;
+const REFUSED: &[u8] =
+    b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
 /// One accepted connection.
 pub struct Connection {
     stream: TcpStream,
@@ -164,6 +169,12 @@ impl Connection {
             let seen = self.stream.peek(&mut window)?;
             if seen == 0 {
                 return Ok(None);
+            }
+            if head.is_empty() && window.first() == Some(&TLS_HANDSHAKE) {
+                self.stream
+                    .read_exact(window.get_mut(..seen).unwrap_or_default())?;
+                self.stream.write_all(REFUSED)?;
+                return Err(invalid("TLS, and plain HTTP is spoken here"));
             }
             let before = head.len();
             head.extend_from_slice(window.get(..seen).unwrap_or_default());

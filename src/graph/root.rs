@@ -11,7 +11,7 @@ use std::net::IpAddr;
 
 use super::{Request, Version};
 use crate::http::url::{
-    address_of, has_dot_segment, host_and_port, is_loopback, is_path_byte, sendable,
+    address_of, default_port, has_dot_segment, host_and_port, is_loopback, is_path_byte, sendable,
     split_authority,
 };
 
@@ -91,6 +91,22 @@ impl Root {
     /// The host, for messages.
     pub(super) fn host(&self) -> &str {
         &self.host
+    }
+
+    /// Its port, where that is not the one of its scheme.
+    pub(super) fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// The same port of the same host, spoken to with TLS where this is without, and the other way
+    /// round.
+    pub(super) fn with_other_scheme(&self) -> Self {
+        let port = self.port.unwrap_or(default_port(self.https));
+        Self {
+            https: !self.https,
+            port: Some(port).filter(|&port| port != default_port(!self.https)),
+            ..self.clone()
+        }
     }
 
     /// The URL of a path below the root, which is given without a leading slash.
@@ -250,10 +266,6 @@ pub(super) fn loggable(url: &str) -> String {
     } else {
         format!("{path}?{}", names.join("&"))
     }
-}
-
-fn default_port(https: bool) -> u16 {
-    if https { 443 } else { 80 }
 }
 
 fn split_scheme(link: &str) -> Option<(&str, &str)> {

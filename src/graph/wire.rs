@@ -62,6 +62,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) new_connection: bool,
     /// It goes to the platform of this machine: through no proxy, and connects within this time.
     pub(super) platform: Option<Duration>,
+    /// The flag of `tenants edit` that sets the root, if one does.
+    pub(super) flag: Option<&'static str>,
 }
 
 /// What a request carries beside its URL.
@@ -132,7 +134,7 @@ pub(super) enum Lost {
 }
 
 /// What to look at where a service is not reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Remedy {
     /// Nothing answers.
     WayOut,
@@ -142,12 +144,20 @@ pub(super) enum Remedy {
     Proxy,
     /// A certificate is not believed.
     Trust,
+    /// It is spoken to with TLS where it has none, or without where it has one.
+    Scheme {
+        /// What it speaks, or may speak.
+        speaks: &'static str,
+        /// The flag that sets its URL, with the right one.
+        flag: String,
+    },
 }
 
 impl Remedy {
     /// The hint where it is a service of the tenant of that name.
     pub(super) fn hint(self, tenant: &str) -> String {
-        let urls = || format!("tenantpilot tenants show {}", shell_words::quote(tenant));
+        let tenant = shell_words::quote(tenant);
+        let urls = || format!("tenantpilot tenants show {tenant}");
         match self {
             Self::WayOut => format!(
                 "check firewall and proxy (ALL_PROXY, HTTPS_PROXY, HTTP_PROXY), and the URLs: {}",
@@ -158,6 +168,9 @@ impl Remedy {
                 urls()
             ),
             Self::Proxy => outside::HINT.to_owned(),
+            Self::Scheme { speaks, flag } => {
+                format!("{speaks}: tenantpilot tenants edit {tenant} {flag}")
+            }
             Self::Trust => {
                 "certificates are checked against this system's trust store (Debian: ca-certificates)"
                     .to_owned()
@@ -236,7 +249,7 @@ impl Wire {
         sent.and_then(|response| self.read(response))
             .map_err(|error| {
                 let cut_short = outgoing.left <= self.limits.whole;
-                lost(&error, outgoing.root, proxy, cut_short)
+                lost(&error, outgoing, proxy, cut_short)
             })
     }
 
@@ -389,10 +402,15 @@ fn network(why: impl Into<String>) -> Lost {
 
 /// What was lost, once it is known whether it is this machine that lacks something. What looks for a
 /// name or for trust roots in files that it cannot open says that there are none.
-fn lost(error: &ureq::Error, root: &Root, proxy: Option<&Way>, cut_short: bool) -> Lost {
-    match (error, told(error, root, proxy, cut_short)) {
+fn lost(
+    error: &ureq::Error,
+    outgoing: &Outgoing<'_>,
+    proxy: Option<&Way>,
+    cut_short: bool,
+) -> Lost {
+    match (error, told(error, outgoing, proxy, cut_short)) {
         (ureq::Error::Io(io), _) if disk::is_of_handles(io) => {
-            Lost::NoHandle(format!("no connection to {}: {io}", root.host()))
+            Lost::NoHandle(format!("no connection to {}: {io}", outgoing.root.host()))
         }
         (error, Lost::Network { why, .. }) if is_opaque(error) && disk::handles_are_short() => {
             Lost::NoHandle(format!("{why}; this process may open no more files"))
@@ -422,10 +440,16 @@ fn is_opaque(error: &ureq::Error) -> bool {
 }
 
 /// The library's error in our words, with what to look at.
-fn told(error: &ureq::Error, root: &Root, proxy: Option<&Way>, cut_short: bool) -> Lost {
+fn told(
+    error: &ureq::Error,
+    outgoing: &Outgoing<'_>,
+    proxy: Option<&Way>,
+    cut_short: bool,
+) -> Lost {
     use std::io::ErrorKind;
 
-    let why = http::why(error, root.host(), proxy);
+    let root = outgoing.root;
+    let why = http::why(error, root.host(), root.port(), proxy);
     let (remedy, out_of_time) = match error {
         ureq::Error::BodyExceedsLimit(limit) => return Lost::TooLarge(*limit),
         ureq::Error::Decompress(..) => return Lost::Garbled,
@@ -442,7 +466,7 @@ fn told(error: &ureq::Error, root: &Root, proxy: Option<&Way>, cut_short: bool) 
         ureq::Error::Rustls(_) => (trust(&why), false),
         _ => (None, false),
     };
-    let remedy = match remedy {
+    let remedy = match remedy.or_else(|| other_scheme(error, outgoing)) {
         // Whose name is not known, and who does not answer, is the proxy.
         Some(Remedy::NameService | Remedy::WayOut) if proxy.is_some() => Some(Remedy::Proxy),
         remedy => remedy,
@@ -452,6 +476,28 @@ fn told(error: &ureq::Error, root: &Root, proxy: Option<&Way>, cut_short: bool) 
         remedy,
         out_of_time,
     }
+}
+
+/// What to do where a port does not speak what its URL says. Without TLS nothing goes to another
+/// machine, so of that it is not asked.
+fn other_scheme(error: &ureq::Error, outgoing: &Outgoing<'_>) -> Option<Remedy> {
+    use std::io::ErrorKind;
+
+    let (root, flag) = (outgoing.root, outgoing.flag?);
+    if !root.is_loopback() {
+        return None;
+    }
+    let broken_off = |kind| matches!(kind, ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset);
+    let speaks = match error {
+        _ if root.is_https() && http::is_no_tls(error) => "that port speaks plain HTTP",
+        ureq::Error::Io(io) if root.is_https() && broken_off(io.kind()) => {
+            "if that port speaks plain HTTP"
+        }
+        ureq::Error::Protocol(_) if !root.is_https() => "if that port speaks TLS",
+        _ => return None,
+    };
+    let flag = format!("{flag} {}", root.with_other_scheme());
+    Some(Remedy::Scheme { speaks, flag })
 }
 
 fn no_way(why: String) -> Lost {

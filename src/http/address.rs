@@ -6,7 +6,8 @@ use std::fmt;
 use sha2::{Digest as _, Sha256};
 
 use super::url::{
-    has_dot_segment, host_and_port, is_loopback, is_path_byte, sendable, split_authority,
+    default_port, has_dot_segment, host_and_port, is_loopback, is_path_byte, sendable,
+    split_authority,
 };
 
 /// No such URL is longer.
@@ -17,6 +18,7 @@ const LONGEST: usize = 2000;
 pub struct Address {
     whole: String,
     host: String,
+    port: Option<u16>,
     is_https: bool,
 }
 
@@ -38,7 +40,7 @@ impl Address {
         if authority.contains('@') {
             return Err("has a user name or a password".to_owned());
         }
-        let (host, _) = host_and_port(authority).ok_or("has no usable host and port")?;
+        let (host, port) = host_and_port(authority).ok_or("has no usable host and port")?;
         if !is_https && !is_loopback(&host) {
             return Err("is not https: plain http goes to this machine only".to_owned());
         }
@@ -55,6 +57,7 @@ impl Address {
         Ok(Self {
             whole: sendable(whole).map_err(|_| "cannot be sent as it is")?,
             host,
+            port: port.filter(|&port| port != default_port(is_https)),
             is_https,
         })
     }
@@ -67,6 +70,11 @@ impl Address {
     /// Its host, for messages.
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// Its port, where that is not the one of its scheme.
+    pub fn port(&self) -> Option<u16> {
+        self.port
     }
 
     /// Whether it is spoken to through TLS.

@@ -81,7 +81,8 @@ impl Messenger {
             .header("content-type", message.media_type)
             .header("accept", "*/*")
             .send(message.body);
-        let sent = sent.map_err(|error| Unsent::Unanswered(why(&error, host, way.proxy)))?;
+        let sent =
+            sent.map_err(|error| Unsent::Unanswered(why(&error, host, address.port(), way.proxy)))?;
         let status = sent.status().as_u16();
         match status {
             200..=299 => Ok(()),

@@ -37,6 +37,11 @@ pub(crate) fn host_and_port(authority: &str) -> Option<(String, Option<u16>)> {
     is_host.then(|| (host.to_ascii_lowercase(), port))
 }
 
+/// The port of a URL that names none.
+pub(crate) fn default_port(https: bool) -> u16 {
+    if https { 443 } else { 80 }
+}
+
 /// The address that a host is written as, if it is one.
 pub(crate) fn address_of(host: &str) -> Option<IpAddr> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');

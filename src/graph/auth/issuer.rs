@@ -67,6 +67,7 @@ impl Issuer<'_> {
                 request_id: &one.request_id,
                 left: one.left,
                 new_connection: one.new_connection,
+                flag: None,
                 platform: None,
             });
             let what = format!("{}: ", self.name);

@@ -116,6 +116,7 @@ impl Question<'_> {
             request_id: &one.request_id,
             left: one.left,
             new_connection: one.new_connection,
+            flag: None,
             platform: Some(if one.number == 1 {
                 FIRST_CONNECT
             } else {

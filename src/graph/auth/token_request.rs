@@ -75,6 +75,7 @@ pub(super) fn fetch(
             request_id: &one.request_id,
             left: one.left,
             new_connection: one.new_connection,
+            flag: Some("--authority-url"),
             platform: None,
         });
         judge(sign_in, outcome, one.began, &fields)

@@ -25,6 +25,8 @@ pub struct Service {
     /// Its name in messages.
     name: &'static str,
     root: Root,
+    /// The flag that sets its URL.
+    flag: &'static str,
     /// What is asked for below the root; anybody may.
     path: &'static str,
 }
@@ -52,6 +54,7 @@ impl Service {
             tenant: settings.name.clone(),
             name: "Graph",
             root: root(&settings.graph_url, Cloud::graph_root)?,
+            flag: "--graph-url",
             path: "v1.0",
         }];
         if !matches!(settings.credential, Credential::ManagedIdentity(_)) {
@@ -59,6 +62,7 @@ impl Service {
                 tenant: settings.name.clone(),
                 name: "sign-in",
                 root: root(&settings.authority_url, Cloud::authority)?,
+                flag: "--authority-url",
                 path: "common/v2.0/.well-known/openid-configuration",
             });
         }
@@ -122,6 +126,7 @@ impl Connector {
             request_id: &uuid::Uuid::new_v4().to_string(),
             left: PATIENCE,
             new_connection: true,
+            flag: Some(service.flag),
             platform: None,
         });
         match sent {

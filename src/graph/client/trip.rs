@@ -44,6 +44,7 @@ impl Client {
             request_id: &request_id,
             left,
             new_connection,
+            flag: Some("--graph-url"),
             platform: None,
         });
         let took = self.shared.clock.monotonic();
