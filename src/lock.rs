@@ -21,12 +21,12 @@
 //!   file only while it holds its lock: the process finds it locked, or without its name, and
 //!   begins again with another.
 //!
-//! Four files are no locks, and their time is all that there is to them: that of `dispatched` says when
+//! Some files are no locks, and their time is all that there is to them: that of `dispatched` says when
 //! a dispatch last began, that of `dispatched-since` when the first of those began that followed one
 //! another without a gap. The second is touched after a gap only, so that a dispatch with nothing to do
 //! changes one time and no more. `dispatch-failed` and `dispatch-failed-since` say the same of those
 //! that ended before anything could be started, by a database that cannot be opened, say: cron did its
-//! work then.
+//! work then. `seen-MONITOR` says when a dispatch last had a monitor with which something is wrong.
 //!
 //! The locks lie in a folder beside the database (`NAME-locks`, 0700), never on a network share.
 
@@ -265,6 +265,16 @@ impl Locks {
     /// [`OVERDUE`] between them.
     pub fn dispatched_since(&self) -> Option<DateTime<Utc>> {
         self.time_of(DISPATCHED_SINCE)
+    }
+
+    /// Notes that a dispatch at `at` had this monitor.
+    pub fn note_monitor(&self, monitor: &str, at: DateTime<Utc>) {
+        self.note(&format!("seen-{monitor}"), at);
+    }
+
+    /// When a dispatch last had this monitor, as far as it was noted.
+    pub fn monitor_seen(&self, monitor: &str) -> Option<DateTime<Utc>> {
+        self.time_of(&format!("seen-{monitor}"))
     }
 
     fn note_in_row(&self, newest: &str, since: &str, at: DateTime<Utc>) {

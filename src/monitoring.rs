@@ -7,9 +7,12 @@
 //!   `doctor` and `status`. It is said aloud when it begins and when it is over, not in between: cron
 //!   would mail each of 1,440 lines a day. What cannot be used at all (a URL that is none, a hook that is
 //!   no program) is said by the first dispatch that has it, whether there is something to tell or not.
-//! - **What was taken away is forgotten.** A dispatch that does not have a webhook, a hook, a ping or a
-//!   file any more forgets how it went with it: nobody waits for it. One that somebody starts on a
-//!   terminal forgets nothing, since the variables of the crontab are not there.
+//! - **What was taken away is forgotten.** A webhook, a hook, a ping or a file that no dispatch had for
+//!   [`OVERDUE`] is gone: a dispatch without it forgets how it went with it, and nobody waits for it. One
+//!   that does not have it is no proof, since another may: the line of the crontab has it, and a script
+//!   or another line that starts dispatch does not. So a dispatch that has one with which something is
+//!   wrong notes that ([`Locks::note_monitor`]), and a failure says as much. One that somebody starts on
+//!   a terminal forgets nothing, whatever the time: the variables of the crontab are not there.
 //! - **No run takes longer.** What is told at the start of a run goes out of a thread of its own. The
 //!   rest is told when the run has ended and its lock is given up. A try takes at most
 //!   [`ping::TRY`], there are at most [`ping::TRIES`]; a hook has 20 seconds. A dispatch begins to tell
@@ -83,9 +86,11 @@ use chrono::{DateTime, Utc};
 
 use crate::error::Result;
 use crate::http::address::Address;
+use crate::lock::Locks;
 use crate::program::Program;
 use crate::run;
 use crate::schedule::{Schedule, ScheduleId};
+use crate::status::OVERDUE;
 use crate::store::{self, Store};
 use crate::tenant::TenantId;
 
@@ -314,6 +319,14 @@ impl Condition {
     }
 }
 
+/// Whether a monitor is gone that dispatches had at these times. A time to come is of a clock that was
+/// wrong, and says nothing.
+fn is_gone(now: DateTime<Utc>, had: [Option<DateTime<Utc>>; 2]) -> bool {
+    had.into_iter()
+        .flatten()
+        .all(|then| (now - then).abs() > OVERDUE)
+}
+
 /// What a dispatch was given to tell, each as far as it can be used.
 #[derive(Debug, Default)]
 pub struct Monitors {
@@ -336,19 +349,31 @@ impl Monitors {
             && self.metrics.is_none()
     }
 
-    /// Forgets how it went with what this dispatch does not have, where it is `whole`: where it has all
-    /// that there is. Of webhook and hook that could not be used and can be now, it gives the names: they
-    /// are tried only when there is something to tell.
+    /// Forgets how it went with what no dispatch has any more, where this one is `whole`: where it may
+    /// say so. Of webhook and hook that could not be used and can be now, it gives the names: they are
+    /// tried only when there is something to tell.
     ///
     /// # Errors
     /// The database cannot be read or written.
-    pub fn settle(&self, store: &Store, whole: bool) -> Result<Vec<Monitor>> {
+    pub fn settle(
+        &self,
+        store: &Store,
+        locks: &Locks,
+        at: DateTime<Utc>,
+        whole: bool,
+    ) -> Result<Vec<Monitor>> {
         let mut over = Vec::new();
         let mut mended = Vec::new();
-        for (monitor, past) in store::monitors::troubled(store.read())? {
-            match self.usable(monitor) {
-                None if whole => over.push(monitor),
-                Some(true) if past.unusable && !monitor.is_told_each_minute() => {
+        for one in store::monitors::troubled(store.read())? {
+            let monitor = one.monitor;
+            let usable = self.usable(monitor);
+            if usable.is_some() {
+                locks.note_monitor(monitor.as_str(), at);
+            }
+            let seen = locks.monitor_seen(monitor.as_str());
+            match usable {
+                None if whole && is_gone(at, [seen, one.failed_at]) => over.push(monitor),
+                Some(true) if one.past.unusable && !monitor.is_told_each_minute() => {
                     mended.push(monitor);
                 }
                 _ => {}

@@ -13,6 +13,9 @@ mod sandbox;
 #[path = "support/terminal.rs"]
 mod terminal;
 
+use std::fs;
+use std::time::Duration;
+
 use fleet::Fleet;
 use listener::{Answer, Listener};
 use sandbox::server::faults::{Fault, Kind};
@@ -111,7 +114,7 @@ fn a_hook_that_is_not_there_yet_costs_no_change_of_state() {
     fleet.env.file("hook", &script, 0o700);
     let stderr = fleet.env.run(&["dispatch"]).warned().1;
     assert_eq!(stderr, "warning: the hook can be used again\n");
-    let calls = std::fs::read_to_string(fleet.env.path("calls")).unwrap();
+    let calls = fs::read_to_string(fleet.env.path("calls")).unwrap();
     assert_eq!(calls, "x\n", "more tries than three were none");
 }
 
@@ -167,8 +170,61 @@ fn status_names_in_one_line_who_cannot_be_told_and_ends_by_the_schedules_alone()
     fleet.env.run(&["doctor", "--offline"]).ends(19);
 }
 
+/// As if so many minutes had passed without a dispatch that a monitor is gone which none had since.
+fn pass_minutes(fleet: &Fleet) {
+    let age = "UPDATE monitors SET failed_at = failed_at - 240";
+    fleet.env.sql().execute_batch(age).unwrap();
+    for entry in fs::read_dir(fleet.env.path("state/tenantpilot.db-locks")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if name.starts_with("seen-") {
+            let file = fs::File::open(&path).unwrap();
+            let seen = file.metadata().unwrap().modified().unwrap();
+            file.set_modified(seen - Duration::from_secs(240)).unwrap();
+        }
+    }
+}
+
+/// A script that dispatches beside cron, without what cron's line has.
 #[test]
-fn what_a_dispatch_does_not_have_any_more_is_forgotten() {
+fn a_dispatch_without_the_monitors_of_another_forgets_none_of_them() {
+    let (mut fleet, listener) = (Fleet::nightly(), Listener::start());
+    listener.answers(Answer::status(500));
+    let urls = [
+        ("TENANTPILOT_WEBHOOK", listener.url("hook")),
+        ("TENANTPILOT_HOOK", "/nowhere/hook".to_owned()),
+    ];
+    for (variable, value) in &urls {
+        fleet.env.set(variable, value);
+    }
+    fleet
+        .sandbox
+        .fault(Fault::on("token", Kind::Status(400)).times(1000));
+    let slot = fleet.slots(1, 1).remove(0);
+    fleet.dispatch(&slot).fails(12);
+    // Nothing waits any more, so that the webhook is not tried by the dispatches that have it.
+    fleet
+        .env
+        .sql()
+        .execute_batch("DELETE FROM state_changes")
+        .unwrap();
+    let both = [json!("hook"), json!("webhook")];
+    for _ in 0..3 {
+        pass_minutes(&fleet);
+        assert_eq!(fleet.env.run(&["dispatch"]).ok(), "", "said once");
+        for (variable, _) in &urls {
+            fleet.env.unset(variable);
+        }
+        assert_eq!(fleet.env.run(&["dispatch"]).ok(), "");
+        assert_eq!(failing(&fleet), both);
+        for (variable, value) in &urls {
+            fleet.env.set(variable, value);
+        }
+    }
+}
+
+#[test]
+fn what_no_dispatch_has_any_more_is_forgotten() {
     let (mut fleet, listener) = (Fleet::nightly(), Listener::start());
     listener.answers(Answer::status(500));
     fleet
@@ -189,9 +245,11 @@ fn what_a_dispatch_does_not_have_any_more_is_forgotten() {
     assert_eq!(failing(&fleet).len(), 3, "a rehearsal changes nothing");
     let (code, _, _) = Terminal::start(&fleet.env, &["dispatch"], 80).end();
     assert_eq!((code, failing(&fleet).len()), (Some(0), 3), "by hand");
+    pass_minutes(&fleet);
     assert_eq!(fleet.env.run(&["dispatch"]).ok(), "");
     assert_eq!(failing(&fleet), [json!("webhook")], "it is still there");
     fleet.env.unset("TENANTPILOT_WEBHOOK");
+    pass_minutes(&fleet);
     assert_eq!(fleet.env.run(&["dispatch"]).ok(), "");
     assert!(failing(&fleet).is_empty());
     let before = fleet.bytes();
@@ -215,6 +273,7 @@ fn what_was_never_told_is_forgotten_with_who_was_to_hear_it() {
     let doctor = |fleet: &Fleet| fleet.env.run(&["doctor", "--offline"]).stdout;
     assert!(doctor(&fleet).contains("1 was never told"));
     fleet.env.unset("TENANTPILOT_WEBHOOK");
+    pass_minutes(&fleet);
     fleet.env.run(&["dispatch"]).ok();
     let after = doctor(&fleet);
     assert!(

@@ -67,12 +67,30 @@ fn past_of(row: &Row<'_>, index: usize) -> rusqlite::Result<Past> {
 }
 
 const TROUBLED: &str = "
-    SELECT monitor, failures, coalesce(reason, ''), given_up FROM monitors
+    SELECT monitor, failures, coalesce(reason, ''), given_up, failed_at FROM monitors
     WHERE schedule_id IS NULL AND (failures > 0 OR given_up > 0)";
 
+/// A monitor of dispatch that something is kept of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Troubled {
+    /// Which.
+    pub monitor: Monitor,
+    /// How telling went until now.
+    pub past: Past,
+    /// When it last failed.
+    pub failed_at: Option<DateTime<Utc>>,
+}
+
 /// The monitors of dispatch that something is kept of, and how it went with them.
-pub fn troubled(conn: &Connection) -> Result<Vec<(Monitor, Past)>> {
-    let read = |row: &Row<'_>| Ok((runs::word(row, 0, Monitor::parse)?, past_of(row, 1)?));
+pub fn troubled(conn: &Connection) -> Result<Vec<Troubled>> {
+    let read = |row: &Row<'_>| {
+        let failed_at = row.get::<_, Option<i64>>(4)?;
+        Ok(Troubled {
+            monitor: runs::word(row, 0, Monitor::parse)?,
+            past: past_of(row, 1)?,
+            failed_at: failed_at.and_then(|at| DateTime::from_timestamp(at, 0)),
+        })
+    };
     conn.prepare_cached(TROUBLED)
         .and_then(|mut query| query.query_map([], read)?.collect())
         .map_err(failed("read the monitors"))

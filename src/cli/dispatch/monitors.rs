@@ -27,8 +27,8 @@ pub struct Flags {
     ///
     /// For this and the other monitors: one that cannot be reached is named once here, and by `status` and
     /// `doctor`, and changes no exit code of dispatch. A URL or a command that cannot be used is named by
-    /// the first dispatch that has it. A monitor that a dispatch does not have any more is forgotten, unless
-    /// that is started on a terminal.
+    /// the first dispatch that has it. A monitor that no dispatch had for some minutes is forgotten by the
+    /// next one that is not started on a terminal.
     #[arg(
         long,
         value_name = "URL",
@@ -117,7 +117,8 @@ fn hook(command: &str) -> Result<Program, String> {
 /// Sees to it that what this dispatch is going to find is told, and nothing more said of monitors that
 /// are gone. That it cannot is no reason not to look.
 pub(super) fn register(ctx: &Context, store: &Store, monitors: &Monitors) {
-    match monitors.settle(store, !ctx.ui.interactive()) {
+    let now = ctx.clock.now();
+    match monitors.settle(store, &ctx.locks(), now, !ctx.ui.interactive()) {
         Ok(mended) => {
             for monitor in mended {
                 let who = Subject::Dispatch(monitor).described();
@@ -126,7 +127,7 @@ pub(super) fn register(ctx: &Context, store: &Store, monitors: &Monitors) {
         }
         Err(error) => log::info!("what is known of monitors stays as it is: {error}"),
     }
-    if let Err(error) = monitors.register(store, ctx.clock.now()) {
+    if let Err(error) = monitors.register(store, now) {
         ctx.ui
             .warn(format!("changes of state may not be told: {error}"));
     }
