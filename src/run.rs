@@ -53,7 +53,8 @@ impl Means {
     /// Opens the database for what comes first; an older one is migrated.
     ///
     /// # Errors
-    /// On a network file system, none there, not ours, damaged, newer than this program, or not to be written.
+    /// On a network file system, none there, not ours, damaged, newer than this program, or not to be
+    /// written.
     pub fn store(&self) -> Result<Store> {
         volume::require_local(&self.database, self.locks.folder())?;
         let store = Store::open_as(&self.database, &self.actor, || self.clock.now())?;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::plural::counted;
-
 use serde::{Deserialize, Serialize};
+
+use crate::plural::counted;
 
 /// The summary of a run. Keys are a contract: they are only ever added.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

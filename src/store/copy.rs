@@ -34,8 +34,8 @@ pub enum Taken {
     Replace,
 }
 
-/// Copies the database of `source`, which is in no transaction, to `target`. `check` may refuse the copy before it gets its
-/// name; that SQLite finds it sound is checked anyway.
+/// Copies the database of `source`, which is in no transaction, to `target`. `check` may refuse the copy
+/// before it gets its name; that SQLite finds it sound is checked anyway.
 pub fn make(
     source: &Connection,
     target: &Path,
