@@ -64,8 +64,16 @@ pub struct Line {
     ignored: Option<String>,
     /// Whether lines of its table have to name a user.
     names_user: bool,
-    /// The user that it names where no line names one: cron takes it for the program.
-    stray_user: Option<String>,
+    /// The word before the program, where that is a user in a table of none, or no user in a table of
+    /// users.
+    misplaced: Option<String>,
+}
+
+impl Line {
+    /// Whether cron starts it as this user, who asks.
+    pub fn is_of(&self, user: Option<&str>) -> bool {
+        !self.names_user || (user.is_some() && self.entry.user.as_deref() == user)
+    }
 }
 
 /// The crontabs, as far as they are ours to read.
@@ -134,7 +142,6 @@ pub fn tables() -> Tables {
     let mut lines = Vec::new();
     if let Ok(Some(text)) = &own {
         lines.extend(of_user(text, &program));
-        lines.iter_mut().for_each(find_stray_user);
     }
     if let Ok(text) = fs::read_to_string(MACHINE) {
         lines.extend(of_machine(MACHINE, &text, &program));
@@ -152,6 +159,7 @@ pub fn tables() -> Tables {
             ..line
         }));
     }
+    lines.iter_mut().for_each(find_misplaced);
     Tables {
         lines,
         has_program: own.is_ok(),
@@ -169,7 +177,7 @@ fn of_user(text: &str, program: &str) -> Vec<Line> {
                 entry,
                 ignored: None,
                 names_user: false,
-                stray_user: None,
+                misplaced: None,
             })
         });
     lines.collect()
@@ -194,20 +202,29 @@ fn of_machine(table: &str, text: &str, program: &str) -> Vec<Line> {
                 dispatch,
                 ignored: None,
                 names_user: true,
-                stray_user: None,
+                misplaced: None,
             })
         });
     lines.collect()
 }
 
-/// Looks whether the word before the program is a user, and no program.
-fn find_stray_user(line: &mut Line) {
-    let Some(word) = &line.dispatch.led_by else {
+/// Finds the word before the program that is a user where none belongs, or none where one does.
+fn find_misplaced(line: &mut Line) {
+    let word = match line.names_user {
+        true => &line.entry.user,
+        false => &line.dispatch.led_by,
+    };
+    let Some(word) = word else {
         return;
     };
-    let asked = BTreeSet::from([word.clone()]);
-    let is_user = account::unknown(&asked, &SystemClock).is_some_and(|none| none.is_empty());
-    line.stray_user = is_user.then(|| word.clone());
+    let is_user = match word.contains(['=', '/']) {
+        true => Some(false),
+        false => account::unknown(&BTreeSet::from([word.clone()]), &SystemClock)
+            .map(|unknown| unknown.is_empty()),
+    };
+    if is_user == Some(!line.names_user) {
+        line.misplaced = Some(word.clone());
+    }
 }
 
 /// The name of this program's file.
@@ -392,15 +409,17 @@ fn judge_line(line: &Line, known: &Known<'_>) -> Finding {
     Finding::ok(check, said)
 }
 
-/// What cron takes a line for whose user is one too many, or is not there.
+/// What is wrong with a line whose user is one too many, or is not there.
 fn misread(line: &Line) -> Option<String> {
-    if line.names_user && line.entry.user.is_none() {
-        return Some("a line of this table has to name a user before the program".to_owned());
+    let missing = "a line of this table has to name a user before the program";
+    match (line.names_user, &line.misplaced) {
+        (true, None) if line.entry.user.is_none() => Some(missing.to_owned()),
+        (true, Some(word)) => Some(format!("{word} is no user: {missing}")),
+        (false, Some(user)) => Some(format!(
+            "cron takes {user} for the program: a line of a user's crontab names no user"
+        )),
+        _ => None,
     }
-    let user = line.stray_user.as_ref()?;
-    Some(format!(
-        "cron takes {user} for the program: a line of a user's crontab names no user"
-    ))
 }
 
 /// Why a program cannot be started from a line, where that is beyond doubt: cron starts it elsewhere,
@@ -517,7 +536,7 @@ mod tests {
     fn a_user_too_many_and_a_user_too_few_are_told() {
         let mut lines = line("* * * * * root sh dispatch");
         assert_eq!(lines[0].dispatch.led_by.as_deref(), Some("root"));
-        lines[0].stray_user = Some("root".to_owned());
+        lines[0].misplaced = Some("root".to_owned());
         let found = judge_line(&lines[0], &known(&lines));
         assert_eq!(found.level, Level::Fail);
         assert_eq!(found.hint.as_deref(), Some(PRINT));
@@ -532,6 +551,11 @@ mod tests {
         assert_eq!(found.level, Level::Fail);
         assert_eq!(found.hint.as_deref(), Some(PRINT_SYSTEM));
         assert!(found.message.contains("has to name a user"), "{found:?}");
+        let mut lines = of_machine("* * * * * X=1 /bin/sh dispatch");
+        find_misplaced(&mut lines[0]);
+        let found = judge_line(&lines[0], &known(&lines));
+        assert_eq!(found.level, Level::Fail);
+        assert!(found.message.contains("X=1 is no user: "), "{found:?}");
         let lines = of_machine("* * * * * tenantpilot /bin/sh --db /db/tp.db dispatch");
         assert_eq!(lines[0].entry.user.as_deref(), Some("tenantpilot"));
         assert_eq!(judge_line(&lines[0], &known(&lines)).level, Level::Ok);

@@ -26,7 +26,7 @@ struct Document {
 /// What is found there, then what differs from what was found `here`.
 pub(super) fn examine(ctx: &Context, offline: bool, here: &[Finding]) -> Vec<Finding> {
     let user = actor::user();
-    let own = |line: &Line| line.entry.user.is_none() || line.entry.user == user;
+    let own = |line: &Line| line.is_of(user.as_deref());
     let line = cron::tables().lines.into_iter().find(own);
     match there(ctx, offline, user.as_deref(), line.as_ref()) {
         Ok(mut findings) => {
