@@ -6,9 +6,13 @@ use sandbox::server::faults::{Fault, Kind};
 
 use super::*;
 
-/// Run 3, of fabrikam, was killed; cleo is operator in contoso and has no role in fabrikam.
+/// Run 3, of fabrikam, was killed, and nobody answers its pings; cleo is operator in contoso and has no
+/// role in fabrikam.
 fn killed() -> Stage {
     let mut stage = stage();
+    let ping = ["--ping-url", "http://127.0.0.1:1/check"];
+    let edit = [&["schedules", "edit", "fabrikam/nightly"][..], &ping].concat();
+    stage.env.run(&edit).ok();
     grant(&stage.env, "cleo", "operator", Some("contoso"));
     stage.sandbox.fault(Fault::on("", Kind::Hang));
     let doomed = stage.env.start(&["run", "fabrikam/nightly"]);
