@@ -388,6 +388,7 @@ fn an_export_of_intunecd_has_ids_where_they_can_be_told() {
     stage.env.run(&["backups", "list"]).ok();
     stage.env.run(&["retention", "--quiet"]).ok();
     assert_eq!(stage.sets(), 2);
+    assert_eq!(stage.env.json(&["backups", "verify"])["ok"], true);
 }
 
 #[test]
