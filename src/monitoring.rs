@@ -11,8 +11,9 @@
 //!   [`OVERDUE`] is gone: a dispatch without it forgets how it went with it, and nobody waits for it. One
 //!   that does not have it is no proof, since another may: the line of the crontab has it, and a script
 //!   or another line that starts dispatch does not. So a dispatch that has one with which something is
-//!   wrong notes that ([`Locks::note_monitor`]), and a failure says as much. One that somebody starts on
-//!   a terminal forgets nothing, whatever the time: the variables of the crontab are not there.
+//!   wrong notes that ([`Locks::note_monitor`]), and a failure says as much. A line with a monitor that
+//!   starts less often than that, beside one without, is said anew each time. A dispatch that somebody
+//!   starts on a terminal forgets nothing, whatever the time: the variables of the crontab are not there.
 //! - **No run takes longer.** What is told at the start of a run goes out of a thread of its own. The
 //!   rest is told when the run has ended and its lock is given up. A try takes at most
 //!   [`ping::TRY`], there are at most [`ping::TRIES`]; a hook has 20 seconds. A dispatch begins to tell

@@ -1,8 +1,8 @@
 //! The console blocks of a document: what is typed, what is shown, and whether that is what came.
 //!
-//! In a block a line that begins with `$ ` is typed (one that ends with `\` goes on in the next),
-//! one that begins with `# ` is a remark, and everything else is shown. In what is shown, `…` stands for anything: alone in a line for any lines, else for the rest of a word or
-//! more. Times, hashes, sizes, offsets of zones and the widths of columns are not compared.
+//! In a block a line that begins with `$ ` is typed (one that ends with `\` goes on in the next), one that
+//! begins with `# ` and stands right before such a line is a remark, and everything else is shown. In what
+//! is shown, `…` stands for anything: alone in a line for any lines, else for the rest of a word or more. Times, hashes, sizes, offsets of zones and the widths of columns are not compared.
 
 /// A line that is typed in a console block, and what is shown then.
 #[derive(Debug)]
@@ -15,14 +15,15 @@ pub struct Step {
 pub fn steps(document: &str) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut inside = false;
-    let mut lines = document.lines();
+    let mut lines = document.lines().peekable();
     while let Some(line) = lines.next() {
         match (inside, line) {
             (false, "```console") => inside = true,
             (false, _) => {}
             (true, "```") => inside = false,
-            (true, _) => match (line.strip_prefix("$ "), line.strip_prefix("# ")) {
-                (Some(typed), _) => {
+            (true, _) if is_remark(line, lines.peek()) => {}
+            (true, _) => match line.strip_prefix("$ ") {
+                Some(typed) => {
                     let mut whole = typed.to_owned();
                     while let Some(begun) = whole.strip_suffix('\\') {
                         whole = format!("{begun}{}", lines.next().unwrap().trim_start());
@@ -30,8 +31,7 @@ pub fn steps(document: &str) -> Vec<Step> {
                     let (line, shown) = (whole, Vec::new());
                     steps.push(Step { line, shown });
                 }
-                (_, Some(_)) => {}
-                _ => match steps.last_mut() {
+                None => match steps.last_mut() {
                     Some(step) => step.shown.push(line.to_owned()),
                     None => panic!("{line:?} is shown before anything is typed"),
                 },
@@ -40,6 +40,10 @@ pub fn steps(document: &str) -> Vec<Step> {
     }
     assert!(!inside, "a console block does not end");
     steps
+}
+
+fn is_remark(line: &str, next: Option<&&str>) -> bool {
+    line.starts_with("# ") && next.is_some_and(|next| next.starts_with("$ "))
 }
 
 /// Whether `came` is what is `shown`.
