@@ -57,9 +57,9 @@
 //!   more than an hour after its own minute, and more than an hour after `slots_begin`, takes the
 //!   slots up again from its minute on, with an audit event `slots.resumed` and no word. Slots that
 //!   have a run are refused by the UNIQUE constraint, so nothing runs twice; slots that were told as
-//!   missed are not told again ([`crate::slot::subtract`]). A clock set back by less is sat out; a
-//!   dispatch before `slots_begin` does nothing. What will start in spite of all that is said by
-//!   [`crate::schedule::Ahead`].
+//!   missed are told again where they are missed when their time comes: better twice than never. A
+//!   clock set back by less is sat out; a dispatch before `slots_begin` does nothing. What will start
+//!   in spite of all that is said by [`crate::schedule::Ahead`].
 //! - *A run takes longer than a minute.* The next minute's process does 1 to 4 for the other
 //!   schedules; it waits for nobody.
 

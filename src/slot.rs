@@ -7,8 +7,7 @@
 //! A dispatch whose "now" was wrong (a clock that was ahead, a typo in `--at`) leaves `slots_from`
 //! in the future, where it would silence the schedule. So a dispatch that finds it more than
 //! [`SETBACK`] after its own minute takes the slots up again from its minute on. A slot that has a
-//! run keeps that one; a smaller set-back of the clock is sat out. A slot that was told as missed and
-//! has no run of its own starts if a dispatch comes in its minute, and is not told again if none does.
+//! run keeps that one; a smaller set-back of the clock is sat out.
 
 mod due;
 
@@ -16,7 +15,7 @@ use std::fmt;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-pub use due::{Decided, Due, plan, subtract};
+pub use due::{Due, plan, subtract};
 
 /// How far a clock may be set back before slots are taken up again: 1 hour.
 pub const SETBACK: TimeDelta = TimeDelta::seconds(3600);

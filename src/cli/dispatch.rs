@@ -32,9 +32,8 @@ use crate::ui::table::Table;
 pub struct Args {
     /// Decide slots as if it were this time (RFC 3339); recorded times stay the machine's
     ///
-    /// For tests and to try things out: where the time is ahead of the clock, slots until then are
-    /// accounted for. Those that have a run do not start again when their time comes, and those that
-    /// were told as missed are not told again; `status` says up to when.
+    /// For tests and to try things out: where the time is ahead of the clock, slots until then that
+    /// have a run do not start again when their time comes; `status` says so.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     at: Option<String>,
 
@@ -219,11 +218,10 @@ pub(crate) fn ending_code(ending: &Ending, held: ExitCode) -> ExitCode {
 fn problems(ctx: &Context, report: &Report) -> Vec<Error> {
     let mut problems = problems_of_closed(&report.decision);
     let missed = &report.decision.missed;
+    // After an outage each schedule may be among them: all are read once.
     let store = (!missed.is_empty()).then(|| ctx.store().ok()).flatten();
-    let typed = |schedule: &Schedule| match &store {
-        Some(store) => find::typed(store.read(), schedule),
-        None => schedule.id.0.to_string(),
-    };
+    let all = store.and_then(|store| store::schedules::list(store.read(), None, true).ok());
+    let all = all.unwrap_or_default();
     for lost in missed {
         let slots = match lost.missed.count {
             1 => format!("its slot {}", lost.missed.newest),
@@ -248,7 +246,7 @@ fn problems(ctx: &Context, report: &Report) -> Vec<Error> {
         );
         let hint = format!(
             "{look}; to back up now: tenantpilot run {}",
-            typed(&lost.schedule)
+            find::typed_among(&all, &lost.schedule)
         );
         problems.push(Error::new(Kind::Attention, line).hint(hint));
     }

@@ -12,7 +12,7 @@ mod show;
 mod slots;
 mod switch;
 
-pub(crate) use ahead::{Accounted, ahead_of};
+pub(crate) use ahead::{Decided, ahead_of};
 pub(crate) use slots::Zones;
 
 use clap::Subcommand;

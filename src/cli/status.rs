@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::cli::history::time;
 use crate::cli::schedules::choice::{Pool, choose};
-use crate::cli::schedules::{Accounted, Zones, ahead_of};
+use crate::cli::schedules::{Decided, Zones, ahead_of};
 use crate::context::Context;
 use crate::error::{Error, ExitCode, Kind, Result};
 use crate::monitoring::Condition;
@@ -88,7 +88,7 @@ struct Coming {
     /// The next slot that will start.
     next: Option<Slot>,
     /// The newest slot that a dispatch ahead of the clock decided.
-    accounted_until: Option<Slot>,
+    decided_until: Option<Slot>,
 }
 
 impl Overview {
@@ -174,7 +174,7 @@ fn coming(
     let rule = &schedule.settings.recurrence;
     Ok(Coming {
         next: ahead.next(rule, zone),
-        accounted_until: ahead.until(rule, zone),
+        decided_until: ahead.until(rule, zone),
     })
 }
 
@@ -269,7 +269,7 @@ fn show(ctx: &Context, overview: &Overview) -> Result<()> {
     .whole(&["LAST SUCCESS", "AGE", "NEXT"])
     .spare(&["LAST SUCCESS", "MISSED"])
     .flowing();
-    let mut accounted = Accounted::default();
+    let mut decided = Decided::default();
     for (standing, coming) in &overview.schedules {
         let (schedule, record) = (&standing.schedule, &standing.record);
         let last = record.last.map(|(_, status, _)| status.as_str());
@@ -292,7 +292,7 @@ fn show(ctx: &Context, overview: &Overview) -> Result<()> {
             record.missed.to_string(),
             attention,
         ]);
-        accounted.add(schedule, coming.accounted_until);
+        decided.add(schedule, coming.decided_until);
     }
     ctx.ui.table(&table)?;
     for run in &overview.running {
@@ -307,7 +307,7 @@ fn show(ctx: &Context, overview: &Overview) -> Result<()> {
             ),
         })?;
     }
-    for text in accounted.text().into_iter().chain(overview.untold()) {
+    for text in decided.text().into_iter().chain(overview.untold()) {
         ctx.ui.comment(text)?;
     }
     ctx.ui.comment(match overview.last_dispatch {
@@ -357,7 +357,7 @@ fn json_of(overview: &Overview) -> Value {
             "last_run_id": record.last.map(|(id, _, _)| id.0),
             "last_status": record.last.map(|(_, status, _)| status.as_str()),
             "next_run_at": coming.next.map(|slot| slot.to_string()),
-            "accounted_until": coming.accounted_until.map(|slot| slot.to_string()),
+            "decided_until": coming.decided_until.map(|slot| slot.to_string()),
             "missed": record.missed,
             "stale": standing.is_stale(overview.now, overview.max_age),
             "attention": troubles,

@@ -137,7 +137,7 @@ fn due_of(
         settings.grace,
     );
     if let Some(missed) = due.missed {
-        due.missed = undecided(tx, &schedule, zone, missed)?;
+        due.missed = without_runs(tx, &schedule, zone, missed)?;
     }
     Ok((schedule, due))
 }
@@ -402,8 +402,8 @@ fn scheduled_run<'a>(
     }
 }
 
-/// Records missed slots as one skipped run, under the newest that is not decided yet. None when each
-/// is.
+/// Records missed slots as one skipped run, under the newest that has no run yet. None when each
+/// has one.
 pub fn record_missed(
     tx: &Transaction<'_>,
     locks: &Locks,
@@ -413,23 +413,24 @@ pub fn record_missed(
     actor: &str,
     at: DateTime<Utc>,
 ) -> Result<Option<Lost>> {
-    match undecided(tx, schedule, zone, missed)? {
+    match without_runs(tx, schedule, zone, missed)? {
         Some(missed) => record(tx, locks, schedule, missed, actor, at),
         None => Ok(None),
     }
 }
 
-/// Those of the missed slots that have no run and were not told: after slots were taken up again some
-/// have one, or were.
-fn undecided(
+/// Those of the missed slots that have no run: after slots were taken up again some have one.
+fn without_runs(
     tx: &Transaction<'_>,
     schedule: &Schedule,
     zone: &Zone,
     missed: Missed,
 ) -> Result<Option<Missed>> {
-    let decided = store::runs::decided(tx, schedule.id, missed.first)?;
     let rule = &schedule.settings.recurrence;
-    Ok(slot::subtract(rule, zone, missed, &decided))
+    let mut taken = store::runs::taken_slots(tx, schedule.id, missed.first, missed.newest)?;
+    // A run of an earlier rule is not among the slots of this one.
+    taken.retain(|slot| rule.next(zone, *slot) == Some(*slot));
+    Ok(slot::subtract(rule, zone, missed, &taken))
 }
 
 fn record(

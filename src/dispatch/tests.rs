@@ -336,23 +336,23 @@ fn a_clock_that_is_set_back_by_an_hour_changes_nothing() {
 }
 
 #[test]
-fn a_slot_that_was_told_as_missed_is_not_told_again_though_its_time_comes() {
+fn a_missed_slot_beside_one_that_has_a_run_is_told() {
     let place = Place::new(1, usize::MAX);
-    let told = |minutes: i64| -> Vec<(Slot, u64)> {
-        let report = dispatch(&place.means, slot().plus_minutes(minutes), 1, |_| ()).unwrap();
-        let missed = report.decision.missed.iter();
-        missed
-            .map(|lost| (lost.missed.first, lost.missed.count))
-            .collect()
-    };
     assert_eq!(place.dispatched(0).len(), 1);
-    assert_eq!(told(3 * DAY + 1), [(slot().plus_minutes(DAY), 3)]);
-    assert_eq!(place.dispatched(4 * DAY).len(), 1);
-    // Set back to before the first of the missed: one of them is run, and then nobody dispatches.
+    assert_eq!(place.dispatched(2 * DAY + 1), [], "two missed, one row");
+    assert_eq!(place.dispatched(3 * DAY).len(), 1);
+    // Set back to before the first of the missed; then no dispatch until after the last slot.
     assert_eq!(place.dispatched(DAY - 5), []);
-    assert_eq!(place.dispatched(2 * DAY).len(), 1, "its time comes");
-    assert_eq!(told(4 * DAY + 1), [], "all of them have a run or were told");
-    assert_eq!(told(6 * DAY + 1), [(slot().plus_minutes(5 * DAY), 2)]);
+    let report = dispatch(&place.means, slot().plus_minutes(3 * DAY + 1), 1, |_| ()).unwrap();
+    let missed: Vec<_> = report
+        .decision
+        .missed
+        .iter()
+        .map(|lost| lost.missed)
+        .collect();
+    let only = slot().plus_minutes(DAY);
+    assert_eq!(missed.len(), 1);
+    assert_eq!((missed[0].newest, missed[0].count), (only, 1));
 }
 
 #[test]

@@ -5,8 +5,6 @@
 //!   minute has a slot of its own: a backup is made then anyway.
 //! - Each slot is decided once: afterwards the schedule's slots begin with the minute after now.
 
-use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Slot;
@@ -66,89 +64,35 @@ pub fn plan(
     }
 }
 
-/// A slot that has a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Decided {
-    /// The slot.
-    pub slot: Slot,
-    /// The slots that its run told as missed, if it stands for missed ones: this one is the newest.
-    pub missed: Option<Missed>,
-}
-
-/// Those of the missed slots that are not decided yet: that have no run, and that no run told as missed.
-/// What is `decided` comes in the order in which it was.
-///
-/// A run says of the slots that it told no more than the first, the newest and how many they were. It
-/// told them of the present rule if the rule, and all that was decided before, yield the very same. In
-/// doubt it told its own slot alone: better told twice than never.
+/// The missed slots without those in `taken`, which are slots of the rule among them, oldest first.
 pub fn subtract(
     recurrence: &Recurrence,
     zone: &Zone,
     missed: Missed,
-    decided: &[Decided],
+    taken: &[Slot],
 ) -> Option<Missed> {
-    let mut spans = Spans::default();
-    for one in decided {
-        // A run of an earlier rule is not among the slots of this one.
-        if recurrence.next(zone, one.slot) != Some(one.slot) {
-            continue;
-        }
-        let told = one.missed.filter(|told| {
-            let all = recurrence.missed(zone, told.first, told.newest.next());
-            all.and_then(|all| spans.left_of(recurrence, zone, all)) == Some(*told)
-        });
-        spans.insert(told.map_or(one.slot, |told| told.first), one.slot);
+    let count = missed
+        .count
+        .saturating_sub(u64::try_from(taken.len()).unwrap_or(u64::MAX));
+    if count == 0 {
+        return None;
     }
-    spans.left_of(recurrence, zone, missed)
-}
-
-/// Spans of decided slots that do not overlap: the first of each, with the newest.
-#[derive(Debug, Default)]
-struct Spans(BTreeMap<Slot, Slot>);
-
-impl Spans {
-    fn insert(&mut self, mut first: Slot, mut newest: Slot) {
-        while let Some((&start, &end)) = self.0.range(..=newest).next_back()
-            && end >= first
-        {
-            self.0.remove(&start);
-            (first, newest) = (first.min(start), newest.max(end));
+    let (mut first, mut newest) = (missed.first, missed.newest);
+    for slot in taken {
+        if first == *slot {
+            first = recurrence.next(zone, slot.next())?;
         }
-        self.0.insert(first, newest);
     }
-
-    /// Those of `all` the slots from the first to the newest of them that lie in no span.
-    fn left_of(&self, recurrence: &Recurrence, zone: &Zone, all: Missed) -> Option<Missed> {
-        let Missed {
-            mut first,
-            mut newest,
-            mut count,
-        } = all;
-        for (&start, &end) in self.0.range(..=newest) {
-            let (start, end) = (start.max(all.first), end.min(all.newest));
-            count = count.saturating_sub(match start.cmp(&end) {
-                Ordering::Less => recurrence.missed(zone, start, end.next())?.count,
-                Ordering::Equal => 1,
-                Ordering::Greater => 0,
-            });
-            if start <= first && first <= end {
-                first = recurrence.next(zone, end.next())?;
-            }
+    for slot in taken.iter().rev() {
+        if newest == *slot {
+            newest = recurrence.missed(zone, first, *slot)?.newest;
         }
-        if count == 0 {
-            return None;
-        }
-        for (&start, &end) in self.0.range(..=newest).rev() {
-            if start <= newest && newest <= end {
-                newest = recurrence.missed(zone, first, start)?.newest;
-            }
-        }
-        Some(Missed {
-            first,
-            newest,
-            count,
-        })
     }
+    Some(Missed {
+        first,
+        newest,
+        count,
+    })
 }
 
 /// How long ago `slot` was, where that is not in the future.
@@ -292,20 +236,6 @@ mod tests {
         assert_eq!(second.next_slot, Some(slot("2026-10-26 01:30")));
     }
 
-    fn of_a_run(minute: &str) -> Decided {
-        Decided {
-            slot: slot(minute),
-            missed: None,
-        }
-    }
-
-    fn told(first: &str, newest: &str, count: u64) -> Decided {
-        Decided {
-            slot: slot(newest),
-            missed: missed(first, newest, count),
-        }
-    }
-
     #[test]
     fn slots_that_have_a_run_are_not_missed() {
         let (rule, zone) = (cron("*/10 * * * *"), from_fixture("Europe/Oslo"));
@@ -313,10 +243,11 @@ mod tests {
         let all = rule.missed(&zone, span.0, span.1).unwrap();
         assert_eq!(all.count, 6);
         let left = |minutes: &[&str]| {
-            let runs = minutes
+            let taken: Vec<Slot> = minutes
                 .iter()
-                .map(|minute| of_a_run(&format!("2026-11-21 01:{minute}")));
-            subtract(&rule, &zone, all, &runs.collect::<Vec<_>>())
+                .map(|minute| slot(&format!("2026-11-21 01:{minute}")))
+                .collect();
+            subtract(&rule, &zone, all, &taken)
         };
         assert_eq!(left(&[]), Some(all));
         assert_eq!(
@@ -324,54 +255,10 @@ mod tests {
             missed("2026-11-21 01:20", "2026-11-21 01:40", 2)
         );
         assert_eq!(
-            left(&["40", "20", "50", "35"]),
+            left(&["20", "40", "50"]),
             missed("2026-11-21 01:00", "2026-11-21 01:30", 3)
         );
         assert_eq!(left(&["00", "10", "20", "30", "40", "50"]), None);
-    }
-
-    /// What is left to tell of the nights from the 2nd to the 9th, daily at 02:00.
-    fn left_of_nights(decided: &[Decided]) -> Option<Missed> {
-        let (rule, zone) = (daily(&["02:00"]), compiled("UTC"));
-        let (from, before) = (slot("2026-12-02 00:00"), slot("2026-12-10 00:00"));
-        let all = rule.missed(&zone, from, before).unwrap();
-        assert_eq!(all.count, 8);
-        subtract(&rule, &zone, all, decided)
-    }
-
-    #[test]
-    fn what_was_told_as_missed_is_not_told_again() {
-        let few = told("2026-12-04 02:00", "2026-12-06 02:00", 3);
-        assert_eq!(
-            left_of_nights(&[few]),
-            missed("2026-12-02 02:00", "2026-12-09 02:00", 5)
-        );
-        // It begins before these nights and ends after them; some of its slots ran all the same.
-        let played = of_a_run("2026-11-30 02:00");
-        let many = told("2026-11-28 02:00", "2026-12-20 02:00", 22);
-        assert_eq!(left_of_nights(&[played, many]), None);
-        assert_eq!(
-            left_of_nights(&[played, many, of_a_run("2026-12-03 02:00")]),
-            None
-        );
-        let rest = told("2026-12-03 02:00", "2026-12-07 02:00", 2);
-        assert_eq!(
-            left_of_nights(&[few, rest]),
-            missed("2026-12-02 02:00", "2026-12-09 02:00", 3)
-        );
-    }
-
-    #[test]
-    fn what_another_rule_missed_was_not_told_of_this_one() {
-        let all = missed("2026-12-02 02:00", "2026-12-09 02:00", 8);
-        let other_hour = told("2026-12-02 03:00", "2026-12-09 03:00", 8);
-        assert_eq!(left_of_nights(&[other_hour]), all);
-        let weekdays = told("2026-12-02 02:00", "2026-12-09 02:00", 6);
-        assert_eq!(
-            left_of_nights(&[weekdays]),
-            missed("2026-12-02 02:00", "2026-12-08 02:00", 7),
-            "its own slot has a run"
-        );
     }
 
     #[test]

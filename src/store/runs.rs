@@ -9,11 +9,10 @@ use super::failed;
 use crate::backup_set::BackupSetId;
 use crate::error::{Error, Kind, Result};
 use crate::lock::Owner;
-use crate::recurrence::Missed;
 use crate::run::summary::Summary;
 use crate::run::{Ending, ErrorCode, Run, RunId, Status, Trigger};
 use crate::schedule::ScheduleId;
-use crate::slot::{Decided, Slot};
+use crate::slot::Slot;
 use crate::tenant::TenantId;
 
 pub use standing::standing;
@@ -132,47 +131,6 @@ pub fn taken_slots(
                 .collect()
         })
         .map_err(failed("read which slots have a run"))
-}
-
-const DECIDED: &str = "
-    SELECT scheduled_for, CASE error_code WHEN 'MISSED_SLOT' THEN summary END FROM runs
-    WHERE schedule_id = :schedule AND scheduled_for >= :first
-    ORDER BY id";
-
-/// The slots of a schedule from `first` on that have a run, in the order in which they were decided;
-/// where a run told slots before that as missed, from the oldest of them on.
-pub fn decided(conn: &Connection, schedule: ScheduleId, first: Slot) -> Result<Vec<Decided>> {
-    let read = |first: Slot| -> rusqlite::Result<Vec<Decided>> {
-        let mut query = conn.prepare_cached(DECIDED)?;
-        let params = named_params! { ":schedule": schedule.0, ":first": first.epoch() };
-        let rows = query.query_map(params, |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let rows = rows.map(|row| row.map(|(at, packed)| decided_slot(at, packed)));
-        rows.filter_map(Result::transpose).collect()
-    };
-    let reach_back = |decided: &[Decided]| {
-        let missed = decided.iter().filter_map(|one| one.missed);
-        missed.map(|missed| missed.first).min()
-    };
-    let found = read(first).map_err(failed("read which slots are decided"))?;
-    match reach_back(&found).filter(|&oldest| oldest < first) {
-        Some(oldest) => read(oldest).map_err(failed("read which slots are decided")),
-        None => Ok(found),
-    }
-}
-
-/// A slot, with what the summary of its run says of missed ones.
-fn decided_slot(at: i64, packed: Option<Vec<u8>>) -> Option<Decided> {
-    let slot = Slot::from_epoch(at)?;
-    let summary = packed.and_then(|packed| unpack(&packed));
-    let missed = summary.and_then(|summary| {
-        let first = DateTime::parse_from_rfc3339(&summary.first_missed?).ok()?;
-        Some(Missed {
-            first: Slot::containing(first.to_utc()),
-            newest: slot,
-            count: summary.missed_count?,
-        })
-    });
-    Some(Decided { slot, missed })
 }
 
 const START: &str = "

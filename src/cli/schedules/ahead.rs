@@ -17,13 +17,13 @@ pub(crate) fn ahead_of(ctx: &Context, conn: &Connection, schedule: &Schedule) ->
 
 /// The schedules of which there is something to tell.
 #[derive(Debug, Default)]
-pub(crate) struct Accounted {
+pub(crate) struct Decided {
     first: Option<String>,
     count: usize,
     until: Option<Slot>,
 }
 
-impl Accounted {
+impl Decided {
     /// Adds a schedule, of which slots up to and with `until` may have been decided.
     pub(crate) fn add(&mut self, schedule: &Schedule, until: Option<Slot>) {
         if until.is_some() {
@@ -37,12 +37,12 @@ impl Accounted {
     pub(crate) fn text(&self) -> Option<String> {
         let (first, until) = (self.first.as_deref()?, self.until?);
         let who = match self.count {
-            1 => format!("{first} is"),
-            count => format!("{first} and {} more are", count - 1),
+            1 => first.to_owned(),
+            count => format!("{first} and {} more", count - 1),
         };
         Some(format!(
-            "{who} accounted for until {until} by a dispatch ahead of the clock (--at, or a clock that \
-             was wrong): slots that have a run do not start again"
+            "some slots to come of {who} are decided already, the newest {until}, and do not start again: a \
+             dispatch was ahead of the clock (--at, or a clock that was wrong)"
         ))
     }
 }
@@ -54,17 +54,17 @@ mod tests {
 
     #[test]
     fn of_many_schedules_the_first_is_named_and_the_newest_slot() {
-        let mut accounted = Accounted::default();
-        accounted.add(&schedule(), None);
-        assert_eq!(accounted.text(), None);
-        accounted.add(&schedule(), Slot::from_epoch(120));
-        let text = accounted.text().unwrap();
-        let one = "schedule nightly (id 1) of tenant contoso is accounted for until \
-                   1970-01-01T00:02:00Z by";
+        let mut decided = Decided::default();
+        decided.add(&schedule(), None);
+        assert_eq!(decided.text(), None);
+        decided.add(&schedule(), Slot::from_epoch(120));
+        let text = decided.text().unwrap();
+        let one = "some slots to come of schedule nightly (id 1) of tenant contoso are decided already, \
+                   the newest 1970-01-01T00:02:00Z, ";
         assert!(text.starts_with(one), "{text}");
-        accounted.add(&schedule(), Slot::from_epoch(60));
-        let text = accounted.text().unwrap();
-        let two = "contoso and 1 more are accounted for until 1970-01-01T00:02:00Z";
+        decided.add(&schedule(), Slot::from_epoch(60));
+        let text = decided.text().unwrap();
+        let two = "contoso and 1 more are decided already, the newest 1970-01-01T00:02:00Z, ";
         assert!(text.contains(two), "{text}");
     }
 }

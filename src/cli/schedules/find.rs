@@ -58,16 +58,35 @@ pub(crate) fn find(
 /// How a schedule is typed again: `TENANT/NAME`, as a shell takes it, where that means this one and can be
 /// typed; else its id.
 pub(crate) fn typed(conn: &Connection, schedule: &Schedule) -> String {
-    let names = format!("{}/{}", schedule.tenant, schedule.name());
-    let meant = schedules::called(conn, &names)
-        .and_then(|called| choose(&names, called, Prefer::Active))
-        .ok()
-        .flatten();
-    let is_meant = meant.is_some_and(|listed| listed.schedule.id == schedule.id);
+    let called = schedules::called(conn, &names(schedule)).unwrap_or_default();
+    typed_among(&called, schedule)
+}
+
+/// The same where all schedules are at hand, archived ones too.
+pub(crate) fn typed_among(all: &[Listed], schedule: &Schedule) -> String {
+    let names = names(schedule);
+    let called = all.iter().filter(|listed| may_mean(&names, listed));
+    let meant = choose(&names, called.cloned().collect(), Prefer::Active);
+    let is_meant = matches!(meant, Ok(Some(listed)) if listed.schedule.id == schedule.id);
     match is_meant && visible(&names) == names && !names.starts_with('-') {
         true => shell_words::quote(&names).into_owned(),
         false => schedule.id.0.to_string(),
     }
+}
+
+fn names(schedule: &Schedule) -> String {
+    format!("{}/{}", schedule.tenant, schedule.name())
+}
+
+/// Whether a schedule is one of those that [`schedules::called`] finds.
+fn may_mean(given: &str, listed: &Listed) -> bool {
+    let Listed { schedule, .. } = listed;
+    let id = schedule.tenant_id.0.to_string();
+    let of = |tenant: &str| {
+        let rest = given.strip_prefix(tenant);
+        rest.and_then(|rest| rest.strip_prefix('/')) == Some(schedule.name())
+    };
+    given == schedule.name() || of(&schedule.tenant) || of(&id)
 }
 
 /// That the actor may do to this schedule what the command does.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::choice::matching;
 use super::find::find_active;
-use super::{Accounted, ahead_of};
+use super::{Decided, ahead_of};
 use crate::cli;
 use crate::cli::tenants;
 use crate::context::Context;
@@ -119,18 +119,20 @@ pub(super) fn next(ctx: &Context, args: &NextArgs) -> Result<()> {
     let ahead = ahead_of(ctx, store.read(), &schedule)?;
     // Of what has passed nothing is promised: there the rule is shown.
     let will_start = |slot| slot < now || ahead.leaves(slot);
+    let mut whole = true;
     let found: Vec<Occurrence> = rule
         .occurrences(zone, from)
         .take_while(|found| found.local.year() <= LAST_YEAR)
-        .filter(|found| found.slot.is_none_or(will_start))
+        .filter(|found| {
+            let starts = found.slot.is_none_or(will_start);
+            whole &= starts;
+            starts
+        })
         .take(number)
         .collect();
-    let mut accounted = Accounted::default();
-    accounted.add(
-        &schedule,
-        ahead.until(rule, zone).filter(|&until| until >= from),
-    );
-    if let Some(text) = accounted.text() {
+    let mut decided = Decided::default();
+    decided.add(&schedule, ahead.until(rule, zone).filter(|_| !whole));
+    if let Some(text) = decided.text() {
         ctx.ui.warn(text);
     }
     if !schedule.settings.enabled {
@@ -177,7 +179,7 @@ pub(super) fn upcoming(ctx: &Context, args: &UpcomingArgs) -> Result<()> {
     };
     let mut zones = Zones::new(ctx);
     let mut entries = Vec::new();
-    let mut accounted = Accounted::default();
+    let mut decided = Decided::default();
     for listed in matching(ctx, store.read(), tenant, &wanted, false)? {
         let schedule = listed.schedule;
         if schedule.settings.enabled {
@@ -185,11 +187,11 @@ pub(super) fn upcoming(ctx: &Context, args: &UpcomingArgs) -> Result<()> {
             let ahead = ahead_of(ctx, store.read(), &schedule)?;
             let from = first_minute(ctx.now());
             let whole = collect(&mut entries, &schedule, zone, &ahead, from, until);
-            let decided = ahead.until(&schedule.settings.recurrence, zone);
-            accounted.add(&schedule, decided.filter(|_| !whole));
+            let until = ahead.until(&schedule.settings.recurrence, zone);
+            decided.add(&schedule, until.filter(|_| !whole));
         }
     }
-    if let Some(text) = accounted.text() {
+    if let Some(text) = decided.text() {
         ctx.ui.warn(text);
     }
     entries.sort_by(|one, other| (one.at, &one.cells).cmp(&(other.at, &other.cells)));
