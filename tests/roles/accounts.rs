@@ -248,7 +248,7 @@ fn the_recipe_for_a_service_account_holds() {
     assert_eq!(told["items"][0]["user"], "tp-ben");
     let stderr = by_sudo("tp-ben", "schedules disable nightly").fails(20);
     assert!(
-        stderr.contains("tp-ben may not change schedules of any tenant"),
+        stderr.contains("tp-ben may not change schedules of tenant contoso (id 1)"),
         "{stderr}"
     );
     // The owner of one tenant does not have the account copy the database, or hand it a file.
