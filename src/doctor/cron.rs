@@ -302,12 +302,12 @@ fn to_start(known: &Known<'_>) -> &'static str {
 }
 
 /// What to type where lines have led to no dispatch of late.
-fn to_dispatch(known: &Known<'_>) -> &'static str {
+fn to_dispatch(known: &Known<'_>) -> String {
     let broken = |line: &Line| judge_line(line, known).level == Level::Fail;
     match known.lines.first() {
-        Some(line) if known.lines.iter().all(broken) => to_print(line),
-        _ if known.daemon == Some(false) => to_start(known),
-        _ => LOOK_INTO,
+        Some(line) if known.lines.iter().all(broken) => to_mend(line),
+        _ if known.daemon == Some(false) => to_start(known).to_owned(),
+        _ => LOOK_INTO.to_owned(),
     }
 }
 
@@ -369,19 +369,19 @@ fn judge_line(line: &Line, known: &Known<'_>) -> Finding {
         return Finding::warn(check, format!("{said}: {why}"), plain);
     }
     if let Some(why) = misread(line) {
-        return Finding::fail(check, format!("{said}: {why}"), to_print(line));
+        return Finding::fail(check, format!("{said}: {why}"), to_mend(line));
     }
     // A bare name whose dispatches follow one another is found, wherever this cron looks.
     let search = dispatch.search.as_deref();
     let search = search.filter(|_| steady_since(known).is_none());
     if let Some(why) = unstartable(&dispatch.program, search) {
-        return Finding::fail(check, format!("{said}: {why}"), to_print(line));
+        return Finding::fail(check, format!("{said}: {why}"), to_mend(line));
     }
     if let Some(database) = &dispatch.database
         && !Path::new(database).is_absolute()
     {
         let what = format!("{said}: cron starts it elsewhere, so {database:?} names no database");
-        return Finding::fail(check, what, PRINT);
+        return Finding::fail(check, what, to_mend(line));
     }
     let named = dispatch.database.as_deref().map(Path::new);
     // Whose default it would be is not known of another user.
@@ -398,7 +398,7 @@ fn judge_line(line: &Line, known: &Known<'_>) -> Finding {
     }
     if entry.when != EACH_MINUTE && entry.when != "*/1 * * * *" {
         let what = format!("{said}: slots in minutes between are missed");
-        return Finding::warn(check, what, PRINT);
+        return Finding::warn(check, what, to_mend(line));
     }
     if dispatch.discards {
         let what = format!("{said}: nobody hears of a failure");
@@ -436,9 +436,14 @@ fn unstartable(path: &str, search: Option<&str>) -> Option<String> {
     }
 }
 
-/// What prints the line as it has to be in its table.
-fn to_print(line: &Line) -> &'static str {
-    if line.names_user { PRINT_SYSTEM } else { PRINT }
+/// What to type where a line has to be another: the table is opened, for the old one would stay beside
+/// what is added.
+fn to_mend(line: &Line) -> String {
+    let print = if line.names_user { PRINT_SYSTEM } else { PRINT };
+    format!(
+        "{}, and put in the place of that line what this prints: {print}",
+        told::edit(&line.table)
+    )
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {
@@ -519,7 +524,7 @@ mod tests {
                 found.message.ends_with("looks for programs, /nowhere"),
                 "{found:?}"
             );
-            assert_eq!(found.hint.as_deref(), Some(PRINT));
+            assert_eq!(found.hint, Some(to_mend(&line(missing)[0])));
         }
         let a_shell_knows = judged("PATH=/nowhere\n* * * * * . ./profile; sh dispatch");
         assert_eq!(a_shell_knows.level, Level::Ok);
@@ -539,7 +544,9 @@ mod tests {
         lines[0].misplaced = Some("root".to_owned());
         let found = judge_line(&lines[0], &known(&lines));
         assert_eq!(found.level, Level::Fail);
-        assert_eq!(found.hint.as_deref(), Some(PRINT));
+        let hint = "crontab -e, and put in the place of that line what this prints: \
+                    tenantpilot cron print";
+        assert_eq!(found.hint.as_deref(), Some(hint));
         assert!(
             found.message.contains("cron takes root for the program"),
             "{found:?}"
@@ -549,7 +556,9 @@ mod tests {
         let lines = of_machine("* * * * * /bin/sh dispatch");
         let found = judge_line(&lines[0], &known(&lines));
         assert_eq!(found.level, Level::Fail);
-        assert_eq!(found.hint.as_deref(), Some(PRINT_SYSTEM));
+        let hint = "sudoedit /etc/cron.d/t, and put in the place of that line what this prints: \
+                    tenantpilot cron print --system";
+        assert_eq!(found.hint.as_deref(), Some(hint));
         assert!(found.message.contains("has to name a user"), "{found:?}");
         let mut lines = of_machine("* * * * * X=1 /bin/sh dispatch");
         find_misplaced(&mut lines[0]);

@@ -40,7 +40,7 @@ pub(super) fn judge(line: &Line) -> Vec<Finding> {
 }
 
 /// What opens a table.
-fn edit(table: &str) -> String {
+pub(super) fn edit(table: &str) -> String {
     match table == MACHINE || table.starts_with(MACHINE_FOLDER) {
         true => format!("sudoedit {}", typed(Path::new(table))),
         false => "crontab -e".to_owned(),
