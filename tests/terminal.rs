@@ -209,6 +209,18 @@ fn a_reason_is_read_whole_on_a_terminal() {
 }
 
 #[test]
+fn who_tries_out_a_time_at_which_nothing_is_due_is_told_so() {
+    let mut fleet = Fleet::nightly();
+    fleet.env.set("TERM", "xterm");
+    let at = ["dispatch", "--at", "2025-12-01T02:00:00Z"];
+    for args in [&at[..], &["dispatch", "--dry-run"]] {
+        let (_, _, written) = Terminal::start(&fleet.env, args, 80).end();
+        assert!(written.contains("nothing is due"), "{args:?}: {written}");
+        assert_eq!(fleet.env.run(args).ok(), "", "cron hears nothing of it");
+    }
+}
+
+#[test]
 fn the_width_is_that_of_the_terminal_whatever_columns_says() {
     let mut fleet = fleet();
     fleet.env.set("COLUMNS", "500");

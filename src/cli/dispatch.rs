@@ -26,7 +26,7 @@ use crate::ui::table::Table;
 /// failed, partial, missed or interrupted run gets one line on stderr and one hint.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
-  * * * * * /usr/bin/tenantpilot dispatch
+  * * * * * /usr/local/bin/tenantpilot dispatch
   tenantpilot dispatch --metrics /var/lib/node-exporter/tenantpilot.prom
   tenantpilot dispatch --dry-run --at 2026-12-01T02:00:00Z")]
 pub struct Args {
@@ -115,7 +115,18 @@ fn start(ctx: &Context, args: &Args, monitors: &Monitors) -> Result<ExitCode> {
     let problems = problems(ctx, &report).into_iter().chain(unsaid);
     problems.for_each(|problem| ctx.ui.problem(&problem));
     monitors::conclude(ctx, &means, monitors);
+    if args.at.is_some() && report.decision.is_empty() && report.executed.is_empty() {
+        say_nothing_due(ctx);
+    }
     Ok(code)
+}
+
+/// Tells who tries things out on a terminal that nothing is done; cron hears nothing of it.
+fn say_nothing_due(ctx: &Context) {
+    if ctx.ui.columns().is_some() && !ctx.ui.silent() {
+        ctx.ui
+            .note("nothing is due at that time; what is to come: tenantpilot schedules upcoming");
+    }
 }
 
 /// The time that counts: when the process began, or when the database could be opened if that took
@@ -361,6 +372,9 @@ fn rehearse(ctx: &Context, decision: &Decision) -> Result<ExitCode> {
         ));
     }
     show_rehearsal(&ctx.ui, &rows)?;
+    if rows.is_empty() {
+        say_nothing_due(ctx);
+    }
     let codes = decision
         .unusable
         .iter()
