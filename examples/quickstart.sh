@@ -11,6 +11,10 @@ show() {
     "$tenantpilot" "$@"
 }
 
+command -v cargo >/dev/null || {
+    echo "error: cargo is not in PATH: install Rust, or read Install in README.md" >&2
+    exit 1
+}
 say "Building: some minutes the first time"
 # Whoever watches sees how far it is.
 quiet=--quiet
