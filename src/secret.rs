@@ -65,7 +65,10 @@ pub fn private_file(path: &Path) -> Result<Vec<u8>> {
         }
         let unusable = Error::new(Kind::CredentialUnusable, failed.message());
         match error.kind() {
-            ErrorKind::NotFound => unusable.hint("give the path of a file that is there"),
+            ErrorKind::NotFound => unusable.hint(
+                "put it there, or name another: tenantpilot tenants edit TENANT, with --secret-file, \
+                 --certificate or --federated-token-file",
+            ),
             ErrorKind::PermissionDenied => {
                 unusable.hint("let the user who runs this, and nobody else, read it")
             }

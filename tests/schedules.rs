@@ -315,6 +315,27 @@ fn a_schedule_is_found_by_id_name_and_tenant() {
 }
 
 #[test]
+fn where_no_schedule_is_meant_it_is_said_what_there_is() {
+    let env = Env::with_tenant();
+    let add = "tenantpilot schedules add --help\n";
+    for command in [
+        &["run", "nightly"][..],
+        &["run", "contoso"],
+        &["run", "--all"],
+    ] {
+        let stderr = env.run(command).fails(18);
+        assert!(stderr.ends_with(add), "{command:?}: {stderr}");
+    }
+    nightly(&env);
+    let stderr = env.run(&["run", "contoso"]).fails(18);
+    let list = "hint: that is a tenant, and its schedules are in: tenantpilot schedules list --tenant contoso\n";
+    assert!(stderr.ends_with(list), "{stderr}");
+    env.run(&["schedules", "remove", "nightly", "--yes"]).ok();
+    let stderr = env.run(&["run", "--all"]).fails(18);
+    assert!(stderr.ends_with("list --archived\n"), "{stderr}");
+}
+
+#[test]
 fn an_edit_changes_what_is_given_and_nothing_else() {
     let env = Env::with_tenant();
     add(

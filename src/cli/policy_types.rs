@@ -43,7 +43,8 @@ fn list(ctx: &Context) -> Result<()> {
         .items(&rows.iter().map(|row| type_json(row)).collect::<Vec<_>>())?;
     let mut table = Table::new(&["KEY", "LABEL", "DEFAULT", "FOUNDATION", "READ PERMISSION"])
         .whole(&["KEY"])
-        .spare(&["READ PERMISSION", "FOUNDATION"]);
+        .spare(&["FOUNDATION", "LABEL"])
+        .flowing();
     for row in rows {
         table.row([
             row.key.to_owned(),

@@ -124,6 +124,11 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     }
     ctx.ui.document(&json_of(&overview))?;
     reasons(&overview).for_each(|error| ctx.ui.reason(&error));
+    if let Some(hint) = reasons(&overview).find_map(|error| error.hint_text().map(str::to_owned))
+        && !ctx.ui.json()
+    {
+        ctx.ui.hint(hint);
+    }
     Ok(match overview.is_well() {
         true => ExitCode::Ok,
         false => ExitCode::Attention,
@@ -315,7 +320,8 @@ fn show(ctx: &Context, overview: &Overview) -> Result<()> {
             let age = (overview.now - at).to_std().unwrap_or_default();
             format!("last dispatch {} ({} ago)", time(at), duration::about(age))
         }
-        None => "last dispatch never; cron starts it: tenantpilot dispatch --help".to_owned(),
+        None => "last dispatch never; the crontab line that starts it: tenantpilot cron print"
+            .to_owned(),
     })
 }
 

@@ -70,9 +70,11 @@ pub(super) fn inaccessible(error: Error, path: &Path) -> Error {
         ),
     )
     .hint(format!(
-        "run it as that user, sudo -u '#{}' tenantpilot; or name a database of your own with --db \
-         or TENANTPILOT_DB",
-        strange.owner
+        "run it as that user, {}; or name a database of your own with --db or TENANTPILOT_DB",
+        match strange.owner {
+            0 => "sudo tenantpilot".to_owned(),
+            owner => format!("sudo -u '#{owner}' tenantpilot"),
+        }
     ))
 }
 

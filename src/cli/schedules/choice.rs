@@ -192,7 +192,11 @@ fn none(
             Some(tenant) => format!("{tenant} has no {schedule}"),
             None => format!("there is no {schedule}"),
         };
-        return Ok(Error::not_found(what).hint("tenantpilot schedules list --archived"));
+        let hint = match store::schedules::list(conn, None, true)?.is_empty() {
+            true => "tenantpilot schedules add --help",
+            false => "tenantpilot schedules list --archived",
+        };
+        return Ok(Error::not_found(what).hint(hint));
     }
     let of = tenant.map_or_else(String::new, |tenant| format!(" of {tenant}"));
     let what = format!("no {schedule}{of} has the label {wanted}, itself or by its tenant");

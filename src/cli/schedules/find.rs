@@ -231,6 +231,15 @@ fn unknown(ctx: &Context, conn: &Connection, given: &str) -> Result<Error> {
         })
         .collect();
     let error = Error::not_found(format!("no schedule named {}", told(given)));
+    if schedules::list(conn, None, false)?.is_empty() {
+        return Ok(error.hint("there is none yet: tenantpilot schedules add --help"));
+    }
+    if all.iter().any(|listed| listed.schedule.tenant == given) {
+        return Ok(error.hint(format!(
+            "that is a tenant, and its schedules are in: tenantpilot schedules list --tenant {}",
+            shell_words::quote(given)
+        )));
+    }
     Ok(match closest(given, names.iter().map(String::as_str)) {
         Some(name) => error.hint(format!(
             "the closest name is {name}; see tenantpilot schedules list"
