@@ -79,7 +79,7 @@ fn each_outside_thing_has_one_place() {
     only_in("rustls_native_certs", &["http/"]);
     only_in(
         "Command::new(",
-        &["program.rs", "doctor/cron.rs", "cli/doctor/"],
+        &["program.rs", "doctor/cron/tables.rs", "cli/doctor/"],
     );
     only_in(
         "rusqlite::",

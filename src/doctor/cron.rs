@@ -13,22 +13,18 @@
 
 mod daemon;
 mod newest;
+mod tables;
 mod told;
 
-use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
-use std::io;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
+use self::tables::{MACHINE, MACHINE_FOLDER};
 use super::{Surroundings, database, with_store};
-use crate::account;
-use crate::clock::SystemClock;
-use crate::crontab::{self, EACH_MINUTE, Entry};
+use crate::crontab::EACH_MINUTE;
 use crate::duration;
 use crate::error::typed;
 use crate::finding::{Finding, Level};
@@ -37,9 +33,7 @@ use crate::program;
 use crate::status::OVERDUE;
 use crate::store::{self, Store};
 
-/// The machine's tables, whose lines name a user.
-const MACHINE: &str = "/etc/crontab";
-const MACHINE_FOLDER: &str = "/etc/cron.d";
+pub use self::tables::{Line, Tables};
 
 /// How long dispatches have to follow one another to be those of a scheduler.
 const STEADY: TimeDelta = TimeDelta::seconds(10 * 60);
@@ -50,39 +44,6 @@ const PRINT_SYSTEM: &str = "tenantpilot cron print --system";
 const LOOK_INTO: &str = "if the line is new, wait a minute, then tenantpilot doctor; if not: journalctl -u cron \
      (Fedora, RHEL: crond)";
 const START: &str = "sudo systemctl enable --now cron (Fedora, RHEL: crond)";
-
-/// A line of a crontab that starts `dispatch`.
-#[derive(Debug, Clone)]
-pub struct Line {
-    /// The table that it is in.
-    pub table: String,
-    /// The line.
-    pub entry: Entry,
-    /// How it starts it.
-    pub dispatch: crontab::Dispatch,
-    /// Whether its table is one that some crons pass over, and why.
-    ignored: Option<String>,
-    /// Whether lines of its table have to name a user.
-    names_user: bool,
-    /// The word before the program, where that is a user in a table of none, or no user in a table of
-    /// users.
-    misplaced: Option<String>,
-}
-
-impl Line {
-    /// Whether cron starts it as this user, who asks.
-    pub fn is_of(&self, user: Option<&str>) -> bool {
-        !self.names_user || (user.is_some() && self.entry.user.as_deref() == user)
-    }
-}
-
-/// The crontabs, as far as they are ours to read.
-pub struct Tables {
-    /// Every line that starts `dispatch`.
-    pub lines: Vec<Line>,
-    /// Whether there is a program that lists this user's crontab.
-    has_program: bool,
-}
 
 /// What is known of who starts `dispatch`.
 struct Known<'a> {
@@ -114,7 +75,7 @@ pub(super) fn examine(around: &Surroundings, store: Option<&Store>) -> Vec<Findi
         enabled = Some(waiting.count());
         Ok(Vec::new())
     });
-    let tables = tables();
+    let tables = Tables::read();
     let daemon = daemon::is_running();
     let known = Known {
         now: around.now,
@@ -133,132 +94,6 @@ pub(super) fn examine(around: &Surroundings, store: Option<&Store>) -> Vec<Findi
     findings.extend(judge_lines(&known));
     findings.push(newest::judge(&known));
     findings
-}
-
-/// This user's crontab, and the machine's tables.
-pub fn tables() -> Tables {
-    let program = program();
-    let own = own_crontab();
-    let mut lines = Vec::new();
-    if let Ok(Some(text)) = &own {
-        lines.extend(of_user(text, &program));
-    }
-    if let Ok(text) = fs::read_to_string(MACHINE) {
-        lines.extend(of_machine(MACHINE, &text, &program));
-    }
-    let folder = fs::read_dir(MACHINE_FOLDER).into_iter().flatten().flatten();
-    let mut files: Vec<PathBuf> = folder.map(|entry| entry.path()).collect();
-    files.sort();
-    for file in files {
-        let Ok(text) = fs::read_to_string(&file) else {
-            continue;
-        };
-        let found = of_machine(&file.display().to_string(), &text, &program);
-        lines.extend(found.into_iter().map(|line| Line {
-            ignored: ignored(&file),
-            ..line
-        }));
-    }
-    lines.iter_mut().for_each(find_misplaced);
-    Tables {
-        lines,
-        has_program: own.is_ok(),
-    }
-}
-
-/// The lines of a user's own table.
-fn of_user(text: &str, program: &str) -> Vec<Line> {
-    let lines = crontab::entries(text, false)
-        .into_iter()
-        .filter_map(|entry| {
-            Some(Line {
-                table: "this user's crontab".to_owned(),
-                dispatch: entry.dispatch(program)?,
-                entry,
-                ignored: None,
-                names_user: false,
-                misplaced: None,
-            })
-        });
-    lines.collect()
-}
-
-/// The lines of a table of the machine's, and those which would be one if they named a user.
-fn of_machine(table: &str, text: &str, program: &str) -> Vec<Line> {
-    let lines = crontab::entries(text, true)
-        .into_iter()
-        .filter_map(|entry| {
-            let (entry, dispatch) = match entry.dispatch(program) {
-                Some(dispatch) => (entry, dispatch),
-                None => {
-                    let entry = entry.without_user()?;
-                    let dispatch = entry.dispatch(program)?;
-                    (entry, dispatch)
-                }
-            };
-            Some(Line {
-                table: table.to_owned(),
-                entry,
-                dispatch,
-                ignored: None,
-                names_user: true,
-                misplaced: None,
-            })
-        });
-    lines.collect()
-}
-
-/// Finds the word before the program that is a user where none belongs, or none where one does.
-fn find_misplaced(line: &mut Line) {
-    let word = match line.names_user {
-        true => &line.entry.user,
-        false => &line.dispatch.led_by,
-    };
-    let Some(word) = word else {
-        return;
-    };
-    let is_user = match word.contains(['=', '/']) {
-        true => Some(false),
-        false => account::unknown(&BTreeSet::from([word.clone()]), &SystemClock)
-            .map(|unknown| unknown.is_empty()),
-    };
-    if is_user == Some(!line.names_user) {
-        line.misplaced = Some(word.clone());
-    }
-}
-
-/// The name of this program's file.
-fn program() -> String {
-    let path = std::env::current_exe().unwrap_or_default();
-    let name = path.file_name().unwrap_or_default();
-    name.to_string_lossy().into_owned()
-}
-
-/// What `crontab -l` prints; none where there is no crontab.
-///
-/// # Errors
-/// Where there is no such program.
-fn own_crontab() -> io::Result<Option<String>> {
-    let output = Command::new("crontab")
-        .arg("-l")
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    Ok(output.status.success().then_some(text))
-}
-
-/// Why a file in `/etc/cron.d` is passed over by some crons (cron(8) of Debian).
-fn ignored(file: &Path) -> Option<String> {
-    let name = file.file_name()?.to_string_lossy().into_owned();
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
-    if !name.bytes().all(plain) {
-        return Some(
-            "cron passes over files whose name has more than letters, digits, _ and -".into(),
-        );
-    }
-    let mode = fs::metadata(file).ok()?.permissions().mode();
-    (mode & 0o022 != 0).then(|| "cron passes over files that others can write".to_owned())
 }
 
 /// When the machine started (proc_stat(5)).
@@ -453,6 +288,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::tables::{find_misplaced, of_machine, of_user};
     use super::*;
 
     pub(super) fn at(text: &str) -> DateTime<Utc> {
@@ -663,16 +499,6 @@ mod tests {
 
     #[test]
     fn a_table_that_cron_passes_over_is_told() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = |name: &str, mode| {
-            let path = folder.path().join(name);
-            fs::write(&path, "").unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            ignored(&path)
-        };
-        assert_eq!(file("tenantpilot", 0o644), None);
-        assert!(file("tenantpilot.cron", 0o644).unwrap().contains("letters"));
-        assert!(file("open", 0o664).unwrap().contains("others can write"));
         let mut lines = line("* * * * * sh dispatch");
         lines[0].ignored = Some("why".to_owned());
         assert_eq!(judge_line(&lines[0], &known(&lines)).level, Level::Warn);

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::actor;
 use crate::context::Context;
-use crate::doctor::cron::{self, Line};
+use crate::doctor::cron::{Line, Tables};
 use crate::error::{Error, Result};
 use crate::finding::{Finding, Level};
 
@@ -27,7 +27,7 @@ struct Document {
 pub(super) fn examine(ctx: &Context, offline: bool, here: &[Finding]) -> Vec<Finding> {
     let user = actor::user();
     let own = |line: &Line| line.is_of(user.as_deref());
-    let line = cron::tables().lines.into_iter().find(own);
+    let line = Tables::read().lines.into_iter().find(own);
     match there(ctx, offline, user.as_deref(), line.as_ref()) {
         Ok(mut findings) => {
             let differences = differences(here, &findings);

@@ -8,7 +8,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::{Line, MACHINE, MACHINE_FOLDER, unstartable};
+use super::tables::{MACHINE, MACHINE_FOLDER};
+use super::{Line, unstartable};
 use crate::error::typed;
 use crate::finding::Finding;
 use crate::http::address::Address;
