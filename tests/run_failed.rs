@@ -148,7 +148,10 @@ fn a_wrong_secret() {
     stage.sandbox.set_secret("another~One");
     let stderr = fails(&stage, "nightly", "AUTH_FAILED", 12);
     assert!(
-        stderr.contains("hint: store the value of the client secret"),
+        stderr.contains(
+            "hint: store the value of the client secret, not its id, in the place that \
+             tenantpilot tenants show contoso names; then tenantpilot tenants check contoso"
+        ),
         "{stderr}"
     );
     let asked = stage.sandbox.requests();

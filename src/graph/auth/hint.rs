@@ -5,7 +5,9 @@
 /// authorization error codes") for the tenant of that name.
 pub(super) fn of(code: u64, tenant: &str) -> Option<String> {
     let what = match code {
-        7_000_215 => "store the value of the client secret, not its id; then CHECK",
+        7_000_215 => {
+            "store the value of the client secret, not its id, in the place that SHOW names; then CHECK"
+        }
         7_000_222 => {
             "the client secret has expired: make a new one in the app registration, store its value, then CHECK"
         }
